@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * lots.h
+ *	  A balance as a function of time: so many points of a unit, valid from
+ *	  an instant to another.
+ *
+ * Lots are a sorted array of pieces, each (unit, from, to) at most once and
+ * none with zero points: a commutative group under addition.  The order is
+ * latest end first, so that what is earned comes in at the head and what is
+ * spent or expires leaves at the tail (a change at the head costs the least
+ * WAL).  A piece with points < 0 is debt when its range is
+ * [INSTANT_ALWAYS, INSTANT_NEVER), otherwise a difference of two balances.
+ *
+ * Arrays are lent by the caller, who sees to their capacity.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_CORE_LOTS_H
+#define LOYALTY_CORE_LOTS_H
+
+#include "points.h"
+
+/* 32 bytes, no padding; this is also the on-disk form of one piece */
+typedef struct LotPiece
+{
+	Points		points;			/* never 0 */
+	Instant		from;			/* valid from (included) */
+	Instant		to;				/* to (excluded); INSTANT_NEVER;
+								 * INSTANT_ACTIVITY */
+	int32_t		unit;			/* number of the unit, > 0 */
+	int32_t		reserved;		/* zero */
+} LotPiece;
+
+/* Sort order of pieces: to descending, from descending, unit ascending. */
+extern int	lot_piece_cmp(const LotPiece *a, const LotPiece *b);
+
+/*
+ * Adds a piece to a sorted array of *count pieces that has room for one more:
+ * merges with the piece of the same unit and range, removes it if the sum is
+ * zero.  CORE_RANGE if the sum overflows (the array is then unchanged).
+ */
+extern CoreResult lots_add_piece(LotPiece *pieces, int *count, LotPiece piece);
+
+/* Sum of two sorted arrays into a third with room for an + bn pieces. */
+extern CoreResult lots_add(const LotPiece *a, int an,
+						   const LotPiece *b, int bn,
+						   LotPiece *result, int *count);
+
+/*
+ * Points of a unit (0: of all) valid at an instant, debt deducted; may be
+ * negative.  Lots that follow activity count as valid from their start.
+ */
+extern CoreResult lots_available(const LotPiece *pieces, int count, int32_t unit,
+								 Instant at, Points *result);
+
+/* Points of a unit whose validity starts after the instant. */
+extern CoreResult lots_pending(const LotPiece *pieces, int count, int32_t unit,
+							   Instant at, Points *result);
+
+/* The first instant after at when available changes; INSTANT_NEVER if none. */
+extern Instant lots_next_change(const LotPiece *pieces, int count, Instant at);
+
+/*
+ * Takes an amount of a unit from what is valid at an instant, nearest end
+ * first, never-ending last, ties by earlier start.  rest and taken are lent
+ * with room for count pieces each.  If there is too little, takes nothing,
+ * and *missing says how much; otherwise *missing is 0.
+ */
+extern CoreResult lots_spend(const LotPiece *pieces, int count, int32_t unit,
+							 Points amount, Instant at,
+							 LotPiece *rest, int *nrest,
+							 LotPiece *taken, int *ntaken, Points *missing);
+
+#endif							/* LOYALTY_CORE_LOTS_H */
