@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * account.h
+ *	  The state of one member's account, and how it moves.
+ *
+ * The state is the lots plus, for units whose lots follow activity, the last
+ * activity.  Everything that moves it is told to the caller as a Movement,
+ * which becomes one line of the ledger: the state is always the sum of its
+ * movements.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_CORE_ACCOUNT_H
+#define LOYALTY_CORE_ACCOUNT_H
+
+#include "lots.h"
+#include "period.h"
+
+/* kinds of ledger lines; numbers are stored, never renumber */
+typedef enum EntryKind
+{
+	ENTRY_EARN = 1,
+	ENTRY_REVOKE = 2,
+	ENTRY_REDEEM = 3,
+	ENTRY_RETURN = 4,
+	ENTRY_HOLD = 5,
+	ENTRY_RELEASE = 6,
+	ENTRY_EXPIRE = 7,
+	ENTRY_ADJUST = 8,
+	ENTRY_TRANSFER = 9,
+	ENTRY_REPAY = 10,
+	ENTRY_ROLLOVER = 11
+} EntryKind;
+
+/* debt of a unit is the one piece with this range, points < 0 */
+#define DEBT_FROM	INSTANT_ALWAYS
+#define DEBT_TO		INSTANT_NEVER
+
+/* what the account must know of a unit */
+typedef struct AccountUnit
+{
+	int32_t		unit;
+	bool		follows_activity;	/* lots ending INSTANT_ACTIVITY may occur */
+	Period		activity_period;	/* PERIOD_ACTIVITY; only if follows_activity */
+	Instant		last_activity;	/* INSTANT_ALWAYS if none */
+} AccountUnit;
+
+/*
+ * The state.  pieces is sorted as in lots.h and grown through grow(), which
+ * must make room for at least the given number of pieces.  units holds an
+ * element for every unit of the program.
+ */
+typedef struct Account
+{
+	LotPiece   *pieces;
+	int			npieces;
+	int			capacity;
+	void		(*grow) (struct Account *account, int capacity);
+	AccountUnit *units;
+	int			nunits;
+	const Zone *zone;
+} Account;
+
+/* one line for the ledger */
+typedef struct Movement
+{
+	EntryKind	kind;
+	int32_t		unit;
+	Points		points;			/* signed */
+	Instant		from;			/* range of the lot it moves */
+	Instant		to;
+	Instant		occurred_at;
+	Points		lapsed;			/* revoke: excused because the points had lapsed
+								 * unspent (earn: used up again, negative) */
+	Points		forgiven;		/* the same for what on_shortfall forgave */
+	int32_t		tag;			/* the caller's, e.g. which rule */
+} Movement;
+
+typedef void (*MovementSink) (void *arg, const Movement *movement);
+
+/*
+ * Takes all due instants up to and including now in order; at one instant:
+ * expire, activate, (lapse holds,) repay debt.  Expiry is told as
+ * ENTRY_EXPIRE dated at the lot's end, repayment as two ENTRY_REPAY lines
+ * (minus from the lot, plus to the debt) dated at the instant the lot became
+ * available, or at since if it was available before since: the instant up to
+ * which the account had been advanced before.
+ */
+extern CoreResult account_advance(Account *account, Instant since, Instant now,
+								  MovementSink sink, void *arg);
+
+/*
+ * Adds points > 0 in a lot, told as a movement of the given kind dated
+ * occurred_at.  The caller advances to now afterwards, which expires a lot
+ * that is already over and repays debt.
+ */
+extern CoreResult account_add(Account *account, EntryKind kind, int32_t unit,
+							  Points points, Instant from, Instant to,
+							  Instant occurred_at, int32_t tag,
+							  MovementSink sink, void *arg);
+
+/* a lot an event has points in, for account_take_back */
+typedef struct OwnLot
+{
+	Instant		from;
+	Instant		to;
+	Points		share;			/* points of the event in this lot, >= 0 */
+	Points		lapsed;			/* points of the lot that have lapsed unspent and
+								 * are not yet excused, >= 0 */
+} OwnLot;
+
+/*
+ * Takes back points > 0 that an event had earned; told as ENTRY_REVOKE dated
+ * now.  First from the own lots in the order given, of each lot first what has
+ * lapsed (excused, at most share), then what is left in the lot (at most
+ * share); then from other pending lots, latest start first; then from active
+ * lots, nearest end first.  What is left is forgiven or becomes debt.  The
+ * account must have been advanced to now.  share and lapsed of the own lots
+ * are reduced by what was taken or excused.
+ *
+ * Excused and forgiven points are told in movements with points 0 (excused:
+ * with the lot's range; forgiven: with the range of the first own lot).
+ */
+extern CoreResult account_take_back(Account *account, int32_t unit, Points points,
+									OwnLot *own, int nown, bool forgive,
+									Instant now, int32_t tag,
+									MovementSink sink, void *arg);
+
+/*
+ * Takes points > 0 from active lots, nearest end first, never-ending last,
+ * ties by earlier start, told with the given kind.  What is missing becomes
+ * debt if allowed; else nothing is taken and *missing says how much lacks.
+ */
+extern CoreResult account_take(Account *account, EntryKind kind, int32_t unit,
+							   Points points, bool allow_debt, Instant now,
+							   int32_t tag, Points *missing,
+							   MovementSink sink, void *arg);
+
+/* Points available, pending and owed at an instant the account stands at. */
+extern CoreResult account_balance(const Account *account, int32_t unit, Instant at,
+								  Points *available, Points *pending, Points *debt);
+
+/* The end of a piece: its own, or by last activity; INSTANT_NEVER if none. */
+extern CoreResult account_piece_end(const Account *account, const LotPiece *piece,
+									Instant *end);
+
+/*
+ * The first instant at which account_advance would tell a movement: an end
+ * with points left, or a start while there is debt; INSTANT_NEVER if none.
+ */
+extern CoreResult account_next_due(const Account *account, Instant *due);
+
+#endif							/* LOYALTY_CORE_ACCOUNT_H */
