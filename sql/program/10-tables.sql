@@ -1,0 +1,267 @@
+/*
+ * The tables of a program.  create_program runs this text with @program@
+ * replaced by the program's (schema's) name and @member@ by the type of the
+ * application's member ids.
+ */
+
+CREATE SCHEMA @program@;
+
+/* -------- configuration -------- */
+
+CREATE TABLE @program@.program (
+	name			text NOT NULL PRIMARY KEY,
+	time_zone		text NOT NULL,
+	currency		text NOT NULL,
+	stacking		text NOT NULL DEFAULT 'additive' CHECK (stacking IN ('additive', 'multiplicative', 'best')),
+	on_error		text NOT NULL DEFAULT 'queue' CHECK (on_error IN ('queue', 'raise')),
+	enrolment		text NOT NULL DEFAULT 'auto' CHECK (enrolment IN ('auto', 'ignore', 'error')),
+	test_clock		boolean NOT NULL DEFAULT false,
+	clock			timestamptz CHECK (isfinite(clock)),
+	config_version	integer NOT NULL DEFAULT 1,
+	engine_version	text NOT NULL,
+	created_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+CREATE UNIQUE INDEX program_one_row ON @program@.program ((true));
+
+CREATE TABLE @program@.program_version (
+	config_version	integer NOT NULL PRIMARY KEY,
+	time_zone		text NOT NULL,
+	currency		text NOT NULL,
+	stacking		text NOT NULL,
+	changed_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	changed_by		text NOT NULL DEFAULT session_user
+);
+
+CREATE TABLE @program@.unit (
+	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	unit_no			smallint NOT NULL UNIQUE,
+	activates		loyalty.period NOT NULL DEFAULT 'immediately',
+	expires			loyalty.period NOT NULL DEFAULT 'never',
+	decimals		smallint NOT NULL DEFAULT 0 CHECK (decimals BETWEEN 0 AND 4),
+	rounding		text NOT NULL DEFAULT 'floor' CHECK (rounding IN ('floor', 'half_up', 'half_even', 'ceil', 'carry')),
+	max_per_event	numeric CHECK (max_per_event >= 0),
+	on_shortfall	text NOT NULL DEFAULT 'debt' CHECK (on_shortfall IN ('debt', 'forgive')),
+	return_grace	loyalty.period NOT NULL DEFAULT 'immediately',
+	spendable		boolean NOT NULL DEFAULT true,
+	transferable	boolean NOT NULL DEFAULT false,
+	value			numeric CHECK (value >= 0)
+);
+
+CREATE TABLE @program@.unit_version (
+	unit_no			smallint NOT NULL,
+	config_version	integer NOT NULL,
+	name			text NOT NULL,
+	activates		loyalty.period NOT NULL,
+	expires			loyalty.period NOT NULL,
+	decimals		smallint NOT NULL,
+	rounding		text NOT NULL,
+	max_per_event	numeric,
+	on_shortfall	text NOT NULL,
+	deleted			boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (unit_no, config_version)
+);
+
+CREATE TABLE @program@.source (
+	name			text NOT NULL PRIMARY KEY,
+	source_no		integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+	relation		regclass,
+	pin				regclass,
+	posting			regclass,
+	key_columns		text[] NOT NULL,
+	key				text,
+	event			text,
+	member			text,
+	amount			text,
+	occurred_at		text,
+	condition		text,
+	spend			text,
+	spend_unit		text,
+	spend_condition	text,
+	purchase		boolean NOT NULL DEFAULT false,
+	reduces			text REFERENCES @program@.source (name) ON UPDATE CASCADE,
+	reduces_key		text,
+	on_delete		text NOT NULL DEFAULT 'revoke' CHECK (on_delete IN ('revoke', 'keep')),
+	attached		boolean NOT NULL DEFAULT true,
+	attached_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+CREATE TABLE @program@.rule (
+	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	rule_no			integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+	source			text REFERENCES @program@.source (name) ON UPDATE CASCADE,
+	unit			text NOT NULL DEFAULT 'points' REFERENCES @program@.unit (name) ON UPDATE CASCADE,
+	earn			loyalty.rate NOT NULL,
+	amount			text,
+	condition		text,
+	min_amount		numeric,
+	valid			tstzrange NOT NULL DEFAULT '(,)' CHECK (NOT isempty(valid)),
+	tiers			text[],
+	priority		integer NOT NULL DEFAULT 0,
+	exclusive_group	text,
+	max_per_event	numeric CHECK (max_per_event >= 0),
+	max_per_member	numeric CHECK (max_per_member >= 0),
+	cap_period		text CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever')),
+	budget			numeric CHECK (budget >= 0),
+	activates		loyalty.period,
+	expires			loyalty.period,
+	enabled			boolean NOT NULL DEFAULT true
+);
+
+CREATE TABLE @program@.rule_version (
+	rule_no			integer NOT NULL,
+	config_version	integer NOT NULL,
+	name			text NOT NULL,
+	source_no		integer,
+	unit_no			smallint NOT NULL,
+	earn			loyalty.rate NOT NULL,
+	amount			text,
+	condition		text,
+	min_amount		numeric,
+	valid			tstzrange NOT NULL,
+	tiers			text[],
+	priority		integer NOT NULL,
+	exclusive_group	text,
+	max_per_event	numeric,
+	max_per_member	numeric,
+	cap_period		text,
+	budget			numeric,
+	activates		loyalty.period,
+	expires			loyalty.period,
+	enabled			boolean NOT NULL,
+	deleted			boolean NOT NULL DEFAULT false,
+	pin				regclass,
+	PRIMARY KEY (rule_no, config_version)
+);
+
+/* -------- members and their accounts -------- */
+
+CREATE TABLE @program@.member (
+	member_id		@member@ NOT NULL PRIMARY KEY,
+	joined_at		timestamptz NOT NULL,
+	birthday		date,
+	time_zone		text,
+	status			text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed')),
+	attributes		jsonb NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE @program@.account (
+	member_id		@member@ NOT NULL PRIMARY KEY,
+	last_entry		bigint NOT NULL DEFAULT 0,
+	last_at			timestamptz NOT NULL DEFAULT '-infinity',
+	next_due		timestamptz NOT NULL DEFAULT 'infinity',
+	joined_at		timestamptz NOT NULL,
+	purchases		bigint NOT NULL DEFAULT 0,
+	spend			loyalty.points NOT NULL DEFAULT '0',
+	first_purchase_at timestamptz,
+	last_purchase_at timestamptz,
+	status			smallint NOT NULL DEFAULT 0,
+	time_zone		text,
+	usage			bytea,
+	paged			bytea,
+	lots			loyalty.lots NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 70);
+ALTER TABLE @program@.account ALTER COLUMN usage SET STORAGE PLAIN;
+ALTER TABLE @program@.account ALTER COLUMN paged SET STORAGE PLAIN;
+ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE PLAIN;
+CREATE INDEX account_next_due ON @program@.account (next_due);
+
+CREATE TABLE @program@.account_page (
+	member_id		@member@ NOT NULL,
+	first_end		timestamptz NOT NULL,
+	page_no			bigint NOT NULL,
+	next_due		timestamptz NOT NULL,
+	lots			loyalty.lots NOT NULL,
+	PRIMARY KEY (member_id, first_end, page_no)
+);
+ALTER TABLE @program@.account_page ALTER COLUMN lots SET STORAGE PLAIN;
+
+CREATE TABLE @program@.cap_usage (
+	member_id		@member@ NOT NULL,
+	rule_no			integer NOT NULL,
+	span_start		timestamptz NOT NULL,
+	used			loyalty.points NOT NULL,
+	PRIMARY KEY (member_id, rule_no, span_start)
+);
+
+CREATE TABLE @program@.budget_room (
+	rule_no			integer NOT NULL,
+	slot			smallint NOT NULL,
+	room			loyalty.points NOT NULL,
+	used			loyalty.points NOT NULL DEFAULT '0',
+	PRIMARY KEY (rule_no, slot)
+) WITH (fillfactor = 20);
+
+/* -------- the ledger -------- */
+
+CREATE TABLE @program@.entry (
+	member_id		@member@ NOT NULL,
+	entry_no		bigint NOT NULL,
+	points			loyalty.points NOT NULL,
+	occurred_at		timestamptz NOT NULL,
+	posted_at		timestamptz NOT NULL,
+	active_from		timestamptz,
+	expires_at		timestamptz,
+	rule_no			integer,
+	config_version	integer,
+	source_no		integer,
+	kind			smallint NOT NULL,
+	unit_no			smallint NOT NULL,
+	operation_no	bigint,
+	lapsed			loyalty.points,
+	forgiven		loyalty.points,
+	event_key		text,
+	PRIMARY KEY (member_id, entry_no)
+);
+
+CREATE TABLE @program@.operation (
+	operation_no	bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	kind			text NOT NULL,
+	key				text UNIQUE,
+	member_id		@member@,
+	reason			text,
+	actor			text NOT NULL DEFAULT session_user,
+	performed_at	timestamptz NOT NULL,
+	request			jsonb NOT NULL,
+	result			jsonb NOT NULL,
+	reverses		bigint UNIQUE
+);
+
+/* -------- events without a table, failures, long work -------- */
+
+CREATE TABLE @program@.activity (
+	kind			text NOT NULL,
+	key				text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text,
+	member_id		@member@,
+	occurred_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	data			jsonb NOT NULL DEFAULT '{}',
+	PRIMARY KEY (kind, key)
+);
+
+CREATE TABLE @program@.failed_event (
+	source			text NOT NULL,
+	event_key		text NOT NULL,
+	sqlstate		text NOT NULL,
+	error			text NOT NULL,
+	first_failed_at	timestamptz NOT NULL,
+	last_failed_at	timestamptz NOT NULL,
+	attempts		integer NOT NULL DEFAULT 1,
+	PRIMARY KEY (source, event_key)
+);
+
+CREATE TABLE @program@.progress (
+	job				text NOT NULL,
+	subject			text NOT NULL,
+	started_at		timestamptz NOT NULL,
+	updated_at		timestamptz NOT NULL,
+	done			bigint NOT NULL DEFAULT 0,
+	total			bigint,
+	finished		boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (job, subject)
+);
+
+/* what a rule's expressions see as member.* */
+CREATE VIEW @program@.member_facts AS
+SELECT a.member_id, m.joined_at, m.birthday, m.time_zone, m.status, m.attributes,
+	a.purchases, a.spend::numeric AS spend, a.first_purchase_at, a.last_purchase_at,
+	NULL::text AS tier, '{}'::jsonb AS tiers
+FROM @program@.account a JOIN @program@.member m USING (member_id);
