@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * engine.h
+ *	  What every file of the engine shares: which program, whose rights,
+ *	  which errors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_ENGINE_H
+#define LOYALTY_ENGINE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+
+#include "loyalty.h"
+#include "core/core.h"
+
+/* business refusals; stable, documented in the README */
+#define ERRCODE_LOYALTY_INSUFFICIENT_POINTS	MAKE_SQLSTATE('L','Y','0','0','1')
+#define ERRCODE_LOYALTY_UNKNOWN_MEMBER		MAKE_SQLSTATE('L','Y','0','0','2')
+#define ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE	MAKE_SQLSTATE('L','Y','0','0','3')
+#define ERRCODE_LOYALTY_LIMIT_REACHED		MAKE_SQLSTATE('L','Y','0','0','6')
+#define ERRCODE_LOYALTY_KEY_REUSED			MAKE_SQLSTATE('L','Y','0','0','9')
+#define ERRCODE_LOYALTY_UNIT_NOT_USABLE		MAKE_SQLSTATE('L','Y','0','1','0')
+
+/* which program a call is about: its table "program" stands for it */
+typedef struct ProgramRef
+{
+	Oid			relid;			/* <schema>.program */
+	Oid			nspid;
+	Oid			owner;			/* owner of that table; everything runs as him */
+	Oid			member_type;	/* type of account.member_id */
+	char		name[NAMEDATALEN];	/* of the schema */
+} ProgramRef;
+
+/*
+ * Looks a program up by its table, the first argument of every function that
+ * programs call.  ERRCODE_WRONG_OBJECT_TYPE unless it is one: a plain table
+ * named "program" whose schema holds "account" and "entry" of the same owner.
+ */
+extern void program_identify(Oid relid, ProgramRef *ref);
+
+/* ERRCODE_INSUFFICIENT_PRIVILEGE unless the current user is the owner or may be */
+extern void program_require_owner(const ProgramRef *ref);
+
+/* OID of a relation of the program's schema; an error if there is none */
+extern Oid	program_relation(const ProgramRef *ref, const char *relname);
+
+/*
+ * Acting as the program's owner, as a foreign-key trigger acts as the owner of
+ * its table.  An error in between restores the user with the transaction.
+ */
+typedef struct RightsSave
+{
+	Oid			user;
+	int			sec_context;
+} RightsSave;
+
+extern void rights_enter(Oid owner, int extra_sec_context, RightsSave *save);
+extern void rights_leave(const RightsSave *save);
+
+/* Throws away what backends have cached of a program, at commit, everywhere. */
+extern void program_invalidate(Oid program_relid);
+
+/*
+ * The program's now: set_clock's under a test clock, else clock_timestamp().
+ * Writers raise it to the account's last posted_at themselves.
+ */
+extern TimestampTz program_now(const ProgramRef *ref);
+
+/* set up by _PG_init */
+extern void engine_init(void);
+
+#endif							/* LOYALTY_ENGINE_H */
