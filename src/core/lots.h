@@ -57,7 +57,10 @@ extern CoreResult lots_available(const LotPiece *pieces, int count, int32_t unit
 extern CoreResult lots_pending(const LotPiece *pieces, int count, int32_t unit,
 							   Instant at, Points *result);
 
-/* The first instant after at when available changes; INSTANT_NEVER if none. */
+/*
+ * The first instant after at when a piece starts or ends, whether or not
+ * others make up for it; INSTANT_NEVER if there is none.
+ */
 extern Instant lots_next_change(const LotPiece *pieces, int count, Instant at);
 
 /*
@@ -70,5 +73,36 @@ extern CoreResult lots_spend(const LotPiece *pieces, int count, int32_t unit,
 							 Points amount, Instant at,
 							 LotPiece *rest, int *nrest,
 							 LotPiece *taken, int *ntaken, Points *missing);
+
+/* Sorts pieces, merges those of one unit and range, drops empty ones. */
+extern CoreResult lots_normalize(LotPiece *pieces, int *count);
+
+/* The inverse of the group; result may be the array itself. */
+extern CoreResult lots_negate(const LotPiece *pieces, int count,
+							  LotPiece *result);
+
+/*
+ * CORE_SYNTAX or CORE_RANGE unless unit and range of a piece are possible, or
+ * unless an array is one that the functions here could have made.
+ */
+extern CoreResult lot_piece_validate(const LotPiece *piece);
+extern CoreResult lots_validate(const LotPiece *pieces, int count);
+
+/* A total order of balances for indexes; it means nothing. */
+extern int	lots_cmp(const LotPiece *a, int an, const LotPiece *b, int bn);
+
+/*
+ * Text form: {1:250@[2026-01-15 00:00:00+00,2027-02-01 00:00:00+00),...}, a
+ * bound left out for infinity, activity for INSTANT_ACTIVITY.  lots_parse
+ * needs room for lots_parse_limit pieces and accepts any order.
+ */
+#define LOT_PIECE_TEXT_SIZE 128
+
+extern int	lots_parse_limit(const char *text, size_t length);
+extern CoreResult lots_parse(const char *text, size_t length,
+							 LotPiece *pieces, int *count);
+
+/* Writes one piece without braces and comma; returns the length. */
+extern int	lot_piece_format(const LotPiece *piece, char *buffer);
 
 #endif							/* LOYALTY_CORE_LOTS_H */

@@ -56,6 +56,9 @@ extern CoreResult rate_validate(const Rate *rate);
  */
 extern int	rate_cmp(const Rate *a, const Rate *b);
 
+/* The same rate for all that are equal: what a hash is made of. */
+extern Rate rate_normal(const Rate *rate);
+
 /*
  * Points (as an exact number of points, not of 1/10000) that a linear, block,
  * percent or flat rate pays for an amount >= 0.  For a multiplier see
