@@ -36,8 +36,8 @@ typedef struct JudgeUnit
 {
 	Stacking	stacking;
 	Rounding	rounding;
-	Points		step;			/* the unit's smallest amount (10000 for a unit
-								 * without decimals); 1 under carry */
+	Points		step;			/* the unit's smallest amount (10000 for a
+								 * unit without decimals); 1 under carry */
 	bool		has_max_per_event;
 	Points		max_per_event;
 } JudgeUnit;
@@ -47,8 +47,8 @@ typedef struct JudgeRule
 {
 	Rate		earn;
 	int32_t		priority;		/* higher goes first */
-	int32_t		name_rank;		/* position of its name among all rules: breaks
-								 * ties of priority, lower first */
+	int32_t		name_rank;		/* position of its name among all rules:
+								 * breaks ties of priority, lower first */
 	int32_t		exclusive_group;	/* 0 if none */
 	bool		has_max_per_event;
 	Points		max_per_event;
@@ -63,7 +63,8 @@ typedef struct JudgeRule
 #define TRIM_ROUNDING		0x20	/* rounding or its allocation took a part */
 
 /*
- * One rule that matches one event, in and out.
+ * One rule that matches one event, in and out.  All fractions are points (as
+ * in rate.h), not counts of 1/10000.
  *
  * An event has nrows >= 1 rows; match[i] says whether the rule's condition
  * holds for row i, amount[i] is what row i counts for this rule, already
@@ -107,6 +108,13 @@ typedef struct JudgeTerm
  * Judges one event in one unit.  scratch is lent, JUDGE_SCRATCH(nterms,
  * nrows) Fracs.  *total is the sum of the shares.
  *
+ * Exclusive groups: base and flat rules are decided first; then multipliers,
+ * in the order of rules, challenge whoever holds their group's place, a base
+ * or flat rule included.  A challenger takes the place if it would pay more,
+ * had the other never been there.  A rule that loses (TRIM_GROUP, TRIM_BEST)
+ * has exact and share 0 and is not short; new_want and new_got tell what it
+ * would have had.
+ *
  * Room: with w the contribution before room, h = held, R = room:
  *	  not was_short: w is granted in full if w < h + R + one step (the share
  *		is bounded by h + R all the same), otherwise h + R is granted;
@@ -114,7 +122,7 @@ typedef struct JudgeTerm
  *		min(w, max(got, min(got + (w - want), h + R))).
  * No share ever exceeds h + R.
  */
-#define JUDGE_SCRATCH(nterms, nrows)	((size_t) (nterms) * (nrows) + (nterms))
+#define JUDGE_SCRATCH(nterms, nrows)	((size_t) (nterms) + (size_t) (nrows))
 
 extern CoreResult judge_unit(const JudgeUnit *unit, JudgeTerm *terms, int nterms,
 							 int nrows, Frac *scratch, Points *total);
