@@ -38,4 +38,35 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* privileges: one function for all kinds of objects since 16 */
+#if PG_VERSION_NUM >= 160000
+#define loyalty_proc_aclcheck(funcid, roleid) \
+	object_aclcheck(ProcedureRelationId, (funcid), (roleid), ACL_EXECUTE)
+#define loyalty_database_aclcheck(dbid, roleid, mode) \
+	object_aclcheck(DatabaseRelationId, (dbid), (roleid), (mode))
+#else
+#define loyalty_proc_aclcheck(funcid, roleid) \
+	pg_proc_aclcheck((funcid), (roleid), ACL_EXECUTE)
+#define loyalty_database_aclcheck(dbid, roleid, mode) \
+	pg_database_aclcheck((dbid), (roleid), (mode))
+#endif
+
+/* which transaction of this backend it is */
+#if PG_VERSION_NUM >= 170000
+#define loyalty_my_lxid()	(MyProc->vxid.lxid)
+#else
+#define loyalty_my_lxid()	(MyProc->lxid)
+#endif
+
+/*
+ * Virtual generated columns are not computed in the rows triggers see, so
+ * expressions that read them read what they are computed from.
+ */
+#if PG_VERSION_NUM >= 180000
+#define loyalty_expand_virtual_columns(node, rel, varno) \
+	expand_generated_columns_in_expr((node), (rel), (varno))
+#else
+#define loyalty_expand_virtual_columns(node, rel, varno) (node)
+#endif
+
 #endif							/* LOYALTY_COMPAT_H */

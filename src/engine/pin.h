@@ -16,6 +16,7 @@
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
+#include "utils/plancache.h"
 
 #include "engine/engine.h"
 
@@ -59,6 +60,12 @@ typedef struct PinExpr
 								 * the ExprState may outlive the transaction */
 	AttrNumber	simple_attno;	/* > 0: the expression is just this column */
 	ExprState  *state;			/* made by pin_prepare */
+
+	/* for pin.c alone */
+	Node	   *parsed;			/* not yet planned; Vars as in expr */
+	CachedExpression *cached;	/* what owns expr */
+	MemoryContext state_context;	/* holds state */
+	int			running;		/* evaluations under way */
 } PinExpr;
 
 typedef struct Pin
@@ -72,6 +79,8 @@ typedef struct Pin
 	LocalTransactionId prepared_lxid;	/* transaction the states belong to, if
 										 * not all are builtin */
 	uint64		prepared_generation;	/* pin_generation() then */
+	Oid			owner;			/* of the view, that is of the program */
+	Oid			member_relid;	/* member_facts */
 } Pin;
 
 /*
@@ -87,7 +96,8 @@ extern uint64 pin_generation(void);
 
 /*
  * Makes the expression states ready for evaluation now (cheap when they are).
- * Must be called as the owner, inside pin_enter.
+ * Must be called as the owner, inside pin_enter.  A function that was replaced
+ * may change what an expression reads (row_attnos and the like).
  */
 extern void pin_prepare(Pin *pin);
 
@@ -106,8 +116,8 @@ extern Datum pin_eval(Pin *pin, int index, ExprContext *econtext, bool *isnull);
  * the program's zone as session time zone and fixed DateStyle, IntervalStyle,
  * extra_float_digits, so that results do not depend on the session; and,
  * unless everything is builtin, a GUC nest level with search_path pg_catalog,
- * pg_temp.  pin_leave undoes it; after an error the caller's PG_CATCH calls it
- * too (it is safe to call from there).
+ * pg_temp.  pin_leave undoes it.  Who catches an error calls pin_leave before
+ * rolling back the subtransaction; an error nobody catches needs nothing.
  */
 typedef struct PinScope
 {
@@ -118,6 +128,8 @@ typedef struct PinScope
 	int			date_order;
 	int			interval_style;
 	int			float_digits;
+	int			bytea_format;
+	int			depth;			/* scopes around this one */
 } PinScope;
 
 extern void pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *scope);
@@ -125,7 +137,9 @@ extern void pin_leave(PinScope *scope);
 
 /*
  * The SQL text of an expression of the pin, every name qualified, for queries
- * the engine builds: columns appear as <alias>.<column>.
+ * the engine builds: columns appear as <alias>.<column>, facts as
+ * member.<column>.  What pg_catalog has is not qualified, so such a query must
+ * be parsed under search_path pg_catalog, pg_temp.
  */
 extern char *pin_deparse(const Pin *pin, int index, const char *alias);
 
