@@ -10,7 +10,7 @@ top := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$(top)/loyalty.control")
 
 MODULE_big = loyalty
-OBJS = $(patsubst $(srcdir)/%.c,%.o,$(sort $(wildcard $(srcdir)/src/core/*.c $(srcdir)/src/types/*.c $(srcdir)/src/engine/*.c)))
+OBJS = $(patsubst $(srcdir)/%.c,%.o,$(sort $(wildcard $(srcdir)/src/core/*.c $(srcdir)/src/types/*.c $(if $(wildcard $(srcdir)/src/engine/program.c),$(srcdir)/src/engine/*.c))))
 PG_CPPFLAGS = -I$(srcdir)/src -I./src -DLOYALTY_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -fvisibility=hidden
 
