@@ -41,7 +41,8 @@ typedef struct AccountUnit
 {
 	int32_t		unit;
 	bool		follows_activity;	/* lots ending INSTANT_ACTIVITY may occur */
-	Period		activity_period;	/* PERIOD_ACTIVITY; only if follows_activity */
+	Period		activity_period;	/* PERIOD_ACTIVITY; only if
+									 * follows_activity */
 	Instant		last_activity;	/* INSTANT_ALWAYS if none */
 } AccountUnit;
 
@@ -70,12 +71,14 @@ typedef struct Movement
 	Instant		from;			/* range of the lot it moves */
 	Instant		to;
 	Instant		occurred_at;
-	Points		lapsed;			/* revoke: excused because the points had lapsed
-								 * unspent (earn: used up again, negative) */
+	Points		lapsed;			/* revoke: excused because the points had
+								 * lapsed unspent (earn: used up again,
+								 * negative) */
 	Points		forgiven;		/* the same for what on_shortfall forgave */
 	int32_t		tag;			/* the caller's, e.g. which rule */
 } Movement;
 
+/* may be NULL in all functions below: readers have nobody to tell */
 typedef void (*MovementSink) (void *arg, const Movement *movement);
 
 /*
@@ -99,14 +102,40 @@ extern CoreResult account_add(Account *account, EntryKind kind, int32_t unit,
 							  Instant occurred_at, int32_t tag,
 							  MovementSink sink, void *arg);
 
+/* what was taken back for an event from a lot not its own, or became debt */
+typedef struct TakenLot
+{
+	Instant		from;
+	Instant		to;
+	Points		points;			/* > 0 */
+} TakenLot;
+
+/*
+ * Gives points > 0 to an event whose entitlement has risen again.  What it had
+ * been excused in its lot, or forgiven, and has not used up since, is used up
+ * first.  Then what was taken elsewhere goes back: to debt, as far as it is
+ * still owed, and to the lots, in reverse order; so that an event that is
+ * cancelled and paid again leaves no trace.  The rest is added to its lot.
+ *
+ * Told as ENTRY_EARN, the line of its own lot last, with lapsed and forgiven
+ * as what was used up, negative; that line is absent if it would say nothing.
+ * taken is reduced by what went back.
+ */
+extern CoreResult account_give(Account *account, int32_t unit, Points points,
+							   Instant from, Instant to,
+							   Points excused, Points forgiven,
+							   TakenLot *taken, int ntaken,
+							   Instant occurred_at, int32_t tag,
+							   MovementSink sink, void *arg);
+
 /* a lot an event has points in, for account_take_back */
 typedef struct OwnLot
 {
 	Instant		from;
 	Instant		to;
 	Points		share;			/* points of the event in this lot, >= 0 */
-	Points		lapsed;			/* points of the lot that have lapsed unspent and
-								 * are not yet excused, >= 0 */
+	Points		lapsed;			/* points of the lot that have lapsed unspent
+								 * and are not yet excused, >= 0 */
 } OwnLot;
 
 /*
@@ -129,18 +158,25 @@ extern CoreResult account_take_back(Account *account, int32_t unit, Points point
 /*
  * Takes points > 0 from active lots, nearest end first, never-ending last,
  * ties by earlier start, told with the given kind.  What is missing becomes
- * debt if allowed; else nothing is taken and *missing says how much lacks.
+ * debt if allowed; else nothing is taken and *missing says how much lacks
+ * (0 if the points were taken), which includes what is owed already.
  */
 extern CoreResult account_take(Account *account, EntryKind kind, int32_t unit,
 							   Points points, bool allow_debt, Instant now,
 							   int32_t tag, Points *missing,
 							   MovementSink sink, void *arg);
 
-/* Points available, pending and owed at an instant the account stands at. */
+/*
+ * Points available, pending and owed at an instant the account stands at; what
+ * is owed is positive, and already deducted from what is available.
+ */
 extern CoreResult account_balance(const Account *account, int32_t unit, Instant at,
 								  Points *available, Points *pending, Points *debt);
 
-/* The end of a piece: its own, or by last activity; INSTANT_NEVER if none. */
+/*
+ * The end of a piece: its own, or by last activity, but never before its start
+ * (points granted after a lapse end at once); INSTANT_NEVER if none.
+ */
 extern CoreResult account_piece_end(const Account *account, const LotPiece *piece,
 									Instant *end);
 
