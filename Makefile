@@ -61,7 +61,7 @@ endif
 
 .PHONY: demo test bench dist
 demo:
-	@cd "$(top)" && test/setup.sh demo && test/cluster.sh with test/demo/run.sh
+	@cd "$(top)" && test/setup.sh demo && test/cluster.sh with test/demo/run.sh $(if $(DATA),<"$(DATA)")
 test:
 	@cd "$(top)" && test/setup.sh test && test/cluster.sh with test/run.sh $(SUITES)
 bench:

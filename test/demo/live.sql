@@ -1,0 +1,39 @@
+-- A morning at the till: ordinary statements, and points in the same transaction.
+CREATE TEMPORARY TABLE step (n serial, what text, points numeric, pending numeric, status numeric, cashback numeric);
+CREATE FUNCTION pg_temp.note(what text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO step (what, points, pending, status, cashback)
+	SELECT $1, sum(available) FILTER (WHERE unit = 'points'), sum(pending) FILTER (WHERE unit = 'points'),
+		sum(available) FILTER (WHERE unit = 'status'), sum(available) FILTER (WHERE unit = 'cashback')
+	FROM rewards.balances WHERE member_id = current_setting('demo.member')::bigint
+$$;
+
+SELECT set_config('demo.member', :'member', false) \g /dev/null
+SELECT name FROM shop.customers WHERE customer_id = :member \gset
+\o /dev/null
+SELECT pg_temp.note(:'name' || ' comes in');
+INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:member, '2026-07-01 09:05 Europe/Berlin', 'paid', 161.80)
+RETURNING order_id \gset
+INSERT INTO shop.order_lines
+SELECT :order_id, 1, :member, '2026-07-01 09:05 Europe/Berlin', product_id, category, 1, price FROM shop.products WHERE name = 'Hand grinder'
+UNION ALL
+SELECT :order_id, 2, :member, '2026-07-01 09:05 Europe/Berlin', product_id, category, 4, 23.20 FROM shop.products WHERE name = 'Espresso "Notte", 1 kg';
+SELECT pg_temp.note('buys a grinder and 4 kg of espresso for 161.80: points are pending for 14 days');
+INSERT INTO shop.refunds (order_id, amount, refunded_at) VALUES (:order_id, 69.00, '2026-07-01 09:20 Europe/Berlin');
+SELECT pg_temp.note('brings back the grinder, 69.00');
+INSERT INTO shop.reviews (customer_id, product_id, body, written_at) VALUES (:member, 1, 'No better espresso in town', '2026-07-01 09:30 Europe/Berlin');
+SELECT pg_temp.note('writes a review');
+INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:member, '2026-07-01 09:40 Europe/Berlin', 'new', 500);
+SELECT pg_temp.note('orders for 500.00, not yet paid');
+UPDATE shop.orders SET status = 'paid' WHERE order_id = (SELECT max(order_id) FROM shop.orders);
+SELECT pg_temp.note('pays');
+UPDATE shop.orders SET status = 'cancelled' WHERE order_id = (SELECT max(order_id) FROM shop.orders);
+SELECT pg_temp.note('cancels it');
+\o
+SELECT what AS "what happens", points AS "points to spend", pending, status, cashback FROM step ORDER BY n;
+
+\echo 'Why the first of these orders earned what it did'
+SELECT rule, unit, matched, coalesce(reason, '') AS "reason", base, exact, points FROM rewards.explain('orders', :'order_id');
+
+\echo 'What an order of 200.00 would earn (nothing is written)'
+SELECT unit, rule, points, to_char(active_from, 'FMDD Mon YYYY') AS "from", to_char(expires_at, 'FMDD Mon YYYY') AS "until"
+FROM rewards.preview('orders', jsonb_build_object('customer_id', :member, 'total', 200, 'placed_at', '2026-07-01 10:00 Europe/Berlin', 'status', 'paid'));

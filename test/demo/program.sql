@@ -1,0 +1,42 @@
+-- The loyalty program of the sample shop: what a shop owner writes.
+SET client_min_messages = warning;
+CREATE EXTENSION loyalty;
+
+\o /dev/null
+SELECT loyalty.create_program('rewards', member_type => 'bigint', time_zone => 'Europe/Berlin', currency => 'EUR', test_clock => true);
+
+-- The demo stands still in time: all of it happens on 1 July 2026, in the morning.
+SELECT rewards.set_clock('2026-07-01 09:00 Europe/Berlin');
+
+-- What is counted.  Points can be spent once the goods cannot come back any more, and lapse after a year.
+UPDATE rewards.unit SET activates = '14 days', expires = '12 months to end of month', value = 0.01 WHERE name = 'points';
+INSERT INTO rewards.unit (name, expires, spendable) VALUES ('status', '12 months', false);
+INSERT INTO rewards.unit (name, expires, decimals, value) VALUES ('cashback', '6 months', 2, 1);
+
+-- Which tables earn.
+SELECT rewards.attach('shop.orders', name => 'orders', member => 'customer_id', amount => 'total', occurred_at => 'placed_at',
+	condition => $$status IN ('paid', 'shipped')$$);
+SELECT rewards.attach('shop.order_lines', name => 'lines', event => 'order_id', member => 'customer_id', amount => 'quantity * price',
+	occurred_at => 'placed_at', condition => $$category = 'coffee'$$, purchase => false);
+SELECT rewards.attach('shop.reviews', name => 'reviews', member => 'customer_id', occurred_at => 'written_at');
+SELECT rewards.attach('shop.refunds', name => 'refunds', reduces => 'orders', reduces_key => 'order_id', amount => 'amount');
+
+-- What they earn.
+INSERT INTO rewards.rule (name, source, earn) VALUES ('a point for a euro', 'orders', '1 per 1');
+INSERT INTO rewards.rule (name, source, earn, condition, activates) VALUES ('welcome', 'orders', '100', 'member.purchases = 0', 'immediately');
+INSERT INTO rewards.rule (name, source, earn, valid) VALUES ('black weekend: double points', 'orders', 'x2', '[2025-11-28 00:00 Europe/Berlin, 2025-12-01 00:00 Europe/Berlin)');
+INSERT INTO rewards.rule (name, source, earn, min_amount, valid, budget) VALUES
+	('spring gift, while it lasts', 'orders', '50', 60, '[2026-03-20 00:00 Europe/Berlin, 2026-06-21 00:00 Europe/Berlin)', 250000);
+INSERT INTO rewards.rule (name, source, earn, max_per_member, cap_period) VALUES ('coffee club', 'lines', '1 per 2', 100, 'month');
+INSERT INTO rewards.rule (name, source, earn, condition, max_per_member, cap_period) VALUES
+	('a review that helps', 'reviews', '25', 'length(body) >= 20', 50, 'month');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('status', 'orders', 'status', '1 per full 10');
+INSERT INTO rewards.rule (name, source, unit, earn, min_amount) VALUES ('2 % back on large orders', 'orders', 'cashback', '2%', 150);
+\o
+SELECT rpad('  ' || name, 36) || earn || ' ' || unit || coalesce(', from ' || min_amount, '') || coalesce(', at most ' || max_per_member || ' a member and ' || cap_period, '')
+	|| coalesce(', at most ' || to_char(budget, 'FM999,999,999') || ' in all', '')
+FROM rewards.rule ORDER BY rule_no;
+SELECT '';
+
+CREATE SCHEMA demo;
+CREATE VIEW demo.people AS SELECT customer_id AS member_id, name FROM shop.customers;
