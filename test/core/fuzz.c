@@ -1,0 +1,260 @@
+/*-------------------------------------------------------------------------
+ *
+ * fuzz.c
+ *	  Fuzz targets: readers of text, and of the structs that binary formats
+ *	  become.  FUZZ_TARGET in the environment names one.
+ *
+ * Whatever is accepted must be valid, and must be the same after being written
+ * and read again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lots.h"
+#include "period.h"
+#include "points.h"
+#include "rate.h"
+
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) \
+			abort(); \
+	} while (0)
+
+extern int	LLVMFuzzerInitialize(int *argc, char ***argv);
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Points as text. */
+static void
+try_points(const char *text, size_t size)
+{
+	Points		points,
+				again;
+	char		buffer[POINTS_TEXT_SIZE];
+
+	if (points_parse(text, size, &points) != CORE_OK)
+		return;
+	CHECK(points_format(points, buffer) < POINTS_TEXT_SIZE);
+	CHECK(points_parse(buffer, strlen(buffer), &again) == CORE_OK);
+	CHECK(points == again);
+}
+
+/* A rate that has been accepted. */
+static void
+check_rate(const Rate *rate)
+{
+	Rate		again,
+				normal = rate_normal(rate);
+	Frac		paid;
+	char		buffer[RATE_TEXT_SIZE];
+
+	CHECK(rate_validate(rate) == CORE_OK);
+	CHECK(rate_format(rate, buffer) < RATE_TEXT_SIZE);
+	CHECK(rate_parse(buffer, strlen(buffer), &again) == CORE_OK);
+	CHECK(memcmp(rate, &again, sizeof(Rate)) == 0);
+	CHECK(rate_cmp(rate, &normal) == 0);
+	(void) rate_pays(rate, (Frac) {INT64_MAX, 10000}, &paid);
+}
+
+/* A rate as text. */
+static void
+try_rate(const char *text, size_t size)
+{
+	Rate		rate;
+
+	if (rate_parse(text, size, &rate) == CORE_OK)
+		check_rate(&rate);
+}
+
+/* A rate as its bytes. */
+static void
+try_rate_struct(const char *bytes, size_t size)
+{
+	Rate		rate;
+
+	if (size < sizeof(rate))
+		return;
+	memcpy(&rate, bytes, sizeof(rate));
+	if (rate_validate(&rate) == CORE_OK)
+		check_rate(&rate);
+}
+
+/* UTC. */
+static inline int64_t
+same_instant(void *arg, int64_t at)
+{
+	(void) arg;
+	return at;
+}
+
+/* A period that has been accepted. */
+static void
+check_period(const Period *period)
+{
+	static const Zone utc = {same_instant, same_instant, NULL};
+	static const Instant anchors[] = {
+		INSTANT_MIN, -1, 0, INT64_C(821750400000000), INSTANT_END - 1
+	};
+	Period		again;
+	char		buffer[PERIOD_TEXT_SIZE];
+
+	CHECK(period_validate(period) == CORE_OK);
+	CHECK(period_format(period, buffer) < PERIOD_TEXT_SIZE);
+	CHECK(period_parse(buffer, strlen(buffer), &again) == CORE_OK);
+	CHECK(memcmp(period, &again, sizeof(Period)) == 0);
+	for (size_t i = 0; i < sizeof(anchors) / sizeof(anchors[0]); i++)
+	{
+		Instant		end;
+
+		if (period_end(period, anchors[i], &utc, &end) == CORE_OK)
+			CHECK(end >= anchors[i]);
+	}
+}
+
+/* A period as text. */
+static void
+try_period(const char *text, size_t size)
+{
+	Period		period;
+
+	if (period_parse(text, size, &period) == CORE_OK)
+		check_period(&period);
+}
+
+/* A period as its bytes. */
+static void
+try_period_struct(const char *bytes, size_t size)
+{
+	Period		period;
+
+	if (size < sizeof(period))
+		return;
+	memcpy(&period, bytes, sizeof(period));
+	if (period_validate(&period) == CORE_OK)
+		check_period(&period);
+}
+
+/* Lots that have been accepted. */
+static void
+check_lots(const LotPiece *pieces, int count)
+{
+	char	   *text = malloc(count * LOT_PIECE_TEXT_SIZE + 3);
+	LotPiece   *again = malloc((count + 1) * sizeof(LotPiece));
+	LotPiece   *taken = malloc((count + 1) * sizeof(LotPiece));
+	char	   *to = text;
+	int			n,
+				ntaken;
+	Points		missing;
+
+	CHECK(lots_validate(pieces, count) == CORE_OK);
+	*to++ = '{';
+	for (int i = 0; i < count; i++)
+	{
+		int			length;
+
+		if (i > 0)
+			*to++ = ',';
+		length = lot_piece_format(&pieces[i], to);
+		CHECK(length < LOT_PIECE_TEXT_SIZE - 1);
+		to += length;
+	}
+	*to++ = '}';
+	CHECK(lots_parse_limit(text, to - text) == count);
+	CHECK(lots_parse(text, to - text, again, &n) == CORE_OK);
+	CHECK(lots_cmp(pieces, count, again, n) == 0);
+	if (lots_spend(pieces, count, 1, 10000, 0, again, &n, taken, &ntaken,
+				   &missing) == CORE_OK)
+	{
+		LotPiece   *sum = malloc((n + ntaken + 1) * sizeof(LotPiece));
+		int			nsum;
+
+		CHECK(lots_validate(again, n) == CORE_OK);
+		CHECK(lots_add(again, n, taken, ntaken, sum, &nsum) == CORE_OK);
+		CHECK(lots_cmp(pieces, count, sum, nsum) == 0);
+		free(sum);
+	}
+	free(text);
+	free(again);
+	free(taken);
+}
+
+/* Lots as text. */
+static void
+try_lots(const char *text, size_t size)
+{
+	int			count;
+	LotPiece   *pieces = malloc((lots_parse_limit(text, size) + 1) * sizeof(LotPiece));
+
+	if (lots_parse(text, size, pieces, &count) == CORE_OK)
+		check_lots(pieces, count);
+	free(pieces);
+}
+
+/* Lots as their bytes. */
+static void
+try_lots_struct(const char *bytes, size_t size)
+{
+	int			count = (int) (size / sizeof(LotPiece));
+	LotPiece   *pieces = malloc((count + 1) * sizeof(LotPiece));
+
+	memcpy(pieces, bytes, count * sizeof(LotPiece));
+	if (lots_validate(pieces, count) == CORE_OK)
+		check_lots(pieces, count);
+
+	/* pieces in any order become valid, if they are possible */
+	for (int i = 0; i < count; i++)
+		if (lot_piece_validate(&pieces[i]) != CORE_OK)
+			pieces[i] = (LotPiece) {pieces[i].points, 0, i % 3 + 1, i % 2 + 1, 0};
+	if (lots_normalize(pieces, &count) == CORE_OK)
+		check_lots(pieces, count);
+	free(pieces);
+}
+
+static const struct
+{
+	const char *name;
+	void		(*try) (const char *data, size_t size);
+}			targets[] =
+
+{
+	{"points", try_points},
+	{"rate", try_rate},
+	{"rate_struct", try_rate_struct},
+	{"period", try_period},
+	{"period_struct", try_period_struct},
+	{"lots", try_lots},
+	{"lots_struct", try_lots_struct}
+};
+
+static void (*chosen) (const char *data, size_t size);
+
+/* What libFuzzer calls first: chooses the target. */
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *name = getenv("FUZZ_TARGET");
+
+	(void) argc;
+	(void) argv;
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+		if (name != NULL && strcmp(name, targets[i].name) == 0)
+			chosen = targets[i].try;
+	CHECK(chosen != NULL);
+	return 0;
+}
+
+/* What libFuzzer calls for each input. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* a copy, so that reading beyond the end is noticed */
+	char	   *copy = malloc(size + (size == 0));
+
+	if (size > 0)
+		memcpy(copy, data, size);
+	chosen(copy, size);
+	free(copy);
+	return 0;
+}
