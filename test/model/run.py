@@ -1,0 +1,752 @@
+#!/usr/bin/python3
+"""
+The model test: random programs and random streams of operations, run on the
+database and on a slow independent model (model.py), compared all the way.
+
+    test/model/run.py [--seed N] [--programs N] [--ops N] [--modes abc] [--features caps,late,...]
+
+The database is named by libpq's environment variables (PGHOST, PGPORT, ...);
+the extension must be available in it.  Every program runs in three modes:
+    a   every change of a row is a statement of its own
+    b   changes come in statements of many rows
+    c   a first part is loaded before the tables are attached, then backfilled
+One TAP line per program.  A failing stream is shrunk to a small one, printed
+as SQL together with what was expected, what came, and how to rerun it.
+"""
+
+import argparse
+import io
+import os
+import random
+import sys
+import time
+from decimal import Decimal
+from fractions import Fraction
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import psycopg2
+import psycopg2.extensions
+
+import expr
+from clock import DAY, HOUR, INF, NINF, naive, show
+from generate import FEATURES, Generator, apply, possible
+from model import Refused
+
+psycopg2.extensions.register_type(psycopg2.extensions.new_type((1700,), 'NUMERIC', lambda v, c: None if v is None else Fraction(v)))
+
+
+# ---------------------------------------------------------------- SQL text
+
+def number(x):
+    x = Fraction(x)
+    return str(x.numerator) if x.denominator == 1 else str(Decimal(x.numerator) / Decimal(x.denominator))
+
+
+TYPES = {'numeric': 'numeric', 'integer': 'integer', 'text': 'text', 'bigint': 'bigint', 'uuid': 'uuid',
+         'timestamptz': 'timestamptz', 'timestamp': 'timestamp', 'date': 'date'}
+
+
+def plain(v, typ, member_type):
+    """A value as text, without quotes; None is NULL."""
+    if v is None:
+        return None
+    if typ == 'timestamptz':
+        return show(v)
+    if typ == 'timestamp':
+        return naive(v).isoformat(' ')
+    if typ == 'date':
+        return naive(v).date().isoformat()
+    if typ == 'numeric':
+        return number(v)
+    return str(v)
+
+
+def literal(v, typ, member_type):
+    if v is None:
+        return 'NULL'
+    text = plain(v, typ, member_type)
+    if typ == 'member':
+        typ = member_type
+    if typ in ('numeric', 'integer', 'bigint'):
+        return text
+    return expr.quote(text) if typ == 'text' else expr.quote(text) + '::' + TYPES[typ]
+
+
+def options(pairs):
+    return ', '.join('%s => %s' % (k, v) for k, v in pairs)
+
+
+class Sql:
+    """A generated program and its operations as SQL."""
+
+    def __init__(self, spec, program, data):
+        self.spec, self.program, self.data = spec, program, data
+
+    def lit(self, v, typ):
+        return literal(v, typ, self.spec.member_type)
+
+    def table(self, source):
+        return '%s.%s' % (self.data, source['table']) if source['table'] else self.program + '.activity'
+
+    def setup(self, attach):
+        s, p = self.spec, self.program
+        yield "SELECT loyalty.create_program(%s)" % options([
+            ('name', expr.quote(p)), ('member_type', expr.quote(s.member_type)), ('time_zone', expr.quote(s.zone)),
+            ('currency', "'EUR'"), ('test_clock', 'true')])
+        yield "SELECT %s.set_clock('%s')" % (p, show(s.start))
+        yield "UPDATE %s.program SET stacking = '%s', enrolment = '%s', on_error = '%s'" % (
+            p, s.stacking, s.enrolment, s.on_error)
+        for u in s.units:
+            columns = {k: v for k, v in u.items() if k != 'name'}
+            if u['name'] == 'points':
+                yield 'UPDATE %s.unit SET %s WHERE name = %s' % (
+                    p, ', '.join('%s = %s' % (k, self.setting(v)) for k, v in columns.items()), expr.quote('points'))
+            else:
+                yield 'INSERT INTO %s.unit (%s) VALUES (%s)' % (
+                    p, ', '.join(u), ', '.join(self.setting(v) for v in u.values()))
+        for m in s.members:
+            yield self.insert_member(m['member_id'], m)
+        yield 'CREATE SCHEMA ' + self.data
+        for source in s.sources:
+            if source['table']:
+                yield 'CREATE TABLE %s (%s, PRIMARY KEY (%s))' % (
+                    self.table(source),
+                    ', '.join('%s %s' % (c, s.member_type if t == 'member' else TYPES[t])
+                              for c, t in source['columns'].items()),
+                    ', '.join(source['model']['key']))
+        if attach:
+            yield from self.attach()
+        yield from (self.insert_rule(r) for r in s.rules if attach)
+
+    def attach(self):
+        for source in self.spec.sources:
+            m = source['model']
+            if source['table'] is None:
+                if m.get('condition') is not None:
+                    raise AssertionError
+                continue
+            args = [(None, expr.quote(self.table(source))), ('name', expr.quote(m['name']))]
+            if m.get('reduces'):
+                args += [('reduces', expr.quote(m['reduces'])), ('reduces_key', expr.quote(m['reduces_key']))]
+            else:
+                args += [('member', "'customer_id'"), ('occurred_at', "'placed_at'")]
+            if m.get('event'):
+                args.append(('event', expr.quote(m['event'])))
+            for k in ('amount', 'condition'):
+                if m.get(k) is not None:
+                    args.append((k, expr.quote(expr.sql(m[k]))))
+            if 'purchase' in m and not m.get('reduces'):
+                args.append(('purchase', str(m['purchase']).lower()))
+            if 'on_delete' in m:
+                args.append(('on_delete', expr.quote(m['on_delete'])))
+            yield 'SELECT %s.attach(%s)' % (self.program, ', '.join(v if k is None else '%s => %s' % (k, v) for k, v in args))
+
+    def backfill(self):
+        for source in self.spec.sources:
+            if source['table'] and not source['model'].get('reduces'):
+                yield "CALL %s.backfill('%s')" % (self.program, source['model']['name'])
+
+    def setting(self, v):
+        if v is None:
+            return 'NULL'
+        if isinstance(v, bool):
+            return str(v).lower()
+        if isinstance(v, (int, Fraction)):
+            return number(v)
+        if isinstance(v, tuple) and isinstance(v[0], int):
+            return "tstzrange(%s)" % ', '.join('NULL' if abs(x) >= INF else "'%s'" % show(x) for x in v)
+        if isinstance(v, tuple):
+            return expr.quote(expr.sql(v))
+        return expr.quote(v)
+
+    def insert_rule(self, r):
+        return 'INSERT INTO %s.rule (%s) VALUES (%s)' % (
+            self.program, ', '.join(r), ', '.join(self.setting(v) for v in r.values()))
+
+    def insert_member(self, m, x):
+        names = {'joined_at': 'joined_at', 'zone': 'time_zone', 'status': 'status', 'attributes': 'attributes'}
+        return 'INSERT INTO %s.member (member_id, %s) VALUES (%s, %s)' % (
+            self.program, ', '.join(names[k] for k in x if k in names), self.lit(m, 'member'),
+            ', '.join(self.member_setting(k, v) for k, v in x.items() if k in names))
+
+    def member_setting(self, k, v):
+        if k == 'joined_at':
+            return "'%s'" % show(v)
+        if k == 'attributes':
+            return expr.quote('{%s}' % ', '.join('"%s": "%s"' % kv for kv in v.items()))
+        return 'NULL' if v is None else expr.quote(v)
+
+    # -- operations
+
+    def where(self, source, key):
+        return ' AND '.join('%s = %s' % (c, self.lit(v, source['columns'][c]))
+                            for c, v in zip(source['model']['key'], key))
+
+    def statement(self, model, name, form, changes):
+        """A statement for possible changes of one kind; COPY comes as (head, data)."""
+        source = self.spec.source(name)
+        table, types = self.table(source), source['columns']
+        kind = changes[0][0]
+        keys = source['model']['key']
+        if kind == 'D':
+            if len(changes) == 1:
+                return 'DELETE FROM %s WHERE %s' % (table, self.where(source, changes[0][1]))
+            return 'DELETE FROM %s WHERE (%s) IN (%s)' % (table, ', '.join(keys), ', '.join(
+                '(%s)' % ', '.join(self.lit(v, types[c]) for c, v in zip(keys, ch[1])) for ch in changes))
+        columns = list(types)
+        if kind == 'I':
+            rows = [c[1] for c in changes]
+        elif form in ('upsert', 'merge') and len(changes) == 1:
+            row = dict(model.tables[name][changes[0][1]])
+            row.update(changes[0][2])
+            rows = [row]
+        else:
+            if len(changes) == 1:
+                return 'UPDATE %s SET %s WHERE %s' % (
+                    table, ', '.join('%s = %s' % (c, self.lit(v, types[c])) for c, v in changes[0][2].items()),
+                    self.where(source, changes[0][1]))
+            changed = list(changes[0][2])
+            return 'UPDATE %s AS t SET %s FROM (VALUES %s) AS v (%s) WHERE %s' % (
+                table, ', '.join('%s = v.n_%s' % (c, c) for c in changed),
+                ', '.join('(%s)' % ', '.join(
+                    [self.typed(v, types[c]) for c, v in zip(keys, ch[1])] +
+                    [self.typed(ch[2][c], types[c]) for c in changed]) for ch in changes),
+                ', '.join(list(keys) + ['n_' + c for c in changed]),
+                ' AND '.join('t.%s = v.%s' % (c, c) for c in keys))
+        if form == 'copy' and kind == 'I':
+            data = ''.join('\t'.join(self.copy_text(row[c], types[c]) for c in columns) + '\n' for row in rows)
+            return ('COPY %s (%s) FROM stdin' % (table, ', '.join(columns)), data)
+        values = ', '.join('(%s)' % ', '.join(self.typed(row[c], types[c]) for c in columns) for row in rows)
+        if form == 'select' and kind == 'I':
+            return 'INSERT INTO %s (%s) SELECT * FROM (VALUES %s) AS v' % (table, ', '.join(columns), values)
+        if form == 'merge' and len(rows) == 1:
+            return 'MERGE INTO %s AS t USING (VALUES %s) AS v (%s) ON %s WHEN MATCHED THEN UPDATE SET %s ' \
+                'WHEN NOT MATCHED THEN INSERT (%s) VALUES (%s)' % (
+                    table, values, ', '.join(columns), ' AND '.join('t.%s = v.%s' % (c, c) for c in keys),
+                    ', '.join('%s = v.%s' % (c, c) for c in columns if c not in keys) or '%s = v.%s' % (keys[0], keys[0]),
+                    ', '.join(columns), ', '.join('v.' + c for c in columns))
+        tail = ''
+        if form == 'upsert' and len(rows) == 1:
+            tail = ' ON CONFLICT (%s) DO UPDATE SET %s' % (
+                ', '.join(keys), ', '.join('%s = excluded.%s' % (c, c) for c in columns if c not in keys))
+        return 'INSERT INTO %s (%s) VALUES %s%s' % (table, ', '.join(columns), values, tail)
+
+    def typed(self, v, typ):
+        t = self.spec.member_type if typ == 'member' else TYPES[typ]
+        x = self.lit(v, typ)
+        return x if '::' in x and v is not None and t != 'text' else x + '::' + t
+
+    def copy_text(self, v, typ):
+        text = plain(v, typ, self.spec.member_type)
+        if text is None:
+            return '\\N'
+        return text.replace('\\', '\\\\').replace('\t', '\\t').replace('\n', '\\n')
+
+    def operation(self, model, op):
+        """SQL of an operation that is no 'stmt'; None when it does not apply."""
+        p, kind = self.program, op[0]
+        if kind == 'clock':
+            return "SELECT %s.set_clock('%s')" % (p, show(op[1])) if op[1] > model.clock else None
+        if kind in ('rule', 'unit'):
+            if kind == 'rule' and op[1] not in model.rules:
+                return None
+            return 'UPDATE %s.%s SET %s WHERE name = %s' % (
+                p, kind, ', '.join('%s = %s' % (k, self.setting(v)) for k, v in op[2].items()), expr.quote(op[1]))
+        if kind == 'newrule':
+            return self.insert_rule(op[1])
+        if kind == 'stacking':
+            return "UPDATE %s.program SET stacking = '%s'" % (p, op[1])
+        if kind == 'member':
+            if op[1] not in model.members:
+                return self.insert_member(op[1], op[2]) if 'joined_at' in op[2] else None
+            names = {'zone': 'time_zone', 'status': 'status', 'attributes': 'attributes'}
+            return 'UPDATE %s.member SET %s WHERE member_id = %s' % (
+                p, ', '.join('%s = %s' % (names[k], self.member_setting(k, v)) for k, v in op[2].items() if k in names),
+                self.lit(op[1], 'member'))
+        if kind == 'adjust':
+            if op[1] not in model.members or model.members[op[1]].status != 'active':
+                return None
+            more = [('unit', expr.quote(op[2])), ('reason', "'model'")]
+            if op[4] is not None:
+                more.append(('expires_at', "'%s'" % show(op[4])))
+            if op[5]:
+                more.append(('allow_debt', 'true'))
+            return 'SELECT %s.adjust(%s, %s, %s)' % (p, self.lit(op[1], 'member'), number(op[3]), options(more))
+        if kind == 'retry':
+            return 'SELECT * FROM %s.retry_failed()' % p
+        if kind == 'book_due':
+            return 'SELECT %s.book_due()' % p
+        if kind == 'reconcile':
+            return "SELECT * FROM %s.reconcile('%s')" % (p, op[1])
+        raise AssertionError(op)
+
+
+# ---------------------------------------------------------------- running
+
+class Mismatch(Exception):
+    """The database and the model disagree."""
+
+    def __init__(self, what, lines):
+        super().__init__(what)
+        self.what, self.lines = what, lines
+
+
+class Run:
+    """One program on the database beside its model."""
+
+    serial = 0
+
+    def __init__(self, db, spec, mode, every=10, log=None):
+        self.db, self.spec, self.mode, self.every, self.log = db, spec, mode, every, log
+        Run.serial += 1
+        self.program = 'model_test_%d_%d' % (os.getpid(), Run.serial)
+        self.sql = Sql(spec, self.program, self.program + '_data')
+        self.model = spec.model(attached=mode != 'c')
+        self.random = random.Random(spec.seed * 3 + ord(mode))
+        self.statements = 0
+
+    def query(self, sql, rows=True):
+        self.db.execute(sql)
+        return self.db.fetchall() if rows else None
+
+    def execute(self, sql):
+        """Run one statement; the SQLSTATE, '' when it went well."""
+        if self.log is not None:
+            self.log.append(sql)
+        self.statements += 1
+        try:
+            if isinstance(sql, tuple):
+                self.db.copy_expert(sql[0], io.StringIO(sql[1]))
+            else:
+                self.db.execute(sql)
+            return ''
+        except psycopg2.Error as e:
+            self.error = str(e).strip()
+            return e.pgcode or 'lost'
+
+    def must(self, sql):
+        state = self.execute(sql)
+        if state:
+            raise Mismatch('refused', ['statement: %s' % (sql,), 'expected: it works', 'actual: %s %s' % (state, self.error)])
+
+    def compare_state(self, sql, expected, actual):
+        if expected != actual:
+            raise Mismatch('sqlstate', ['statement: %s' % (sql,), 'expected: %s' % (expected or 'it works'),
+                                        'actual: %s' % (actual + ' ' + self.error if actual else 'it works')])
+
+    def go(self):
+        try:
+            for sql in self.sql.setup(attach=self.mode != 'c'):
+                self.must(sql)
+            self.since = 0
+            ops = self.spec.ops
+            if self.mode == 'c':
+                # load: only what happens to the tables, before anything is attached
+                early = [op for op in ops[:self.spec.preload] if op[0] == 'stmt' and op[1] != 'activity']
+                ops = ops[self.spec.preload:]
+                for op in early:
+                    self.statement(op, op[3])
+                for sql in self.sql.attach():
+                    self.must(sql)
+                for r in self.spec.rules:
+                    self.must(self.sql.insert_rule(r))
+                for s in self.spec.sources:
+                    self.model.attached.add(s['model']['name'])
+                for s in self.spec.sources:
+                    if s['table'] and not s['model'].get('reduces'):
+                        self.must("CALL %s.backfill('%s')" % (self.program, s['model']['name']))
+                        self.model.backfill(s['model']['name'])
+                self.check()
+            for i, op in enumerate(ops):
+                self.step(op)
+                self.since += 1
+                if self.since >= self.every or i + 1 == len(ops):
+                    self.check()
+        finally:
+            self.drop()
+
+    def drop(self):
+        self.db.execute('ROLLBACK')
+        for sql in ("SELECT loyalty.drop_program('%s', force => true)" % self.program,
+                    'DROP SCHEMA IF EXISTS %s_data CASCADE' % self.program):
+            try:
+                self.db.execute(sql)
+            except psycopg2.Error:
+                pass
+
+    def statement(self, op, changes):
+        changes = possible(self.model, op[1], changes)
+        if not changes:
+            return
+        sql = self.sql.statement(self.model, op[1], op[2], changes)
+        expected = ''
+        actual = self.execute(sql)
+        try:
+            self.model.statement(op[1], changes)
+        except Refused as e:
+            expected = e.sqlstate
+        self.compare_state(sql, expected, actual)
+
+    def step(self, op):
+        if op[0] == 'stmt':
+            for changes in ([[c] for c in op[3]] if self.mode == 'a' else [op[3]]):
+                self.statement(op, changes)
+            return
+        if op[0] == 'undo':
+            self.must('BEGIN')
+            for c in op[2]:
+                c = possible(self.model, op[1], [c])
+                if c and not self.execute(self.sql.statement(self.model, op[1], 'values' if c[0][0] == 'I' else 'update', c)) == '':
+                    break
+                if c and c[0][0] == 'U':
+                    break               # a second change of the row would be made of what the model never saw
+            self.must('ROLLBACK')
+            return
+        sql = self.sql.operation(self.model, op)
+        if sql is None:
+            return
+        actual = self.execute(sql)
+        rows = self.db.fetchall() if op[0] == 'reconcile' and not actual else []
+        expected = apply(self.model, op, False)[0]
+        self.compare_state(sql, expected or '', actual)
+        if rows:
+            raise Mismatch('reconcile', [sql, 'expected: no rows', 'actual: %s' % rows])
+
+    # -- comparing
+
+    def instants(self):
+        r, now = self.random, self.model.clock
+        ahead = sorted({x for p in self.model.purses.values() for lot in p.lots.values()
+                        for x in (lot.start, p.end_of(lot)) if now < x < INF})
+        out = [now, now + r.randint(1, 40) * DAY, now + r.randint(1, 100) * HOUR]
+        for x in r.sample(ahead, min(3, len(ahead))):
+            out += [x - 1, x]
+        out += [now - r.randint(1, 100) * HOUR, now - r.randint(1, 40) * DAY]
+        lines = [line[0] for p in self.model.purses.values() for lot in p.lots.values() for line in lot.lines[-3:]]
+        out += [x for x in r.sample(lines, min(2, len(lines))) if x < now]
+        return out
+
+    def check(self):
+        self.since = 0
+        p, m = self.program, self.model
+        units = [u['name'] for u in self.spec.units]
+        texts = {str(x): x for x in m.members}
+        wrong = []
+
+        # balances now
+        rows = self.query('SELECT member_id::text, unit, available, available_exact, pending, debt, expired FROM %s.balances' % p)
+        found = {(r[0], r[1]): r[2:] for r in rows}
+        for k in list(found):
+            if k[0] not in texts:
+                if any(found[k]):
+                    wrong.append('balances %s: expected: no such member; actual: %s' % (k, show_row(found[k])))
+        for text, member in texts.items():
+            for unit in units:
+                exact, pending, debt = m.state(member, unit)
+                expired = m.purses[(member, unit)].expired(m.now(member)) if (member, unit) in m.purses else 0
+                expected = (m.shown(unit, exact), exact, pending, debt, expired)
+                actual = found.get((text, unit), (0,) * 5)
+                if m.units[unit].rounding == 'carry':
+                    expected, actual = expected[:2] + expected[4:], actual[:2] + actual[4:]
+                if tuple(expected) != tuple(actual):
+                    wrong.append('balances of %s, %s (available, exact, pending, debt, expired): expected: %s; actual: %s'
+                                 % (text, unit, show_row(expected), show_row(actual)))
+        self.report('balances', wrong)
+
+        # balances at other instants
+        asked = []
+        for at in self.instants():
+            for member in m.members.values() and list(m.members):
+                for unit in units:
+                    if (member, unit) in m.purses:
+                        if at < m.now(member) and m.units[unit].expires.since_activity:
+                            continue
+                        asked.append((member, unit, at, None))
+        for _ in range(6):
+            if m.purses:
+                member, unit = self.random.choice(list(m.purses))
+                if not m.units[unit].expires.since_activity:
+                    now = m.now(member)
+                    asked.append((member, unit, now - self.random.randint(0, 30) * DAY, now - self.random.randint(0, 60) * DAY))
+        if asked:
+            rows = self.query('SELECT n, %s.balance(m, u, t, k) FROM (VALUES %s) AS v (n, m, u, t, k) ORDER BY n' % (
+                p, ', '.join("(%d, %s, '%s', '%s'::timestamptz, %s::timestamptz)" % (
+                    i, self.sql.typed(a[0], 'member'), a[1], show(a[2]), 'NULL' if a[3] is None else "'%s'" % show(a[3]))
+                    for i, a in enumerate(asked))))
+            for (member, unit, at, known), (_, actual) in zip(asked, rows):
+                expected = m.shown(unit, m.balance(member, unit, at, known))
+                if expected != actual:
+                    wrong.append("balance(%s, '%s', '%s'%s), now %s: expected: %s; actual: %s" % (
+                        member, unit, show(at), '' if known is None else ", known_at '%s'" % show(known), show(m.now(member)),
+                        show_row([expected]), show_row([actual])))
+            self.report('balance at', wrong)
+
+        # counters
+        rows = self.query('SELECT member_id::text, purchases, spend::numeric FROM %s.account' % p)
+        found = {r[0]: (r[1], r[2]) for r in rows}
+        for text, member in texts.items():
+            x = m.members[member]
+            expected, actual = (x.purchases, x.spend), found.get(text, (0, 0))
+            if expected != actual:
+                wrong.append('purchases, spend of %s: expected: %s; actual: %s' % (text, show_row(expected), show_row(actual)))
+        self.report('counters', wrong)
+
+        # posted by event
+        for s in self.spec.sources:
+            name = s['model']['name']
+            if s['model'].get('reduces'):
+                continue
+            keys = [s['model']['event']] if s['model'].get('event') else list(s['model']['key'])
+            rows = self.query('SELECT %s, member_id::text, unit, sum(points) FROM %s.%s_points GROUP BY %s, member_id, unit'
+                              % (', '.join(c + '::text' for c in keys), p, name, ', '.join(keys)))
+            found = {r: v for r, v in ((r[:-1], r[-1]) for r in rows) if v != 0}
+            expected = {}
+            for (source, key), e in m.events.items():
+                if source == name:
+                    for (member, unit), n in e.posted.items():
+                        if n != 0:
+                            expected[tuple(str(k) for k in key) + (str(member), unit)] = n
+            for k in sorted(set(found) | set(expected)):
+                if found.get(k, 0) != expected.get(k, 0):
+                    wrong.append('%s_points %s: expected: %s; actual: %s' % (
+                        name, k, show_row([expected.get(k, 0)]), show_row([found.get(k, 0)])))
+        self.report('posted', wrong)
+
+        # failed events (of rows that exist), usage of caps and budgets
+        rows = self.query('SELECT source, count(*) FROM %s.failed_event GROUP BY source' % p)
+        self.check_failed(wrong)
+        rows = self.query('SELECT u.member_id::text, r.name, u.span_start, sum(u.used::numeric) FROM (SELECT member_id, rule_no, '
+                          'extract(epoch FROM span_start) * 1000000 AS span_start, used FROM %s.cap_usage) AS u '
+                          'JOIN %s.rule AS r USING (rule_no) GROUP BY 1, 2, 3' % (p, p))
+        found = {(r[0], r[1], NINF if r[2] <= NINF else int(r[2])): r[3] for r in rows if r[3]}
+        expected = {}
+        for (member, rule, start), n in m.usage.items():
+            if n and m.rules[rule].max_per_member is not None:
+                expected[(str(member), rule, start)] = n
+        for k in sorted(set(found) | set(expected)):
+            if found.get(k, 0) != expected.get(k, 0):
+                wrong.append('cap_usage %s since %s: expected: %s; actual: %s' % (
+                    k[:2], show(k[2]), show_row([expected.get(k, 0)]), show_row([found.get(k, 0)])))
+        self.report('cap usage', wrong)
+        rows = self.query('SELECT r.name, sum(b.used::numeric) FROM %s.budget_room AS b JOIN %s.rule AS r USING (rule_no) '
+                          'GROUP BY 1' % (p, p))
+        found = dict(rows)
+        for rule, n in m.spent_budget.items():
+            if m.rules[rule].budget is not None and found.get(rule, 0) != n:
+                wrong.append('budget of %s: expected: %s; actual: %s' % (rule, show_row([n]), show_row([found.get(rule, 0)])))
+        self.report('budgets', wrong)
+
+        # lots
+        for text, member in texts.items():
+            pass
+        rows = self.query('SELECT * FROM %s.verify()' % p)
+        if rows:
+            raise Mismatch('verify', ['%s.verify(): expected: no rows; actual:' % p] + ['    %s' % (r,) for r in rows[:10]])
+
+    def check_failed(self, wrong):
+        p, m = self.program, self.model
+        expected = {}
+        for name, key in m.failed:
+            if m.index[name].get(key):
+                expected[name] = expected.get(name, 0) + 1
+        found = {}
+        for name, key in self.query('SELECT source, event_key FROM %s.failed_event' % p):
+            if self.there(name, key):
+                found[name] = found.get(name, 0) + 1
+        if found != expected:
+            wrong.append('failed_event: expected: %s; actual: %s' % (
+                sorted(x for x in m.failed if m.index[x[0]].get(x[1])),
+                self.query('SELECT source, event_key, error FROM %s.failed_event' % p)))
+        self.report('failed', wrong)
+
+    def there(self, name, text):
+        """Whether a failed event's rows still exist."""
+        s = self.spec.source(name)
+        if len(s['model']['key']) > 1 and not s['model'].get('event'):
+            return True
+        return any(str(k[0]) == text for k, rows in self.model.index[name].items() if rows)
+
+    def report(self, what, wrong):
+        if wrong:
+            raise Mismatch(what, wrong[:12])
+
+
+def show_row(row):
+    return '(%s)' % ', '.join('NULL' if x is None else number(x) if isinstance(x, (int, Fraction)) else str(x) for x in row)
+
+
+# ---------------------------------------------------------------- shrinking
+
+def with_ops(spec, ops, **more):
+    new = spec.__class__.__new__(spec.__class__)
+    new.__dict__.update(spec.__dict__)
+    new.ops = ops
+    new.__dict__.update(more)
+    return new
+
+
+def attempt(db, spec, mode, every, log=None):
+    """The mismatch of a run, or None."""
+    try:
+        Run(db, spec, mode, every, log).go()
+    except Mismatch as e:
+        return e
+    return None
+
+
+def shrink(db, spec, mode, first, budget):
+    """Drop operations, rules, members and attributes while it still fails the same way."""
+    end = time.time() + budget
+    best, best_error = spec, first
+
+    def try_it(candidate):
+        nonlocal best, best_error
+        if time.time() > end:
+            return False
+        e = attempt(db, candidate, mode, 1)
+        if e is not None and e.what == first.what:
+            best, best_error = candidate, e
+            return True
+        return False
+
+    if not try_it(spec):            # comparing more often may find it earlier, must not lose it
+        pass
+    if mode == 'c':
+        cut = spec.ops[:spec.preload]
+        # the loaded part keeps its place: dropping moves the border with it
+    chunk = max(1, len(best.ops) // 2)
+    while chunk >= 1 and time.time() < end:
+        i, progress = 0, False
+        while i < len(best.ops) and time.time() < end:
+            ops = best.ops[:i] + best.ops[i + chunk:]
+            preload = best.preload - max(0, min(best.preload, i + chunk) - i) if i < best.preload else best.preload
+            if try_it(with_ops(best, ops, preload=preload)):
+                progress = True
+            else:
+                i += chunk
+        if chunk == 1 and not progress:
+            break
+        chunk = max(1, chunk // 2)
+    for i in range(len(best.ops) - 1, -1, -1):          # single changes of a statement
+        op = best.ops[i]
+        j = 2 if op[0] == 'undo' else 3
+        if op[0] in ('stmt', 'undo') and len(op[j]) > 1:
+            k = 0
+            while k < len(best.ops[i][j]) and len(best.ops[i][j]) > 1:
+                op = best.ops[i]
+                new = op[:j] + (op[j][:k] + op[j][k + 1:],) + op[j + 1:]
+                if not try_it(with_ops(best, best.ops[:i] + [new] + best.ops[i + 1:])):
+                    k += 1
+    for i in range(len(best.rules) - 1, -1, -1):
+        try_it(with_ops(best, best.ops, rules=best.rules[:i] + best.rules[i + 1:]))
+    for i in range(len(best.rules)):
+        for k in ('amount', 'condition', 'min_amount', 'valid', 'priority', 'exclusive_group', 'max_per_event', 'budget',
+                  'activates', 'expires'):
+            if k in best.rules[i]:
+                rule = {a: b for a, b in best.rules[i].items() if a != k}
+                try_it(with_ops(best, best.ops, rules=best.rules[:i] + [rule] + best.rules[i + 1:]))
+    for i in range(len(best.members) - 1, -1, -1):
+        try_it(with_ops(best, best.ops, members=best.members[:i] + best.members[i + 1:]))
+    for i in range(len(best.units)):
+        for k in ('activates', 'expires', 'decimals', 'rounding', 'max_per_event', 'on_shortfall'):
+            if k in best.units[i]:
+                unit = {a: b for a, b in best.units[i].items() if a != k}
+                try_it(with_ops(best, best.ops, units=best.units[:i] + [unit] + best.units[i + 1:]))
+    used = {op[1] for op in best.ops if op[0] in ('stmt', 'undo')} | {r.get('source') for r in best.rules} | \
+        {op[1].get('source') for op in best.ops if op[0] == 'newrule'}
+    for s in list(best.sources):
+        name = s['model']['name']
+        if name not in used and not any(x['model'].get('reduces') == name for x in best.sources):
+            try_it(with_ops(best, best.ops, sources=[x for x in best.sources if x is not s]))
+    for stacking in ('additive',):
+        if best.stacking != stacking:
+            try_it(with_ops(best, best.ops, stacking=stacking))
+    return best, best_error
+
+
+def script(log):
+    """The statements of a run as something psql can run."""
+    out = []
+    for sql in log:
+        if isinstance(sql, tuple):
+            out += [sql[0] + ';', sql[1] + '\\.']
+        else:
+            out.append(sql + ';')
+    return out
+
+
+# ---------------------------------------------------------------- main
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument('--seed', type=int, default=1, help='seed of the first program (the next has the next seed)')
+    a.add_argument('--programs', type=int, default=100)
+    a.add_argument('--ops', type=int, default=120, help='operations per program and mode')
+    a.add_argument('--modes', default='abc')
+    a.add_argument('--features', help='use only these features: ' + ', '.join(sorted(FEATURES)))
+    a.add_argument('--without', default='', help='leave these features out')
+    a.add_argument('--every', type=int, default=10, help='operations between two comparisons')
+    a.add_argument('--shrink', type=int, default=60, help='seconds to spend on shrinking a failure, 0 = do not')
+    a.add_argument('--stop', type=int, default=3, help='stop after so many failing programs')
+    o = a.parse_args()
+
+    connection = psycopg2.connect(os.environ.get('PGOPTIONS_DSN', ''))
+    connection.autocommit = True
+    db = connection.cursor()
+    db.execute("SET client_min_messages = error; SET TimeZone = 'UTC'; SET synchronous_commit = off; CREATE EXTENSION IF NOT EXISTS loyalty")
+    started = time.time()
+    failures = statements = operations = done = 0
+    print('1..%d' % o.programs, flush=True)
+    for n in range(1, o.programs + 1):
+        seed = o.seed + n - 1
+        features = None if o.features is None else [f for f in o.features.split(',') if f]
+        if features is None and o.without:
+            g = Generator(seed, o.ops)
+            features = [f for f in g.on if f not in o.without.split(',')]
+        spec = Generator(seed, o.ops, features).make()
+        failed = None
+        for mode in o.modes:
+            if mode == 'c' and (spec.enrolment == 'error' or spec.on_error == 'raise'):
+                continue        # a refusal would end the whole backfill
+            run = Run(db, spec, mode, o.every)
+            try:
+                run.go()
+            except Mismatch as e:
+                failed = (mode, e)
+            statements += run.statements
+            operations += len(spec.ops)
+            if failed:
+                break
+        done += 1
+        rerun = 'test/model/run.py --seed %d --programs 1 --ops %d --modes %s%s' % (
+            seed, o.ops, failed[0] if failed else o.modes,
+            '' if features is None else " --features '%s'" % ','.join(sorted(features)))
+        if not failed:
+            print('ok %d - seed %d' % (n, seed), flush=True)
+            continue
+        failures += 1
+        mode, error = failed
+        small = spec
+        if o.shrink:
+            small, error = shrink(db, spec, mode, error, o.shrink)
+        log = []
+        again = attempt(db, small, mode, 1, log) or error
+        print('not ok %d - seed %d, mode %s: %s' % (n, seed, mode, again.what))
+        print('# features: %s' % ', '.join(spec.features))
+        print('# %d operations of %d remain' % (len(small.ops), len(spec.ops)))
+        for line in script(log):
+            print('#   ' + line.replace('\n', '\n#   '))
+        for line in again.lines:
+            print('# ' + line)
+        print('# rerun: ' + rerun, flush=True)
+        if failures >= o.stop:
+            print('# stopping after %d failures' % failures)
+            break
+    print('# %d programs, %d failed, %d operations, %d statements, %.0f s' % (
+        done, failures, operations, statements, time.time() - started))
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == '__main__':
+    main()
