@@ -17,14 +17,6 @@
 #include "loyalty.h"
 #include "core/core.h"
 
-/* business refusals; stable, documented in the README */
-#define ERRCODE_LOYALTY_INSUFFICIENT_POINTS	MAKE_SQLSTATE('L','Y','0','0','1')
-#define ERRCODE_LOYALTY_UNKNOWN_MEMBER		MAKE_SQLSTATE('L','Y','0','0','2')
-#define ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE	MAKE_SQLSTATE('L','Y','0','0','3')
-#define ERRCODE_LOYALTY_LIMIT_REACHED		MAKE_SQLSTATE('L','Y','0','0','6')
-#define ERRCODE_LOYALTY_KEY_REUSED			MAKE_SQLSTATE('L','Y','0','0','9')
-#define ERRCODE_LOYALTY_UNIT_NOT_USABLE		MAKE_SQLSTATE('L','Y','0','1','0')
-
 /* which program a call is about: its table "program" stands for it */
 typedef struct ProgramRef
 {
@@ -69,8 +61,5 @@ extern void program_invalidate(Oid program_relid);
  * Writers raise it to the account's last posted_at themselves.
  */
 extern TimestampTz program_now(const ProgramRef *ref);
-
-/* set up by _PG_init */
-extern void engine_init(void);
 
 #endif							/* LOYALTY_ENGINE_H */

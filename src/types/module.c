@@ -17,3 +17,12 @@ PG_MODULE_MAGIC_EXT(.name = "loyalty", .version = LOYALTY_VERSION);
 #else
 PG_MODULE_MAGIC;
 #endif
+
+extern LOYALTY_EXPORT void _PG_init(void);
+
+/* Called once by each backend that loads the library. */
+void
+_PG_init(void)
+{
+	engine_init();
+}

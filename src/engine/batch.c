@@ -1,0 +1,1075 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.c
+ *	  Events of one source, posted together: the way from rows to the ledger.
+ *
+ * A batch is cut into chunks of bounded memory.  For each chunk: evaluate what
+ * the rows say; find what was posted; enrol who is missing; lock the accounts
+ * in the order of member ids; judge and post; write.  A batch of several
+ * chunks locks all its accounts before the first, or two bulk loads could
+ * wait for each other.
+ *
+ * New events are posted member by member, so that each account is read and
+ * written once and the ledger grows in the order of its key.  Budgets are
+ * shared by all members: where one may run short, and for events that change,
+ * the order of arrival decides, and the chunk's accounts stay in memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/batch.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+/* events of a chunk: new ones, and those whose accounts stay in memory */
+#define CHUNK_NEW_EVENTS		300000
+#define CHUNK_CHANGED_EVENTS	20000
+
+/* see batch.h */
+Batch *
+batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "loyalty batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Batch	   *batch = palloc0(sizeof(Batch));
+
+	batch->program = program;
+	batch->source = source;
+	if (options)
+		batch->options = *options;
+	batch->context = context;
+	batch->chunk = AllocSetContextCreate(context, "loyalty chunk", ALLOCSET_DEFAULT_SIZES);
+	batch->reader = event_reader_open(program, source);
+	batch->reader->context = batch->chunk;
+	batch->reader->assume_condition = batch->options.assume_condition;
+	MemoryContextSwitchTo(old);
+	return batch;
+}
+
+/* see batch.h */
+void
+batch_close(Batch *batch)
+{
+	event_reader_close(batch->reader);
+	MemoryContextDelete(batch->context);
+}
+
+/* -------- evaluation that may fail -------- */
+
+/* Whether an error may be kept for later instead of failing the statement. */
+static bool
+may_be_queued(int sqlstate)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlstate);
+
+	return category != ERRCODE_TRANSACTION_ROLLBACK &&
+		category != ERRCODE_INSUFFICIENT_RESOURCES &&
+		category != ERRCODE_OPERATOR_INTERVENTION &&
+		category != ERRCODE_SYSTEM_ERROR &&
+		category != ERRCODE_INTERNAL_ERROR &&
+		category != MAKE_SQLSTATE('L', 'Y', '0', '0', '0');
+}
+
+/* Makes the expressions of the source and of a configuration ready. */
+static void
+prepare_expressions(Batch *batch, RuleSet *rules)
+{
+	int			i;
+
+	pin_prepare(batch->source->pin);
+	for (i = 0; i < rules->nrules; i++)
+	{
+		if (rules->rules[i].pin && rule_concerns(&rules->rules[i], batch->source))
+			pin_prepare(rules->rules[i].pin);
+	}
+}
+
+/* see batch.h */
+bool
+guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	EventReader *reader = batch->reader;
+	Oid			program_owner = batch->program->ref.owner;
+	volatile bool fine = true;
+	PinScope	scope;
+
+	if (!batch->program->queue_errors || batch->options.raise_errors)
+	{
+		pin_enter(program_owner, reader->tz, reader->builtin, &scope);
+		prepare_expressions(batch, batch->program->rules);
+		function(arg);
+		pin_leave(&scope);
+		return true;
+	}
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(old);
+	pin_enter(program_owner, reader->tz, reader->builtin, &scope);
+	PG_TRY();
+	{
+		prepare_expressions(batch, batch->program->rules);
+		function(arg);
+		pin_leave(&scope);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *caught;
+
+		MemoryContextSwitchTo(old);
+		caught = CopyErrorData();
+		FlushErrorState();
+		pin_leave(&scope);
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(old);
+		CurrentResourceOwner = owner;
+		if (!may_be_queued(caught->sqlerrcode))
+			ReThrowError(caught);
+		error->sqlstate = pstrdup(unpack_sql_state(caught->sqlerrcode));
+		error->message = caught->message;
+		fine = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	CurrentResourceOwner = owner;
+	return fine;
+}
+
+/* arguments of match_rows, for guarded() */
+typedef struct MatchRows
+{
+	Batch	   *batch;
+	Event	   *event;
+	RuleSet    *rules;
+} MatchRows;
+
+static void
+match_rows(void *arg)
+{
+	MatchRows  *match = (MatchRows *) arg;
+	EventReader *reader = match->batch->reader;
+	Event	   *event = match->event;
+	int			i;
+
+	if (match->rules != match->batch->program->rules)
+		prepare_expressions(match->batch, match->rules);
+	for (i = 0; i < event->nrows; i++)
+	{
+		EventRow   *row = event->rows ? &event->rows[i] : &event->row;
+
+		row->match = NULL;
+		row->match_word = 0;
+		row->own = NULL;
+		ExecStoreMinimalTuple(row->tuple, reader->row_slot, false);
+		ResetExprContext(reader->econtext);
+		event_match_rules(reader, match->rules, row, reader->row_slot, false, true);
+	}
+}
+
+/* see batch.h */
+bool
+batch_match_event(Batch *batch, Event *event, RuleSet *rules)
+{
+	MatchRows	match = {batch, event, rules};
+	EvalError	error;
+
+	event->rules = rules;
+	if (guarded(batch, match_rows, &match, &error))
+		return true;
+	failed_event_add(batch, event->key, &error);
+	return false;
+}
+
+/* -------- events of a chunk -------- */
+
+/* see batch.h */
+Event *
+batch_new_event(Batch *batch)
+{
+	Event	   *event;
+
+	if (batch->nevents == batch->capacity)
+	{
+		Size		size;
+
+		batch->capacity = Max(16, batch->capacity * 2);
+		size = sizeof(Event) * (Size) batch->capacity;
+		batch->events = batch->events ? repalloc_huge(batch->events, size) :
+			MemoryContextAllocHuge(batch->context, size);
+	}
+	event = &batch->events[batch->nevents];
+	memset(event, 0, sizeof(Event));
+	event->reduction = FRAC_ZERO;
+	event->ord = batch->nevents++;
+	return event;
+}
+
+/* Forgets the chunk's events, to take the next. */
+static void
+end_chunk(Batch *batch)
+{
+	batch->nevents = 0;
+	MemoryContextReset(batch->chunk);
+}
+
+/* sorting of members */
+typedef struct MemberInstant
+{
+	Datum		member;
+	TimestampTz joined_at;		/* of the first event in order of arrival;
+								 * DT_NOEND: does not enrol */
+	uint32		ord;
+} MemberInstant;
+
+static int
+member_instant_order(const void *a, const void *b, void *program)
+{
+	const MemberInstant *left = (const MemberInstant *) a;
+	const MemberInstant *right = (const MemberInstant *) b;
+	int			cmp = member_cmp((const Program *) program, left->member, right->member);
+
+	if (cmp != 0)
+		return cmp;
+	return left->ord < right->ord ? -1 : left->ord > right->ord ? 1 : 0;
+}
+
+/* Sorts members, leaves one of each, the first to arrive; returns how many. */
+static int
+distinct_members(Program *program, MemberInstant *members, int nmembers)
+{
+	int			n = 0;
+	int			i;
+
+	if (nmembers > 1)
+		qsort_arg(members, nmembers, sizeof(MemberInstant), member_instant_order, program);
+	for (i = 0; i < nmembers; i++)
+	{
+		if (n > 0 && member_cmp(program, members[n - 1].member, members[i].member) == 0)
+		{
+			if (members[n - 1].joined_at == DT_NOEND)
+				members[n - 1].joined_at = members[i].joined_at;
+			continue;
+		}
+		members[n++] = members[i];
+	}
+	return n;
+}
+
+/* Makes accounts for members that have none, if the program enrols by itself. */
+static void
+enrol(Batch *batch, Ledger *ledger, MemberInstant *members, int nmembers)
+{
+	Program    *program = batch->program;
+	Datum	   *ids;
+	TimestampTz *joined_at;
+	int			n = 0;
+	int			i;
+
+	if (batch->options.dry || (program->enrolment != 'a' && !batch->options.enrol_always))
+		return;
+	ids = palloc(sizeof(Datum) * Max(1, nmembers));
+	joined_at = palloc(sizeof(TimestampTz) * Max(1, nmembers));
+	for (i = 0; i < nmembers; i++)
+	{
+		if (members[i].joined_at == DT_NOEND)
+			continue;
+		ids[n] = members[i].member;
+		joined_at[n++] = members[i].joined_at;
+	}
+	ledger_enrol(ledger, ids, joined_at, n);
+	pfree(ids);
+	pfree(joined_at);
+}
+
+/* Refuses, or leaves to be ignored, a member that is unknown. */
+static void
+unknown_member(Batch *batch, Event *event)
+{
+	if (batch->program->enrolment == 'e' && !batch->options.dry)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
+				 errmsg("member %s is not enrolled in program \"%s\"",
+						member_text(batch->program, event->member), batch->program->ref.name),
+				 errdetail("Event %s of source \"%s\" names it.",
+						   event_key_text(batch->source, event->key), batch->source->name),
+				 errhint("Insert the member into table \"member\", or set the program's enrolment to 'auto'.")));
+}
+
+/* Whether an event must not post because its member is not, or was not, enrolled. */
+static bool
+event_is_ignored(Batch *batch, Event *event, AccountState *account)
+{
+	if (account == NULL)
+	{
+		if (event->nrows > 0)
+			unknown_member(batch, event);
+		return true;
+	}
+	return event->posting == NULL && batch->program->enrolment == 'i' &&
+		!batch->options.enrol_always && event->at < account->joined_at;
+}
+
+/* position of an event in the order of posting */
+typedef struct EventOrder
+{
+	int			member;			/* index into the sorted members */
+	uint32		ord;
+} EventOrder;
+
+static int
+event_order(const void *a, const void *b)
+{
+	const EventOrder *left = (const EventOrder *) a;
+	const EventOrder *right = (const EventOrder *) b;
+
+	if (left->member != right->member)
+		return left->member < right->member ? -1 : 1;
+	return left->ord < right->ord ? -1 : left->ord > right->ord ? 1 : 0;
+}
+
+/* The index of a member among the chunk's sorted members. */
+static int
+find_member(Batch *batch, const MemberInstant *members, int nmembers, Datum member)
+{
+	int			low = 0;
+	int			high = nmembers - 1;
+
+	while (low <= high)
+	{
+		int			middle = (low + high) / 2;
+		int			cmp = member_cmp(batch->program, members[middle].member, member);
+
+		if (cmp == 0)
+			return middle;
+		if (cmp < 0)
+			low = middle + 1;
+		else
+			high = middle - 1;
+	}
+	elog(ERROR, "member of an event is not among those of its chunk");
+	return -1;
+}
+
+/* Compares a member with one of a sorted array, for bsearch_arg. */
+static int
+member_order(const void *a, const void *b, void *program)
+{
+	return member_cmp((const Program *) program, *(const Datum *) a, *(const Datum *) b);
+}
+
+/* Books what is due at the end of a member's events, and saves the account. */
+static void
+finish_account(Batch *batch, AccountState *account)
+{
+	account_bring_to(batch->ledger, account, account->now);
+	ledger_save_account(batch->ledger, account);
+}
+
+/* Whether a budget may have a say in the chunk. */
+static bool
+has_budgets(Batch *batch)
+{
+	RuleSet    *rules = batch->program->rules;
+	int			i;
+
+	for (i = 0; i < rules->nrules; i++)
+	{
+		if (rules->rules[i].has_budget && rule_concerns(&rules->rules[i], batch->source))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Posts the chunk's events.  ordered: in order of arrival, with all accounts
+ * in memory; else member by member.
+ */
+static void
+post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
+{
+	Ledger	   *ledger = batch->ledger;
+	EventOrder *order;
+	AccountState **accounts;
+	MemoryContext member_context;
+	MemoryContext old;
+	int			n = 0;
+	int			previous = -1;
+	int			i;
+
+	order = MemoryContextAllocHuge(batch->chunk, sizeof(EventOrder) * Max(1, batch->nevents));
+	accounts = palloc0(sizeof(AccountState *) * Max(1, nmembers));
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+
+		if (event->nrows < 0)
+			continue;
+		order[n].member = find_member(batch, members, nmembers,
+									  event->nrows > 0 ? event->member :
+									  event->posting->member);
+		order[n++].ord = i;
+	}
+	if (!ordered && n > 1)
+		qsort(order, n, sizeof(EventOrder), event_order);
+	if (ordered)
+	{
+		Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
+
+		for (i = 0; i < nmembers; i++)
+			ids[i] = members[i].member;
+		ledger_lock_accounts(ledger, ids, nmembers);
+		budget_lock(batch);
+	}
+
+	member_context = AllocSetContextCreate(batch->chunk, "loyalty member",
+										   ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(ordered ? batch->chunk : member_context);
+	for (i = 0; i < n; i++)
+	{
+		Event	   *event = &batch->events[order[i].ord];
+		int			who = order[i].member;
+		AccountState *old_account = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!ordered && who != previous && previous >= 0)
+		{
+			if (accounts[previous])
+				finish_account(batch, accounts[previous]);
+			accounts[previous] = NULL;
+			MemoryContextReset(member_context);
+		}
+		if (accounts[who] == NULL)
+			accounts[who] = ledger_account(ledger, members[who].member);
+		previous = who;
+		if (event_is_ignored(batch, event, accounts[who]))
+		{
+			event->nrows = -1;
+			continue;
+		}
+		if (event->posting && event->nrows > 0 &&
+			member_cmp(batch->program, event->posting->member, event->member) != 0)
+		{
+			int			other = find_member(batch, members, nmembers, event->posting->member);
+
+			if (accounts[other] == NULL)
+				accounts[other] = ledger_account(ledger, members[other].member);
+			old_account = accounts[other];
+		}
+		{
+			/* what goes into the posting must outlive the member */
+			bool		existed = event->posting != NULL;
+
+			if (!post_event(batch, event, accounts[who], old_account))
+				event->nrows = -1;
+			else
+				event->result.flags |= existed ? POSTING_EXISTS : 0;
+			if (!ordered && event->nrows > 0)
+			{
+				MemoryContext inner = MemoryContextSwitchTo(batch->chunk);
+				Posting    *result = &event->result;
+
+				if (result->shorts)
+				{
+					ShortItem  *copy = palloc(sizeof(ShortItem) * result->nshort);
+
+					memcpy(copy, result->shorts, sizeof(ShortItem) * result->nshort);
+					result->shorts = copy;
+				}
+				if (result->facts)
+					result->facts = PG_DETOAST_DATUM_COPY(PointerGetDatum(result->facts));
+				MemoryContextSwitchTo(inner);
+			}
+		}
+	}
+	if (ordered)
+	{
+		for (i = 0; i < nmembers; i++)
+		{
+			if (accounts[i])
+				finish_account(batch, accounts[i]);
+		}
+		budget_save(batch);
+	}
+	else if (previous >= 0 && accounts[previous])
+		finish_account(batch, accounts[previous]);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(member_context);
+
+	/* postings go in order of arrival, which mostly is that of their key */
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+		bool		existed;
+
+		if (event->nrows < 0)
+			continue;
+		existed = (event->result.flags & POSTING_EXISTS) != 0;
+		event->result.flags &= ~POSTING_EXISTS;
+		if (existed)
+			ledger_update_posting(ledger, event->key, &event->result);
+		else
+			ledger_insert_posting(ledger, event->key, &event->result);
+	}
+}
+
+/* Collects the members of the chunk's events, those of postings included. */
+static MemberInstant *
+chunk_members(Batch *batch, int *nmembers)
+{
+	MemberInstant *members = MemoryContextAllocHuge(batch->chunk,
+													sizeof(MemberInstant) *
+													Max(1, batch->nevents * 2));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+
+		if (event->nrows > 0)
+		{
+			members[n].member = event->member;
+			members[n].joined_at = event->at;
+			members[n++].ord = i;
+		}
+		if (event->nrows >= 0 && event->posting)
+		{
+			members[n].member = event->posting->member;
+			members[n].joined_at = DT_NOEND;
+			members[n++].ord = i;
+		}
+	}
+	*nmembers = distinct_members(batch->program, members, n);
+	return members;
+}
+
+/* Opens the ledger for a chunk, closes it behind. */
+static void
+open_ledger(Batch *batch)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+
+	batch->ledger = ledger_open(batch->program, batch->source, batch->options.dry);
+	batch->ledger->operation_no = batch->options.operation_no;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+close_ledger(Batch *batch)
+{
+	ledger_close(batch->ledger);
+	batch->ledger = NULL;
+}
+
+/* -------- new rows -------- */
+
+/* what fill_chunk is doing, for guarded() */
+typedef struct FillState
+{
+	Batch	   *batch;
+	RowFeed    *feed;
+	TupleTableSlot *slot;		/* the row being read */
+	bool		more;			/* the feed may have more rows */
+	bool		uses_member;
+	bool		members_only;	/* first pass of a large batch */
+	MemberInstant *members;
+	int			nmembers;
+	int			members_capacity;
+} FillState;
+
+/* Notes one more member; keeps them distinct so that memory stays bounded. */
+static void
+note_member(FillState *state, Datum member, TimestampTz at)
+{
+	Batch	   *batch = state->batch;
+
+	if (state->nmembers == state->members_capacity)
+	{
+		state->nmembers = distinct_members(batch->program, state->members, state->nmembers);
+		if (state->nmembers * 2 > state->members_capacity)
+		{
+			state->members_capacity = Max(1024, state->members_capacity * 2);
+			state->members = state->members ?
+				repalloc_huge(state->members, sizeof(MemberInstant) * state->members_capacity) :
+				MemoryContextAllocHuge(batch->context,
+									   sizeof(MemberInstant) * state->members_capacity);
+		}
+	}
+	state->members[state->nmembers].ord = state->nmembers;
+	state->members[state->nmembers].joined_at = at;
+	if (batch->program->member_byval)
+		state->members[state->nmembers].member = member;
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->context);
+
+		state->members[state->nmembers].member = member_copy(batch->program, member);
+		MemoryContextSwitchTo(old);
+	}
+	state->nmembers++;
+}
+
+/* Reads rows into the chunk until it is full; runs guarded. */
+static void
+fill_chunk(void *arg)
+{
+	FillState  *state = (FillState *) arg;
+	Batch	   *batch = state->batch;
+	EventReader *reader = batch->reader;
+	RuleSet    *rules = batch->program->rules;
+	int			limit = has_budgets(batch) ? CHUNK_CHANGED_EVENTS : CHUNK_NEW_EVENTS;
+
+	while (state->members_only || batch->nevents < limit)
+	{
+		SourceRow	source_row;
+		Event	   *event;
+
+		CHECK_FOR_INTERRUPTS();
+		state->slot = NULL;
+		if (!state->feed->next(state->feed->arg, &state->slot))
+		{
+			state->more = false;
+			return;
+		}
+		event_read_row(reader, state->slot, &source_row);
+		if (!source_row.holds)
+			continue;
+		if (!source_row.has_at)
+			source_row.at = program_clock(batch->program);
+		if (state->members_only)
+		{
+			note_member(state, source_row.member, source_row.at);
+			if (!batch->program->member_byval)
+				MemoryContextReset(batch->chunk);
+			continue;
+		}
+		event = batch_new_event(batch);
+		event->nrows = -1;		/* until it is whole */
+		event->member = source_row.member;
+		event->at = source_row.at;
+		event->row.mantissa = source_row.mantissa;
+		event->row.scale = source_row.scale;
+		event->row.holds = true;
+		event->rules = rules;
+		event->key = event_read_key(reader, state->slot);
+		event_match_rules(reader, rules, &event->row, state->slot, false, true);
+		if (state->uses_member)
+		{
+			MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+
+			event->row.tuple = ExecCopySlotMinimalTuple(state->slot);
+			MemoryContextSwitchTo(old);
+		}
+		event->nrows = 1;
+	}
+}
+
+/* Fills the chunk; rows that fail are queued. */
+static void
+fill_chunk_guarded(FillState *state)
+{
+	Batch	   *batch = state->batch;
+	EvalError	error;
+	MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+
+	while (!guarded(batch, fill_chunk, state, &error))
+	{
+		Datum	   *key;
+
+		if (batch->nevents > 0 && batch->events[batch->nevents - 1].nrows < 0)
+			batch->nevents--;
+		if (state->members_only)
+			continue;
+		key = event_read_key(batch->reader, state->slot);
+		failed_event_add(batch, key, &error);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Sets aside events that were posted before: a deleted row that is back, a
+ * replayed one.  Keys beyond the greatest posted one need no look.
+ */
+static void
+divert_posted(Batch *batch)
+{
+	Datum		greatest;
+	bool		compare = batch->source->nkeys == 1 && batch->nevents > 4;
+	int			i;
+
+	if (compare && !ledger_greatest_key(batch->ledger, &greatest))
+		return;
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+		Posting		posting;
+
+		if (compare && event_key_cmp(batch->source, event->key, &greatest) > 0)
+			continue;
+		if (!ledger_find_posting(batch->ledger, event->key, &posting))
+			continue;
+		event->nrows = -1;
+		batch_add_key(batch, event->key);
+	}
+}
+
+/* see batch.h */
+void
+batch_post_new_rows(Batch *batch, RowFeed *feed)
+{
+	FillState	state;
+	bool		ordered = has_budgets(batch);
+	bool		first = true;
+
+	memset(&state, 0, sizeof(state));
+	state.batch = batch;
+	state.feed = feed;
+	state.more = true;
+	state.uses_member = event_rules_use_member(batch->source, batch->program->rules);
+	while (state.more)
+	{
+		MemoryContext old;
+		MemberInstant *members;
+		int			nmembers;
+
+		fill_chunk_guarded(&state);
+		if (first && state.more && feed->rewind && !batch->options.dry)
+		{
+			/* a large batch: all its accounts are locked before anything is posted */
+			Datum	   *ids;
+			int			i;
+
+			end_chunk(batch);
+			feed->rewind(feed->arg);
+			state.members_only = true;
+			fill_chunk_guarded(&state);
+			state.members_only = false;
+			state.more = true;
+			state.nmembers = distinct_members(batch->program, state.members, state.nmembers);
+			open_ledger(batch);
+			old = MemoryContextSwitchTo(batch->chunk);
+			enrol(batch, batch->ledger, state.members, state.nmembers);
+			ids = MemoryContextAllocHuge(batch->chunk, sizeof(Datum) * Max(1, state.nmembers));
+			for (i = 0; i < state.nmembers; i++)
+				ids[i] = state.members[i].member;
+			ledger_lock_accounts(batch->ledger, ids, state.nmembers);
+			MemoryContextSwitchTo(old);
+			close_ledger(batch);
+			end_chunk(batch);
+			feed->rewind(feed->arg);
+			first = false;
+			continue;
+		}
+		first = false;
+		if (batch->nevents == 0)
+			continue;
+		open_ledger(batch);
+		old = MemoryContextSwitchTo(batch->chunk);
+		divert_posted(batch);
+		members = chunk_members(batch, &nmembers);
+		enrol(batch, batch->ledger, members, nmembers);
+		post_chunk(batch, members, nmembers, ordered);
+		MemoryContextSwitchTo(old);
+		close_ledger(batch);
+		end_chunk(batch);
+		CommandCounterIncrement();
+	}
+	if (state.members)
+		pfree(state.members);
+	batch_post_keys(batch);
+}
+
+/* -------- events by key -------- */
+
+/* see batch.h */
+void
+batch_add_key(Batch *batch, const Datum *key)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+
+	if (batch->nkeys == batch->keys_capacity)
+	{
+		batch->keys_capacity = Max(16, batch->keys_capacity * 2);
+		batch->keys = batch->keys ?
+			repalloc_huge(batch->keys, sizeof(Datum *) * batch->keys_capacity) :
+			palloc(sizeof(Datum *) * batch->keys_capacity);
+	}
+	batch->keys[batch->nkeys++] = event_key_copy(batch->source, key);
+	MemoryContextSwitchTo(old);
+}
+
+/* see batch.h */
+void
+batch_move_key(Batch *batch, const Datum *old_key, const Datum *new_key)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+
+	if (batch->nmoves + 2 > batch->moves_capacity)
+	{
+		batch->moves_capacity = Max(16, batch->moves_capacity * 2);
+		batch->moves = batch->moves ?
+			repalloc_huge(batch->moves, sizeof(Datum *) * batch->moves_capacity) :
+			palloc(sizeof(Datum *) * batch->moves_capacity);
+	}
+	batch->moves[batch->nmoves++] = event_key_copy(batch->source, old_key);
+	batch->moves[batch->nmoves++] = event_key_copy(batch->source, new_key);
+	MemoryContextSwitchTo(old);
+	batch_add_key(batch, old_key);
+	batch_add_key(batch, new_key);
+}
+
+/* a key and when it came, to leave out repetitions */
+typedef struct KeyOrder
+{
+	const SourceConfig *source;
+	Datum	   *key;
+	int			ord;
+} KeyOrder;
+
+static int
+key_order(const void *a, const void *b)
+{
+	const KeyOrder *left = (const KeyOrder *) a;
+	const KeyOrder *right = (const KeyOrder *) b;
+	int			cmp = event_key_cmp(left->source, left->key, right->key);
+
+	return cmp != 0 ? cmp : left->ord - right->ord;
+}
+
+static int
+arrival_order(const void *a, const void *b)
+{
+	return ((const KeyOrder *) a)->ord - ((const KeyOrder *) b)->ord;
+}
+
+/* Leaves each remembered key once, in order of first arrival. */
+static void
+distinct_keys(Batch *batch)
+{
+	KeyOrder   *order;
+	int			n = 0;
+	int			i;
+
+	if (batch->nkeys < 2)
+		return;
+	order = MemoryContextAllocHuge(batch->context, sizeof(KeyOrder) * batch->nkeys);
+	for (i = 0; i < batch->nkeys; i++)
+	{
+		order[i].source = batch->source;
+		order[i].key = batch->keys[i];
+		order[i].ord = i;
+	}
+	qsort(order, batch->nkeys, sizeof(KeyOrder), key_order);
+	for (i = 0; i < batch->nkeys; i++)
+	{
+		if (n == 0 || event_key_cmp(batch->source, order[n - 1].key, order[i].key) != 0)
+			order[n++] = order[i];
+	}
+	qsort(order, n, sizeof(KeyOrder), arrival_order);
+	for (i = 0; i < n; i++)
+		batch->keys[i] = order[i].key;
+	batch->nkeys = n;
+	pfree(order);
+}
+
+/* Whether others may change the rows of our events while we wait for a lock. */
+static bool
+rows_may_move(Batch *batch)
+{
+	return !batch->options.own_rows || batch->source->several_rows ||
+		batch->source->key >= 0 || batch->source->reducers != NIL;
+}
+
+/* Finds what the chunk's events have posted. */
+static void
+load_postings(Batch *batch)
+{
+	int			i;
+
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+		Posting		posting;
+
+		if (event->nrows < 0)
+			continue;			/* failed, and queued */
+		event->posting = NULL;
+		if (ledger_find_posting(batch->ledger, event->key, &posting))
+		{
+			event->posting = palloc(sizeof(Posting));
+			*event->posting = posting;
+
+			/* without an instant of its own an event keeps that of its posting */
+			if (batch->source->occurred_at < 0)
+				event->at = posting.occurred_at;
+		}
+		if (event->nrows == 0 && (event->posting == NULL || batch->options.keep_orphans ||
+								  batch->source->keep))
+			event->nrows = -1;
+	}
+}
+
+/* Reads the events of keys [from, until) into the chunk, with their postings. */
+static void
+load_keys(Batch *batch, int from, int until)
+{
+	int			i;
+
+	batch->nevents = 0;
+	for (i = from; i < until; i++)
+		batch_new_event(batch)->key = batch->keys[i];
+	read_event_rows(batch, batch->events, batch->nevents);
+	load_postings(batch);
+}
+
+/* Evaluates the rules of loaded events, by the configuration each is judged by. */
+static void
+match_loaded(Batch *batch)
+{
+	int			i;
+
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+		RuleSet    *rules = batch->program->rules;
+
+		if (event->nrows < 0)
+			continue;
+		if (event->posting && !batch->options.judge_anew)
+			rules = program_rules(batch->program, event->posting->config_version);
+		event->rules = rules;
+		if (event->nrows > 0 && !batch_match_event(batch, event, rules))
+			event->nrows = -1;
+		else if (event->nrows > 0)
+			failed_event_clear(batch, event->key);
+	}
+}
+
+/* see batch.h */
+void
+batch_post_keys(Batch *batch)
+{
+	int			from;
+	int			until;
+
+	move_postings(batch);
+	if (batch->nkeys == 0)
+		return;
+	distinct_keys(batch);
+
+	/* a large batch: all its accounts are locked before anything is posted */
+	if (batch->nkeys > CHUNK_CHANGED_EVENTS && !batch->options.dry)
+	{
+		FillState	state;
+		Datum	   *ids;
+		int			i;
+
+		memset(&state, 0, sizeof(state));
+		state.batch = batch;
+		for (from = 0; from < batch->nkeys; from = until)
+		{
+			MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+			MemberInstant *members;
+			int			nmembers;
+
+			until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
+			open_ledger(batch);
+			load_keys(batch, from, until);
+			members = chunk_members(batch, &nmembers);
+			for (i = 0; i < nmembers; i++)
+				note_member(&state, members[i].member, members[i].joined_at);
+			MemoryContextSwitchTo(old);
+			close_ledger(batch);
+			end_chunk(batch);
+		}
+		state.nmembers = distinct_members(batch->program, state.members, state.nmembers);
+		open_ledger(batch);
+		enrol(batch, batch->ledger, state.members, state.nmembers);
+		ids = MemoryContextAllocHuge(batch->chunk, sizeof(Datum) * Max(1, state.nmembers));
+		for (i = 0; i < state.nmembers; i++)
+			ids[i] = state.members[i].member;
+		ledger_lock_accounts(batch->ledger, ids, state.nmembers);
+		close_ledger(batch);
+		end_chunk(batch);
+	}
+
+	for (from = 0; from < batch->nkeys; from = until)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+		MemberInstant *members;
+		int			nmembers;
+		int			before;
+		int			i;
+
+		until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
+		open_ledger(batch);
+		load_keys(batch, from, until);
+		batch->clears_failures = failed_events_exist(batch);
+		members = chunk_members(batch, &nmembers);
+		enrol(batch, batch->ledger, members, nmembers);
+		if (!batch->options.dry)
+		{
+			Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
+
+			for (i = 0; i < nmembers; i++)
+				ids[i] = members[i].member;
+			ledger_lock_accounts(batch->ledger, ids, nmembers);
+
+			/*
+			 * What was read before the lock may have been posted, or changed,
+			 * by whoever held it.  Read again; a member that appears only now
+			 * cannot be locked in order any more.
+			 */
+			ledger_refresh(batch->ledger);
+			before = nmembers;
+			if (rows_may_move(batch))
+				load_keys(batch, from, until);
+			else
+				load_postings(batch);
+			members = chunk_members(batch, &nmembers);
+			for (i = 0; i < nmembers; i++)
+			{
+				if (bsearch_arg(&members[i].member, ids, before, sizeof(Datum),
+								member_order, batch->program) == NULL)
+					ereport(ERROR,
+							(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+							 errmsg("could not serialize access due to concurrent update"),
+							 errdetail("An event of source \"%s\" has changed its member meanwhile.",
+									   batch->source->name)));
+			}
+		}
+		match_loaded(batch);
+		post_chunk(batch, members, nmembers, true);
+		MemoryContextSwitchTo(old);
+		close_ledger(batch);
+		end_chunk(batch);
+		CommandCounterIncrement();
+	}
+	batch->nkeys = 0;
+}
+
+/* see batch.h */
+void
+batch_post_events(Batch *batch)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+	MemberInstant *members;
+	int			nmembers;
+
+	open_ledger(batch);
+	members = chunk_members(batch, &nmembers);
+	match_loaded(batch);
+	post_chunk(batch, members, nmembers, true);
+	MemoryContextSwitchTo(old);
+	close_ledger(batch);
+	end_chunk(batch);
+}

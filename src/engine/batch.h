@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.h
+ *	  Events of one source, posted together: the way from rows to the ledger.
+ *
+ * There is one way to an entitlement: what is an event entitled to now, less
+ * what it has posted.  New rows bring their events with them; everything else
+ * names keys, whose rows are read as they are now.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_BATCH_H
+#define LOYALTY_BATCH_H
+
+#include "engine/event.h"
+#include "engine/ledger.h"
+
+/* how a batch treats what it finds */
+typedef struct BatchOptions
+{
+	bool		dry;			/* judge only: nothing locked, nothing written */
+	bool		no_claims;		/* events posted before claim no room (reconcile) */
+	bool		judge_anew;		/* by the present configuration (reprice) */
+	bool		raise_errors;	/* rows that fail raise, whatever on_error says */
+	bool		enrol_always;	/* enrol unknown members, grant what is older than
+								 * they are (backfill of one member) */
+	bool		keep_orphans;	/* events without rows keep what they have */
+	bool		assume_condition;	/* preview: the source's condition is true */
+	bool		own_rows;		/* this statement has written the rows, so that
+								 * nobody else can change them meanwhile */
+	int64		operation_no;	/* of the lines, 0: none */
+} BatchOptions;
+
+/* told of each event judged, before anything is written; see explain.c */
+struct Batch;
+typedef struct JudgedRule
+{
+	const RuleConfig *rule;
+	const JudgeTerm *term;		/* NULL: the rule was no candidate */
+	const char *reason;			/* why not */
+	Points		held;
+	Points		delta;
+	Instant		from;
+	Instant		to;
+} JudgedRule;
+typedef void (*JudgeObserver) (void *arg, struct Batch *batch, AccountState *account,
+							   Event *event, const JudgedRule *rules, int nrules);
+
+typedef struct Batch
+{
+	Program    *program;
+	SourceConfig *source;
+	BatchOptions options;
+	MemoryContext context;		/* lives as long as the batch */
+	MemoryContext chunk;		/* reset for each chunk of events */
+	Ledger	   *ledger;			/* open while events are posted */
+	EventReader *reader;
+	JudgeObserver observer;
+	void	   *observer_arg;
+
+	/* events of the chunk, in order of arrival */
+	Event	   *events;
+	int			nevents;
+	int			capacity;
+
+	/* keys whose events must be read again, in order of arrival */
+	Datum	  **keys;
+	int			nkeys;
+	int			keys_capacity;
+
+	/* keys that moved: pairs (old, new) */
+	Datum	  **moves;
+	int			nmoves;
+	int			moves_capacity;
+
+	struct BudgetState *budgets;
+	int			nbudgets;
+
+	bool		clears_failures;	/* events of the source wait in failed_event */
+	int64		nposted;		/* events that posted lines */
+	int64		nfailed;		/* rows queued as failed_event */
+} Batch;
+
+extern Batch *batch_open(Program *program, SourceConfig *source,
+						 const BatchOptions *options);
+extern void batch_close(Batch *batch);
+
+/*
+ * Takes rows that are new: callback fills a slot with the next row in root
+ * format, false at the end; rewind starts over (called when the batch is large
+ * enough to be read twice).
+ */
+typedef struct RowFeed
+{
+	bool		(*next) (void *arg, TupleTableSlot **slot);
+	void		(*rewind) (void *arg);
+	void	   *arg;
+} RowFeed;
+
+extern void batch_post_new_rows(Batch *batch, RowFeed *feed);
+
+/* Remembers an event by key; batch_post_keys posts all that were remembered. */
+extern void batch_add_key(Batch *batch, const Datum *key);
+extern void batch_post_keys(Batch *batch);
+
+/*
+ * Remembers that an event has another key now: batch_post_keys moves its
+ * posting, with lots and facts, and judges both keys.
+ */
+extern void batch_move_key(Batch *batch, const Datum *old_key, const Datum *new_key);
+
+/* Judges events that were put into the chunk by hand (preview). */
+extern void batch_post_events(Batch *batch);
+extern Event *batch_new_event(Batch *batch);
+
+/*
+ * Evaluates, for the rows of an event, the rules that do not read member.*.
+ * False if an expression failed, which is queued.
+ */
+extern bool batch_match_event(Batch *batch, Event *event, RuleSet *rules);
+
+/*
+ * Runs a function that only evaluates in a subtransaction.  True if it went
+ * well; otherwise the error's message and SQLSTATE, unless it is of a kind
+ * that is never queued, which is thrown again.
+ */
+typedef struct EvalError
+{
+	char	   *sqlstate;
+	char	   *message;
+} EvalError;
+
+extern bool guarded(Batch *batch, void (*function) (void *arg), void *arg,
+					EvalError *error);
+
+/*
+ * posting.c: judges one event and posts the difference.  old_account is that of
+ * the member it was posted to before, if another.  False if an expression
+ * failed: then nothing has changed, and the event is queued.
+ */
+extern bool post_event(Batch *batch, Event *event, AccountState *account,
+					   AccountState *old_account);
+
+/* moving.c: postings whose events have another key now */
+extern void move_postings(Batch *batch);
+
+/* budget.c: room of budgets, locked behind the accounts */
+extern void budget_lock(Batch *batch);
+extern Points budget_room(Batch *batch, const RuleConfig *rule);
+extern void budget_claim(Batch *batch, const RuleConfig *rule, Points points);
+extern void budget_save(Batch *batch);
+
+/* caps.c: room of a member's caps */
+extern Points cap_room(Batch *batch, AccountState *account, const RuleConfig *rule,
+					   RuleSet *rules, Instant at);
+extern void cap_claim(Batch *batch, AccountState *account, const RuleConfig *rule,
+					  RuleSet *rules, Instant at, Points points);
+
+/* failed.c: rows that could not be judged */
+extern void failed_event_add(Batch *batch, const Datum *key, const EvalError *error);
+extern void failed_event_clear(Batch *batch, const Datum *key);
+extern bool failed_events_exist(Batch *batch);
+
+/* rows.c: the rows of events by key */
+extern void read_event_rows(Batch *batch, Event *events, int nevents);
+
+#endif							/* LOYALTY_BATCH_H */

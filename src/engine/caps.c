@@ -1,0 +1,129 @@
+/*-------------------------------------------------------------------------
+ *
+ * caps.c
+ *	  What a member has used of a rule's cap per day, week, ... or ever.
+ *
+ * The account itself holds the usage of the latest calendar span of each rule;
+ * earlier spans, which only late events and corrections need, are rows of
+ * cap_usage.  Whoever holds the account's lock may read and write both.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/batch.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/lsyscache.h"
+
+#include "engine/amount.h"
+
+/* Reads the usage of an earlier span. */
+static Points
+read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
+{
+	Program    *program = batch->program;
+	Oid			types[3] = {program->ref.member_type, INT4OID, TIMESTAMPTZOID};
+	Datum		values[3];
+	Points		used = 0;
+	bool		isnull;
+
+	values[0] = account->member;
+	values[1] = Int32GetDatum(rule_no);
+	values[2] = TimestampTzGetDatum(span);
+	SPI_connect();
+	if (SPI_execute_with_args(psprintf("SELECT used FROM %s.cap_usage"
+									   " WHERE member_id OPERATOR(pg_catalog.=) $1"
+									   " AND rule_no OPERATOR(pg_catalog.=) $2"
+									   " AND span_start OPERATOR(pg_catalog.=) $3",
+									   quote_identifier(program->ref.name)),
+							  3, types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read cap_usage: %s", SPI_result_code_string(SPI_result));
+	if (SPI_processed > 0)
+		used = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										   &isnull));
+	SPI_finish();
+	return used;
+}
+
+/* Writes the usage of an earlier span. */
+static void
+write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Points used)
+{
+	Program    *program = batch->program;
+	Oid			types[4] = {program->ref.member_type, INT4OID, TIMESTAMPTZOID, NUMERICOID};
+	Datum		values[4];
+
+	if (batch->options.dry)
+		return;
+	values[0] = account->member;
+	values[1] = Int32GetDatum(rule_no);
+	values[2] = TimestampTzGetDatum(span);
+	values[3] = points_to_numeric(used);
+	SPI_connect();
+	if (SPI_execute_with_args(psprintf("INSERT INTO %s.cap_usage (member_id, rule_no, span_start, used)"
+									   " VALUES ($1, $2, $3, $4)"
+									   " ON CONFLICT (member_id, rule_no, span_start)"
+									   " DO UPDATE SET used = EXCLUDED.used",
+									   quote_identifier(program->ref.name)),
+							  4, types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write cap_usage: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
+}
+
+/*
+ * The account's usage item of the span that contains an instant.  NULL if the
+ * account holds a later span; *span is set in any case.
+ */
+static UsageItem *
+current_usage(Batch *batch, AccountState *account, const RuleConfig *rule,
+			  RuleSet *rules, Instant at, Instant *span)
+{
+	UsageItem  *item = account_usage(account, rule->rule_no, true);
+	Instant		end;
+
+	core_check(calendar_span(rule->cap_period, at, &rules->zone, span, &end));
+	if (item->at == *span)
+		return item;
+	if (item->at > *span)
+		return NULL;
+
+	/* a new span begins: the old one becomes a row */
+	if (item->used != 0)
+		write_usage(batch, account, rule->rule_no, item->at, item->used);
+	item->at = *span;
+	item->used = 0;
+	account->dirty = true;
+	return item;
+}
+
+/* see batch.h */
+Points
+cap_room(Batch *batch, AccountState *account, const RuleConfig *rule, RuleSet *rules,
+		 Instant at)
+{
+	Instant		span;
+	UsageItem  *item = current_usage(batch, account, rule, rules, at, &span);
+	Points		used = item ? item->used : read_usage(batch, account, rule->rule_no, span);
+
+	return Max(rule->max_per_member - used, 0);
+}
+
+/* see batch.h */
+void
+cap_claim(Batch *batch, AccountState *account, const RuleConfig *rule, RuleSet *rules,
+		  Instant at, Points points)
+{
+	Instant		span;
+	UsageItem  *item = current_usage(batch, account, rule, rules, at, &span);
+
+	if (item)
+		core_check(points_add(item->used, points, &item->used) ? CORE_OK : CORE_RANGE);
+	else
+		write_usage(batch, account, rule->rule_no, span,
+					read_usage(batch, account, rule->rule_no, span) + points);
+	account->dirty = true;
+}

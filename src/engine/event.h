@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * event.h
+ *	  From rows of a source to events: who, when, how much, which rules match.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_EVENT_H
+#define LOYALTY_EVENT_H
+
+#include "access/htup.h"
+#include "nodes/execnodes.h"
+
+#include "engine/ledger.h"
+#include "engine/program.h"
+
+/* what one row brings to its event */
+typedef struct EventRow
+{
+	CoreInt128	mantissa;		/* amount = mantissa / 10 ^ scale */
+	uint8		scale;
+	bool		holds;			/* the source's condition is true, the member
+								 * not NULL */
+	uint64	   *match;			/* which rules' conditions hold, by index;
+								 * match_word if they fit */
+	uint64		match_word;
+	Frac	   *own;			/* amounts of rules that have their own, NULL if
+								 * none has */
+	MinimalTuple tuple;			/* the row, if it is needed later, else NULL */
+} EventRow;
+
+/* one event of a batch */
+typedef struct Event
+{
+	EventRow	row;			/* the only row, or the first */
+	EventRow   *rows;			/* all rows, if there are several; else NULL */
+	int32		nrows;			/* 0: the event's rows are gone */
+	uint32		ord;			/* order of arrival */
+	Datum	   *key;			/* columns of the posting table's key */
+	Datum		member;
+	TimestampTz at;
+	RuleSet    *rules;			/* that the matches were computed for */
+	Frac		reduction;		/* sum of reductions, 0 if none */
+	Posting    *posting;		/* what it was posted as before, NULL if new */
+	Posting		result;			/* of a new event: what to insert */
+} Event;
+
+/* what is known of a row before rules are looked at */
+typedef struct SourceRow
+{
+	bool		holds;
+	bool		has_member;
+	Datum		member;			/* even if the condition does not hold */
+	bool		has_at;
+	TimestampTz at;
+	CoreInt128	mantissa;
+	uint8		scale;
+} SourceRow;
+
+/* evaluates the expressions of one source over its rows */
+typedef struct EventReader
+{
+	Program    *program;
+	SourceConfig *source;
+	ExprContext *econtext;
+	MemoryContext context;		/* what outlives a row goes here */
+	TupleDesc	desc;			/* of the root table */
+	TupleTableSlot *row_slot;	/* for rows kept as tuples */
+	TupleTableSlot *facts;		/* member.* */
+	Relation	relation;
+	PinScope	scope;
+	pg_tz	   *tz;
+	bool		builtin;
+	bool		assume_condition;	/* preview: the condition counts as true */
+} EventReader;
+
+extern EventReader *event_reader_open(Program *program, SourceConfig *source);
+extern void event_reader_close(EventReader *reader);
+
+/*
+ * Evaluates the source's own expressions over a row in the root table's
+ * format.  Errors are the row's: the caller decides what becomes of them.
+ */
+extern void event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row);
+
+/* The key of a row's event, columns copied. */
+extern Datum *event_read_key(EventReader *reader, TupleTableSlot *slot);
+
+/* The key of the event that a row of a reducing source reduces; NULL if none. */
+extern Datum *event_read_reduced_key(EventReader *reader, TupleTableSlot *slot);
+
+/*
+ * Which rules' conditions hold for a row, and their own amounts.  Rules that
+ * read member.* are evaluated only if facts are given (the slot reader->facts
+ * has been filled).
+ */
+extern void event_match_rules(EventReader *reader, RuleSet *rules, EventRow *row,
+							  TupleTableSlot *slot, bool with_member, bool without_member);
+
+static inline bool
+event_row_matches(const EventRow *row, int rule)
+{
+	const uint64 *words = row->match ? row->match : &row->match_word;
+
+	return (words[rule / 64] >> (rule % 64)) & 1;
+}
+
+/* whether a rule of the set concerns the source at all */
+static inline bool
+rule_concerns(const RuleConfig *rule, const SourceConfig *source)
+{
+	return rule->source_no == 0 || rule->source_no == source->source_no;
+}
+
+extern Frac event_row_amount(const EventRow *row);
+
+/* the columns of an event's key compared, copied, and as one text */
+extern int	event_key_cmp(const SourceConfig *source, const Datum *a, const Datum *b);
+extern Datum *event_key_copy(const SourceConfig *source, const Datum *key);
+extern char *event_key_text(const SourceConfig *source, const Datum *key);
+/* the way back; an error that says how a key is written */
+extern Datum *event_key_parse(const SourceConfig *source, const char *text);
+
+/*
+ * Facts about a member that rules read: filled into reader->facts from the
+ * account and the table member, or from what was frozen in a posting.
+ */
+extern void event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules,
+							AccountState *account);
+extern void event_facts_frozen(EventReader *reader, struct varlena *facts);
+/* jsonb of the facts that the source's rules read; NULL if they read none */
+extern struct varlena *event_freeze_facts(EventReader *reader, RuleSet *rules);
+/* whether any rule of the set that concerns the source reads member.* */
+extern bool event_rules_use_member(const SourceConfig *source, const RuleSet *rules);
+
+#endif							/* LOYALTY_EVENT_H */

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.h
+ *	  The program's tables, open for one batch: accounts locked, read and
+ *	  saved, ledger lines and postings written.
+ *
+ * This is the only place that writes entries and the only one that locks and
+ * saves accounts.  All of it runs with the rights of the program's owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_LEDGER_H
+#define LOYALTY_LEDGER_H
+
+#include "access/genam.h"
+#include "nodes/execnodes.h"
+#include "storage/itemptr.h"
+
+#include "engine/program.h"
+
+/* account.status */
+#define ACCOUNT_ACTIVE	0
+#define ACCOUNT_BLOCKED 1
+#define ACCOUNT_CLOSED	2
+
+/*
+ * What an account remembers besides its lots: for a rule with a member cap the
+ * latest calendar span and the points used in it (key = rule_no), for a unit
+ * whose lots follow activity the last activity (key = -unit_no).
+ */
+typedef struct UsageItem
+{
+	int32		key;
+	int32		reserved;
+	Instant		at;				/* start of the span; the last activity */
+	Points		used;
+} UsageItem;
+
+/* a member's account in memory */
+typedef struct AccountState
+{
+	Account		core;			/* lots and activity; must be first */
+	Datum		member;
+	bool		locked;
+	ItemPointerData tid;
+	int64		last_entry;
+	TimestampTz last_at;
+	TimestampTz next_due;
+	TimestampTz joined_at;
+	int64		purchases;
+	Points		spend;
+	TimestampTz first_purchase_at;	/* 0 with has_purchase false */
+	TimestampTz last_purchase_at;
+	bool		has_purchase;
+	int16		status;
+	char	   *zone_name;		/* the member's own, else NULL */
+	Zone		zone;			/* that, else the program's */
+	UsageItem  *usage;
+	int			nusage;
+	int			usage_capacity;
+	bool		dirty;
+	TimestampTz now;			/* the instant it has been advanced to */
+	struct AccountPaged *paged; /* NULL unless lots live in pages, see pages.c */
+} AccountState;
+
+/* one line of the ledger, before it is written */
+typedef struct EntryLine
+{
+	Movement	movement;
+	int32		rule_no;		/* 0: none */
+	int32		source_no;		/* 0: none */
+	int32		config_version; /* 0: none */
+	int64		operation_no;	/* 0: none */
+	Datum		event_key;		/* text, 0: none */
+} EntryLine;
+
+/* posting.flags */
+#define POSTING_BLOCKED	0x01	/* judged while the member was blocked */
+#define POSTING_COUNTS	0x02	/* counts in member.purchases and member.spend */
+#define POSTING_EXISTS	0x4000	/* in memory only: the row exists */
+
+/* what a rule wanted and got when room was short */
+typedef struct ShortItem
+{
+	int32		rule_no;
+	int32		reserved;
+	Frac		want;
+	Frac		got;
+} ShortItem;
+
+/* one row of a source's posting table */
+typedef struct Posting
+{
+	ItemPointerData tid;
+	Datum		member;
+	TimestampTz occurred_at;
+	int64		first_entry;	/* of the first block of lines, 0: none */
+	int			entries;		/* lines in that block */
+	Points		amount;			/* what it adds to member.spend */
+	int32		config_version;
+	int16		flags;
+	int			nlater;			/* later blocks: pairs (first, last) */
+	int64	   *later;
+	int			nshort;
+	ShortItem  *shorts;
+	struct varlena *facts;		/* jsonb, NULL: none */
+} Posting;
+
+/* one open table */
+typedef struct TableWriter
+{
+	Relation	rel;
+	ResultRelInfo *info;
+	TupleTableSlot *slot;
+	bool		plain;			/* no row triggers: written directly */
+} TableWriter;
+
+#define ENTRY_BUFFER 500
+
+typedef struct Ledger
+{
+	Program    *program;
+	SourceConfig *source;		/* whose posting table is open, or NULL */
+	bool		dry;			/* nothing is locked or written */
+	MemoryContext context;
+	EState	   *estate;
+	bool		fires_triggers;
+	Snapshot	snapshot;
+	TableWriter account;
+	TableWriter entry;
+	TableWriter posting;
+	Relation	account_pk;
+	Relation	posting_pk;
+	IndexScanDesc account_scan;
+	IndexScanDesc posting_scan;
+	ScanKeyData *posting_keys;
+	RightsSave	rights;
+
+	/* lines waiting to be written, or collected if dry */
+	TupleTableSlot *buffer[ENTRY_BUFFER];
+	int			nbuffered;
+	MemoryContext line_context; /* of waiting lines */
+	void		(*observe) (void *arg, AccountState *account,
+							const EntryLine *line, int64 entry_no);
+	void	   *observe_arg;
+	int64		operation_no;	/* of every line, 0: none */
+} Ledger;
+
+/* an error unless the program's tables are as this library expects them */
+extern void ledger_check_layout(Program *program);
+
+/*
+ * Opens the tables, as the program's owner until ledger_close.  source may be
+ * NULL.  A dry ledger takes no locks and throws its lines away after showing
+ * them to observe.
+ */
+extern Ledger *ledger_open(Program *program, SourceConfig *source, bool dry);
+extern void ledger_close(Ledger *ledger);
+
+/* Writes what waits and makes it visible to what follows. */
+extern void ledger_flush(Ledger *ledger);
+
+/* Sees what has been committed, and written by this transaction, since. */
+extern void ledger_refresh(Ledger *ledger);
+
+/*
+ * Makes the accounts of members (sorted, distinct) that have none; joined_at
+ * gives their instants.  To be called before any account is locked: waiting
+ * for somebody who enrols the same members must not hold up others.
+ */
+extern void ledger_enrol(Ledger *ledger, Datum *members, TimestampTz *joined_at,
+						 int nmembers);
+
+/* Locks the accounts of members (sorted, distinct); missing ones are left out. */
+extern void ledger_lock_accounts(Ledger *ledger, Datum *members, int nmembers);
+
+/*
+ * The account of a member, locked unless the ledger is dry, advanced to now.
+ * NULL if there is none.  Allocated in the current memory context.
+ */
+extern AccountState *ledger_account(Ledger *ledger, Datum member);
+
+/* The same without a lock and not advanced: for readers. */
+extern AccountState *ledger_read_account(Ledger *ledger, Datum member);
+
+/* Books what is due up to now. */
+extern void account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now);
+
+/* Writes the account back if it changed. */
+extern void ledger_save_account(Ledger *ledger, AccountState *account);
+
+/*
+ * Appends one line to the ledger and returns its number.  The account's lots
+ * must have been moved already (by the core, which told the movement).
+ */
+extern int64 ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line);
+
+/* A MovementSink for lines that belong to no event; arg is a LedgerSink. */
+typedef struct LedgerSink
+{
+	Ledger	   *ledger;
+	AccountState *account;
+	EntryLine	line;			/* what the lines have in common */
+	int64		first;			/* number of the first line written, 0: none */
+	int64		last;
+} LedgerSink;
+
+extern void ledger_sink(void *arg, const Movement *movement);
+
+/* Postings, by key.  Found ones are allocated in the current context. */
+extern bool ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting);
+extern void ledger_insert_posting(Ledger *ledger, const Datum *key, const Posting *posting);
+extern void ledger_update_posting(Ledger *ledger, const Datum *key, const Posting *posting);
+extern void ledger_delete_posting(Ledger *ledger, const Posting *posting);
+
+/* The greatest key of a one-column posting table; false if there is none. */
+extern bool ledger_greatest_key(Ledger *ledger, Datum *key);
+
+/*
+ * Calls back with every line of a member's ledger from first to last.  Lines
+ * still waiting to be written are not seen: flush first.
+ */
+typedef void (*EntryReader) (void *arg, int64 entry_no, const EntryLine *line);
+extern void ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
+								EntryReader reader, void *arg);
+
+/* usage of an account */
+extern UsageItem *account_usage(AccountState *account, int32 key, bool create);
+
+/* reports a CoreResult that is not CORE_OK: points out of range */
+extern void core_check(CoreResult result);
+
+#endif							/* LOYALTY_LEDGER_H */
