@@ -307,8 +307,9 @@ collect_due(const Account *account, Instant since, Instant now,
 				heap[n] = item;
 			n++;
 		}
+		/* a lot that is over by then will have expired before */
 		if (ndebts > 0 && piece->points > 0 && available <= now &&
-			available < end && find_debt(debts, ndebts, piece->unit) != NULL)
+			find_debt(debts, ndebts, piece->unit) != NULL)
 		{
 			LotPiece	item = {available, piece->from, end, i, DUE_REPAYMENT};
 
@@ -421,8 +422,7 @@ account_next_due(const Account *account, Instant *due)
 		TRY(piece_end(account, piece, &known, &end));
 		if (end < *due)
 			*due = end;
-		if (ndebts > 0 && piece->points > 0 &&
-			piece->from < *due && piece->from < end &&
+		if (ndebts > 0 && piece->points > 0 && piece->from < *due &&
 			find_debt(debts, ndebts, piece->unit) != NULL)
 			*due = piece->from;
 	}
@@ -634,8 +634,10 @@ cursor_next(Cursor *cursor, LotPiece **next)
 		activity = cursor->activity >= 0;
 	else if (fixed_end != activity_end)
 		activity = activity_end < fixed_end;
+	else if (pieces[cursor->activity].from != pieces[cursor->fixed].from)
+		activity = pieces[cursor->activity].from < pieces[cursor->fixed].from;
 	else
-		activity = pieces[cursor->activity].from <= pieces[cursor->fixed].from;
+		activity = cursor->activity > cursor->fixed;	/* as in due_before */
 
 	if (activity)
 		*next = &pieces[cursor->activity--];

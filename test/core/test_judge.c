@@ -8,62 +8,13 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "judge.h"
+#include "tap.h"
 
 #define MAX_TERMS	8
 #define MAX_ROWS	4
 #define LOTS_OF_ROOM POINTS_MAX
-
-static int	tests = 0;
-static int	failures = 0;
-
-/* One TAP line; returns the condition. */
-static bool
-ok(bool condition, const char *format,...)
-{
-	va_list		args;
-
-	tests++;
-	if (!condition)
-		failures++;
-	printf("%sok %d - ", condition ? "" : "not ", tests);
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	return condition;
-}
-
-/* Compares two amounts of points. */
-static void
-is(Points got, Points expected, const char *what)
-{
-	if (!ok(got == expected, "%s", what))
-	{
-		char		a[POINTS_TEXT_SIZE];
-		char		b[POINTS_TEXT_SIZE];
-
-		points_format(got, a);
-		points_format(expected, b);
-		printf("#      got: %s\n# expected: %s\n", a, b);
-	}
-}
-
-/* Text to points; the text is a constant of this file. */
-static Points
-pts(const char *text)
-{
-	Points		result;
-
-	if (points_parse(text, strlen(text), &result) != CORE_OK)
-		abort();
-	return result;
-}
 
 /* A fraction of points from points. */
 static Frac
@@ -275,6 +226,19 @@ test_caps(void)
 	f.rules[0].max_per_event = pts("50");
 	is(total(&f), pts("100"), "1.5 x2 builds on the capped base rule");
 	ok(f.terms[0].trimmed == TRIM_MAX_PER_EVENT, "1.5 why");
+
+	/* caps that are no multiple of the step bind all the same */
+	e = event(STACKING_ADDITIVE, ROUNDING_CEIL, 1);
+	rule(&e, "1 per 1", "20");
+	e.unit.has_max_per_event = true;
+	e.unit.max_per_event = pts("10.5");
+	is(total(&e), pts("10"), "a unit's cap of 10.5");
+	e.unit.has_max_per_event = false;
+	e.rules[0].has_max_per_event = true;
+	e.rules[0].max_per_event = pts("10.5");
+	is(total(&e), pts("10"), "a rule's cap of 10.5");
+	e.terms[0].room = pts("100");
+	is(total(&e), pts("10"), "a rule's cap of 10.5, with room");
 }
 
 /* 1.6: a member cap, and events that change */
@@ -305,6 +269,22 @@ test_member_cap(void)
 		}
 	}
 	ok(!e.terms[0].is_short, "1.6 no longer short");
+
+	/* what it got never falls below what it had got while it rises */
+	e.amount[0][0] = frac(pts("70"));
+	e.terms[0].was_short = true;
+	e.terms[0].want = frac(pts("60"));
+	e.terms[0].got = frac(pts("20.5"));
+	e.terms[0].held = pts("20");
+	e.terms[0].room = 0;
+	is(total(&e), pts("20"), "no room for the rise");
+	ok(frac_cmp(e.terms[0].new_got, frac(pts("20.5"))) == 0, "what it got stays");
+
+	e.terms[0].was_short = false;
+	e.terms[0].held = 0;
+	e.terms[0].room = pts("-5");
+	is(total(&e), 0, "a budget that was lowered below its use");
+	ok(frac_sign(e.terms[0].new_got) == 0, "takes nothing away");
 }
 
 /* 1.8: the lines of an order */
@@ -412,6 +392,12 @@ test_rounding(void)
 		rule(&e, "1 per 1", cases[i].amount);
 		is(total(&e), pts(cases[i].total), "rounding");
 	}
+
+	/* it is the total that is even */
+	e = event(STACKING_ADDITIVE, ROUNDING_HALF_EVEN, 1);
+	rule(&e, "1 per 1", "0.75");
+	rule(&e, "1 per 1", "0.75");
+	is(total(&e), pts("2"), "half of an odd total rounds up");
 
 	/* two decimals */
 	e = event(STACKING_ADDITIVE, ROUNDING_HALF_UP, 1);
@@ -561,6 +547,43 @@ test_groups(void)
 
 	e.unit.stacking = STACKING_BEST;
 	is(total(&e), pts("160"), "the same if only the best multiplier counts");
+	e.unit.stacking = STACKING_ADDITIVE;
+	rate_parse("x1.4", 4, &e.rules[2].earn);
+	is(total(&e), pts("150"), "nor does it compare by what it would build on it");
+
+	/* ties with a multiplier */
+	e = event(STACKING_ADDITIVE, ROUNDING_FLOOR, 1);
+	rule(&e, "1 per 1", "100");
+	rule(&e, "100", "0");
+	rule(&e, "x2", "0");
+	e.rules[1].exclusive_group = e.rules[2].exclusive_group = 1;
+	total(&e);
+	is(e.terms[1].share, pts("100"), "of equal pay the first name stays");
+	e.rules[2].priority = 1;
+	total(&e);
+	is(e.terms[2].share, pts("100"), "of equal pay the higher priority stays");
+
+	e = event(STACKING_BEST, ROUNDING_FLOOR, 1);
+	rule(&e, "1 per 1", "100");
+	rule(&e, "x2", "0");
+	rule(&e, "x2", "0");
+	total(&e);
+	is(e.terms[1].share, pts("100"), "of equally good ones the first name");
+
+	/* x10 displaces x3 only after others were decided on x3 */
+	e = event(STACKING_MULTIPLICATIVE, ROUNDING_FLOOR, 1);
+	rule(&e, "1 per 1", "100");
+	rule(&e, "x3", "0");
+	rule(&e, "x2", "0");
+	rule(&e, "x1.1", "0");
+	rule(&e, "x1.2", "0");
+	rule(&e, "x10", "0");
+	e.rules[1].exclusive_group = e.rules[5].exclusive_group = 1;
+	e.rules[3].exclusive_group = e.rules[4].exclusive_group = 2;
+	e.rules[2].has_max_per_event = true;
+	e.rules[2].max_per_event = pts("150");
+	is(total(&e), pts("2400"), "100 x 2 x 1.2 x 10");
+	ok(e.terms[2].trimmed == 0, "x2 does not reach its cap then");
 }
 
 /* Numbers beyond 64 bits are exact or refused. */
@@ -586,62 +609,56 @@ test_range(void)
  * ------------------------------------------------------------------------
  */
 
-static uint64_t seed;
-
-/* A random number below n, the same in every run. */
-static int
-below(int n)
-{
-	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (int) ((seed >> 33) % (uint64_t) n);
-}
-
 /* A random event. */
 static Event
-random_event(void)
+random_event(uint64_t *seed)
 {
 	static const char *const rates[] = {
 		"1 per 1", "1 per 3", "7 per full 10", "2.5%", "33.333333%", "0.1 per 7",
 		"25", "1.5", "x1.25", "x2", "x1.333333", "x3"
 	};
 	static const Points steps[] = {1, 100, 2500, POINTS_SCALE, 5 * POINTS_SCALE};
-	Event		e = event(1 + below(3), 1 + below(5), 1 + below(MAX_ROWS));
-	int			n = 1 + below(MAX_TERMS);
+	Stacking	stacking = 1 + below(seed, 3);
+	Rounding	rounding = 1 + below(seed, 5);
+	Event		e = event(stacking, rounding, 1 + below(seed, MAX_ROWS));
+	int			n = 1 + below(seed, MAX_TERMS);
 
 	if (e.unit.rounding != ROUNDING_CARRY)
-		e.unit.step = steps[below(5)];
-	if (below(3) == 0)
+		e.unit.step = steps[below(seed, 5)];
+	if (below(seed, 3) == 0)
 	{
 		e.unit.has_max_per_event = true;
-		e.unit.max_per_event = below(100) * e.unit.step;
+		e.unit.max_per_event = below(seed, 100) * e.unit.step;
 	}
 	for (int t = 0; t < n; t++)
 	{
-		JudgeRule  *r = &e.rules[rule(&e, rates[below(12)], "0")];
+		JudgeRule  *r = &e.rules[rule(&e, rates[below(seed, 12)], "0")];
 		JudgeTerm  *term = &e.terms[t];
 
-		r->priority = below(3);
-		if (below(3) == 0)
-			r->exclusive_group = 1 + below(2);
-		if (below(4) == 0)
+		r->priority = below(seed, 3);
+		if (below(seed, 3) == 0)
+			r->exclusive_group = 1 + below(seed, 2);
+		if (below(seed, 4) == 0)
 		{
 			r->has_max_per_event = true;
-			r->max_per_event = below(60) * e.unit.step;
+			r->max_per_event = below(seed, 60) * e.unit.step;
 		}
-		if (below(3) == 0)
-			term->room = below(60) * e.unit.step;
-		if (below(3) == 0)
-			term->held = below(30) * e.unit.step;
-		if (below(4) == 0)
+		if (below(seed, 3) == 0)
+			term->room = below(seed, 60) * e.unit.step;
+		if (below(seed, 3) == 0)
+			term->held = below(seed, 30) * e.unit.step;
+		if (below(seed, 4) == 0)
 		{
 			term->was_short = true;
 			term->got = frac(term->held);
-			term->want = frac(term->held + 1 + below(1000000));
+			term->want = frac(term->held + 1 + below(seed, 1000000));
 		}
 		for (int i = 0; i < e.nrows; i++)
 		{
-			e.match[t][i] = below(3) != 0;
-			e.amount[t][i] = frac(below(3000000) - (below(3) ? 0 : 1000000));
+			e.match[t][i] = below(seed, 3) != 0;
+			e.amount[t][i] = frac(below(seed, 3000000));
+			if (below(seed, 3) == 0)
+				e.amount[t][i].num -= 1000000;
 		}
 	}
 	return e;
@@ -826,6 +843,7 @@ rough_total(const Event *e)
 static void
 test_properties(void)
 {
+	uint64_t	seed = 20260131;
 	int			n = 20000;
 	int			broken = 0;
 	int			unstable = 0;
@@ -834,10 +852,9 @@ test_properties(void)
 	int			refused = 0;
 	int			compared = 0;
 
-	seed = 20260131;
 	for (int k = 0; k < n; k++)
 	{
-		Event		e = random_event();
+		Event		e = random_event(&seed);
 		Event		f;
 		const char *why;
 
@@ -920,15 +937,15 @@ test_properties(void)
 static void
 test_change_properties(void)
 {
+	uint64_t	seed = 42;
 	int			broken = 0;
 
-	seed = 42;
 	for (int k = 0; k < 20000; k++)
 	{
 		Points		held[MAX_TERMS];
 		Points		computed[MAX_TERMS];
 		Points		delta[MAX_TERMS];
-		int			n = 1 + below(MAX_TERMS);
+		int			n = 1 + below(&seed, MAX_TERMS);
 		Points		sum = 0;
 		Points		moved = 0;
 		Points		largest_left = 0;
@@ -936,8 +953,8 @@ test_change_properties(void)
 
 		for (int i = 0; i < n; i++)
 		{
-			held[i] = below(12);
-			computed[i] = below(12);
+			held[i] = below(&seed, 12);
+			computed[i] = below(&seed, 12);
 			sum += computed[i] - held[i];
 		}
 		if (judge_change(held, computed, n, delta) != CORE_OK)
@@ -983,6 +1000,5 @@ main(void)
 	test_range();
 	test_properties();
 	test_change_properties();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }
