@@ -17,7 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef __int128 CoreInt128;
+/*
+ * The server's allocator aligns to 8 bytes; without saying so the compiler
+ * would expect 16 for structs that hold one of these.
+ */
+typedef __int128 CoreInt128 __attribute__((aligned(8)));
 
 typedef enum CoreResult
 {

@@ -126,12 +126,3 @@ amount_to_points(Frac amount)
 		whole--;
 	return (Points) whole;
 }
-
-/* see amount.h */
-Datum
-points_to_numeric(Points value)
-{
-	Numeric		numeric = int64_div_fast_to_numeric(value, POINTS_DECIMALS);
-
-	return DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(numeric));
-}

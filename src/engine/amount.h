@@ -12,6 +12,7 @@
 
 #include "core/frac.h"
 #include "core/points.h"
+#include "types/numbers.h"
 #include "utils/numeric.h"
 
 /*
@@ -23,7 +24,5 @@ extern Frac amount_from_numeric(Datum numeric, const char *what);
 
 /* Rounds half away from zero to 1/10000. */
 extern Points amount_to_points(Frac amount);
-
-extern Datum points_to_numeric(Points value);
 
 #endif							/* LOYALTY_AMOUNT_H */

@@ -449,6 +449,8 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		}
 		if (accounts[who] == NULL)
 			accounts[who] = ledger_account(ledger, members[who].member);
+		if (accounts[who] == NULL && batch->options.dry && batch->program->enrolment == 'a')
+			accounts[who] = ledger_blank_account(ledger, event->member, event->at);
 		previous = who;
 		if (event_is_ignored(batch, event, accounts[who]))
 		{
@@ -469,7 +471,10 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			bool		existed = event->posting != NULL;
 
 			if (!post_event(batch, event, accounts[who], old_account))
+			{
 				event->nrows = -1;
+				event->failed = true;
+			}
 			else
 				event->result.flags |= existed ? POSTING_EXISTS : 0;
 			if (!ordered && event->nrows > 0)
@@ -560,6 +565,8 @@ open_ledger(Batch *batch)
 
 	batch->ledger = ledger_open(batch->program, batch->source, batch->options.dry);
 	batch->ledger->operation_no = batch->options.operation_no;
+	batch->ledger->observe = batch->line_observer;
+	batch->ledger->observe_arg = batch->line_observer_arg;
 	MemoryContextSwitchTo(old);
 }
 
@@ -948,9 +955,23 @@ match_loaded(Batch *batch)
 			rules = program_rules(batch->program, event->posting->config_version);
 		event->rules = rules;
 		if (event->nrows > 0 && !batch_match_event(batch, event, rules))
+		{
 			event->nrows = -1;
-		else if (event->nrows > 0)
-			failed_event_clear(batch, event->key);
+			event->failed = true;
+		}
+	}
+}
+
+/* Takes events that could be judged this time off the queue. */
+static void
+clear_failures(Batch *batch)
+{
+	int			i;
+
+	for (i = 0; i < batch->nevents && batch->clears_failures; i++)
+	{
+		if (!batch->events[i].failed)
+			failed_event_clear(batch, batch->events[i].key);
 	}
 }
 
@@ -1049,6 +1070,7 @@ batch_post_keys(Batch *batch)
 		}
 		match_loaded(batch);
 		post_chunk(batch, members, nmembers, true);
+		clear_failures(batch);
 		MemoryContextSwitchTo(old);
 		close_ledger(batch);
 		end_chunk(batch);

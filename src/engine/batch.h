@@ -57,6 +57,8 @@ typedef struct Batch
 	EventReader *reader;
 	JudgeObserver observer;
 	void	   *observer_arg;
+	LineObserver line_observer; /* told of each line of the ledger */
+	void	   *line_observer_arg;
 
 	/* events of the chunk, in order of arrival */
 	Event	   *events;

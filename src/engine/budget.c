@@ -45,7 +45,7 @@ read_slots(Batch *batch, BudgetState *state, const char *tail, Points need)
 	uint64		i;
 
 	values[0] = Int32GetDatum(state->rule_no);
-	values[1] = points_to_numeric(need);
+	values[1] = NumericGetDatum(points_to_numeric(need));
 	values[2] = Int32GetDatum(MyProcPid % 16);
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("SELECT slot, room, used FROM %s.budget_room"
@@ -173,8 +173,8 @@ budget_save(Batch *batch)
 			left -= take;
 			values[0] = Int32GetDatum(state->rule_no);
 			values[1] = Int16GetDatum(state->slot[i]);
-			values[2] = points_to_numeric(state->room[i] - take);
-			values[3] = points_to_numeric(state->used[i] + take);
+			values[2] = NumericGetDatum(points_to_numeric(state->room[i] - take));
+			values[3] = NumericGetDatum(points_to_numeric(state->used[i] + take));
 			SPI_connect();
 			if (SPI_execute_with_args(psprintf("UPDATE %s.budget_room SET room = $3, used = $4"
 											   " WHERE rule_no OPERATOR(pg_catalog.=) $1"

@@ -62,7 +62,7 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 	values[0] = account->member;
 	values[1] = Int32GetDatum(rule_no);
 	values[2] = TimestampTzGetDatum(span);
-	values[3] = points_to_numeric(used);
+	values[3] = NumericGetDatum(points_to_numeric(used));
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("INSERT INTO %s.cap_usage (member_id, rule_no, span_start, used)"
 									   " VALUES ($1, $2, $3, $4)"

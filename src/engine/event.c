@@ -188,12 +188,15 @@ event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 		if (source->occurred_at >= 0)
 		{
 			value = read_expr(reader, source->occurred_at, &isnull);
-			if (isnull)
+			if (isnull && reader->assume_condition)
+				value = TimestampTzGetDatum(program_clock(reader->program));
+			else if (isnull)
 				ereport(ERROR,
 						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						 errmsg("the instant of an event of source \"%s\" is null",
 								source->name)));
-			row->at = read_instant(reader, value, source->pin->exprs[source->occurred_at].type);
+			row->at = read_instant(reader, value, isnull ? TIMESTAMPTZOID :
+								   source->pin->exprs[source->occurred_at].type);
 			row->has_at = true;
 		}
 	}
@@ -604,7 +607,7 @@ event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules, AccountStat
 	isnull[FACT_PURCHASES - 1] = false;
 	if (fact_is_read(read, FACT_SPEND))
 	{
-		values[FACT_SPEND - 1] = points_to_numeric(account->spend);
+		values[FACT_SPEND - 1] = NumericGetDatum(points_to_numeric(account->spend));
 		isnull[FACT_SPEND - 1] = false;
 	}
 	values[FACT_FIRST_PURCHASE_AT - 1] = TimestampTzGetDatum(account->first_purchase_at);

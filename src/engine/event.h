@@ -34,7 +34,9 @@ typedef struct Event
 {
 	EventRow	row;			/* the only row, or the first */
 	EventRow   *rows;			/* all rows, if there are several; else NULL */
-	int32		nrows;			/* 0: the event's rows are gone */
+	int32		nrows;			/* 0: the event's rows are gone; -1: nothing is
+								 * to be done about it */
+	bool		failed;			/* an expression failed; it is queued */
 	uint32		ord;			/* order of arrival */
 	Datum	   *key;			/* columns of the posting table's key */
 	Datum		member;
@@ -71,7 +73,8 @@ typedef struct EventReader
 	PinScope	scope;
 	pg_tz	   *tz;
 	bool		builtin;
-	bool		assume_condition;	/* preview: the condition counts as true */
+	bool		assume_condition;	/* preview: the condition counts as true, and
+									 * a missing instant is now */
 } EventReader;
 
 extern EventReader *event_reader_open(Program *program, SourceConfig *source);

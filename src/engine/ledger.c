@@ -642,6 +642,33 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 
 /* see ledger.h */
 AccountState *
+ledger_blank_account(Ledger *ledger, Datum member, TimestampTz joined_at)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(ledger->account.rel),
+													&TTSOpsVirtual);
+	AccountState *account;
+
+	memset(slot->tts_isnull, 0, sizeof(bool) * ACCOUNT_COLUMNS);
+	memset(slot->tts_values, 0, sizeof(Datum) * ACCOUNT_COLUMNS);
+	slot->tts_values[ACCOUNT_MEMBER_ID] = member;
+	slot->tts_values[ACCOUNT_LAST_AT] = TimestampTzGetDatum(DT_NOBEGIN);
+	slot->tts_values[ACCOUNT_NEXT_DUE] = TimestampTzGetDatum(DT_NOEND);
+	slot->tts_values[ACCOUNT_JOINED_AT] = TimestampTzGetDatum(joined_at);
+	slot->tts_isnull[ACCOUNT_FIRST_PURCHASE_AT] = true;
+	slot->tts_isnull[ACCOUNT_LAST_PURCHASE_AT] = true;
+	slot->tts_isnull[ACCOUNT_TIME_ZONE] = true;
+	slot->tts_isnull[ACCOUNT_USAGE] = true;
+	slot->tts_isnull[ACCOUNT_PAGED] = true;
+	slot->tts_values[ACCOUNT_LOTS] = PointerGetDatum(lots_make(NULL, 0));
+	ExecStoreVirtualTuple(slot);
+	account = account_from_slot(ledger, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	account->now = program_clock(ledger->program);
+	return account;
+}
+
+/* see ledger.h */
+AccountState *
 ledger_read_account(Ledger *ledger, Datum member)
 {
 	AccountState *account;

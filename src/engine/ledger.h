@@ -74,6 +74,9 @@ typedef struct EntryLine
 	Datum		event_key;		/* text, 0: none */
 } EntryLine;
 
+typedef void (*LineObserver) (void *arg, AccountState *account, const EntryLine *line,
+							  int64 entry_no);
+
 /* posting.flags */
 #define POSTING_BLOCKED	0x01	/* judged while the member was blocked */
 #define POSTING_COUNTS	0x02	/* counts in member.purchases and member.spend */
@@ -140,8 +143,7 @@ typedef struct Ledger
 	TupleTableSlot *buffer[ENTRY_BUFFER];
 	int			nbuffered;
 	MemoryContext line_context; /* of waiting lines */
-	void		(*observe) (void *arg, AccountState *account,
-							const EntryLine *line, int64 entry_no);
+	LineObserver observe;
 	void	   *observe_arg;
 	int64		operation_no;	/* of every line, 0: none */
 } Ledger;
@@ -182,6 +184,10 @@ extern AccountState *ledger_account(Ledger *ledger, Datum member);
 
 /* The same without a lock and not advanced: for readers. */
 extern AccountState *ledger_read_account(Ledger *ledger, Datum member);
+
+/* An account that does not exist yet, for dry ledgers. */
+extern AccountState *ledger_blank_account(Ledger *ledger, Datum member,
+										  TimestampTz joined_at);
 
 /* Books what is due up to now. */
 extern void account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now);

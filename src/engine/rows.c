@@ -223,6 +223,7 @@ evaluate_rows(Batch *batch, ReadState *state, int nfound, Event *events,
 		if (state->event->nrows >= 0 && !guarded(batch, function, state, &error))
 		{
 			state->event->nrows = -1;
+			state->event->failed = true;
 			failed_event_add(batch, state->event->key, &error);
 		}
 		from = state->until;
