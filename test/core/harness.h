@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "points.h"
 
 static int	tests = 0;
 static int	failures = 0;
@@ -61,6 +61,28 @@ is_number(int64_t got, int64_t expected, const char *what)
 	if (got != expected)
 		printf("#      got: %" PRId64 "\n# expected: %" PRId64 "\n", got, expected);
 	return got == expected;
+}
+
+/* Compares two amounts of points. */
+static inline bool
+is_points(Points got, Points expected, const char *what)
+{
+	char		texts[2][POINTS_TEXT_SIZE];
+
+	points_format(got, texts[0]);
+	points_format(expected, texts[1]);
+	return is_text(texts[0], texts[1], what);
+}
+
+/* Points from a text that is a constant of the test. */
+static inline Points
+pts(const char *text)
+{
+	Points		result;
+
+	if (points_parse(text, strlen(text), &result) != CORE_OK)
+		abort();
+	return result;
 }
 
 /*
