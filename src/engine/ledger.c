@@ -294,6 +294,10 @@ ledger_close(Ledger *ledger)
 		AfterTriggerEndQuery(ledger->estate);
 	for (i = 0; i < ENTRY_BUFFER && ledger->buffer[i]; i++)
 		ExecDropSingleTupleTableSlot(ledger->buffer[i]);
+	if (ledger->account_pk)
+		index_close(ledger->account_pk, NoLock);
+	if (ledger->posting_pk)
+		index_close(ledger->posting_pk, NoLock);
 	writer_close(&ledger->account);
 	writer_close(&ledger->entry);
 	if (ledger->posting.rel)
@@ -428,7 +432,10 @@ find_account(Ledger *ledger, Datum member)
 {
 	ScanKeyData key;
 	Relation	rel = ledger->account.rel;
+	MemoryContext old = MemoryContextSwitchTo(ledger->context);
+	bool		found;
 
+	/* the scan allocates as it goes what must live as long as it does */
 	if (ledger->account_pk == NULL)
 		ledger->account_pk = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
 	if (ledger->account_scan == NULL)
@@ -438,8 +445,10 @@ find_account(Ledger *ledger, Datum member)
 						   ledger->account_pk->rd_indcollation[0],
 						   equality_function(ledger->program->ref.member_type), member);
 	index_rescan(ledger->account_scan, &key, 1, NULL, 0);
-	return index_getnext_slot(ledger->account_scan, ForwardScanDirection,
-							  ledger->account.slot);
+	found = index_getnext_slot(ledger->account_scan, ForwardScanDirection,
+							   ledger->account.slot);
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 /*
@@ -1012,6 +1021,7 @@ bool
 ledger_greatest_key(Ledger *ledger, Datum *key)
 {
 	TupleTableSlot *slot = ledger->posting.slot;
+	MemoryContext old = MemoryContextSwitchTo(ledger->context);
 	bool		isnull;
 	bool		found;
 
@@ -1021,6 +1031,7 @@ ledger_greatest_key(Ledger *ledger, Datum *key)
 										   SnapshotAny, 0, 0);
 	index_rescan(ledger->posting_scan, NULL, 0, NULL, 0);
 	found = index_getnext_slot(ledger->posting_scan, BackwardScanDirection, slot);
+	MemoryContextSwitchTo(old);
 	if (found)
 		*key = datumCopy(slot_getattr(slot, 1, &isnull), ledger->source->key_byval[0],
 						 ledger->source->key_len[0]);
@@ -1036,15 +1047,20 @@ ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting)
 {
 	TupleTableSlot *slot = ledger->posting.slot;
 	int			nkeys = ledger->source->nkeys;
+	MemoryContext old;
+	bool		found;
 	Datum	   *values;
 	bool	   *isnull;
 	int			i;
 
+	old = MemoryContextSwitchTo(ledger->context);
 	begin_posting_scan(ledger);
 	for (i = 0; i < nkeys; i++)
 		ledger->posting_keys[i].sk_argument = key[i];
 	index_rescan(ledger->posting_scan, ledger->posting_keys, nkeys, NULL, 0);
-	if (!index_getnext_slot(ledger->posting_scan, ForwardScanDirection, slot))
+	found = index_getnext_slot(ledger->posting_scan, ForwardScanDirection, slot);
+	MemoryContextSwitchTo(old);
+	if (!found)
 		return false;
 	slot_getallattrs(slot);
 	values = slot->tts_values + nkeys;

@@ -1,0 +1,241 @@
+/*-------------------------------------------------------------------------
+ *
+ * feed.c
+ *	  What is already there: keys and rows of whole sources, for batches.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "engine/feed.h"
+
+/* keys posted at a time */
+#define FEED_PIECE 20000
+
+/* see feed.h */
+SourceConfig *
+source_of_argument(Program *program, const char *name)
+{
+	SourceConfig *source = program_source_by_name(program, name);
+
+	if (source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no source \"%s\" is attached to program \"%s\"", name,
+						program->ref.name),
+				 errhint("The sources are the rows of its table \"source\".")));
+	if (source->reduces)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source \"%s\" reduces events of \"%s\" and has none of its own",
+						name, source->reduces->name),
+				 errhint("Name source \"%s\".", source->reduces->name)));
+	return source;
+}
+
+/* Appends the expressions of a source's key over alias t, as key1, ... */
+static void
+append_keys(StringInfo query, SourceConfig *source, const char *separator)
+{
+	int			expr = source->event >= 0 ? source->event : source->key;
+	int			i;
+
+	if (expr >= 0)
+	{
+		appendStringInfo(query, "(%s)", pin_deparse(source->pin, expr, "t"));
+		return;
+	}
+	for (i = 0; i < source->nkeys; i++)
+		appendStringInfo(query, "%st.%s", i == 0 ? "" : separator,
+						 quote_identifier(source->key_name[i]));
+}
+
+/* Appends the name of a relation. */
+static void
+append_relation(StringInfo query, Oid relid)
+{
+	appendStringInfoString(query,
+						   quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+													  get_rel_name(relid)));
+}
+
+/* Appends "key1, key2, ..." of the posting table under an alias. */
+static void
+append_posting_keys(StringInfo query, SourceConfig *source, const char *alias)
+{
+	int			i;
+
+	for (i = 0; i < source->nkeys; i++)
+		appendStringInfo(query, "%s%s.key%d", i == 0 ? "" : ", ", alias, i + 1);
+}
+
+/* see feed.h */
+void
+feed_all_keys(Batch *batch, bool orphans)
+{
+	SourceConfig *source = batch->source;
+	StringInfoData query;
+	RightsSave	rights;
+	Portal		portal;
+	int			guc_level;
+	int			i;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT DISTINCT ");
+	append_keys(&query, source, ", ");
+	appendStringInfoString(&query, " FROM ");
+	append_relation(&query, source->relid);
+	appendStringInfoString(&query, " AS t");
+	if (orphans)
+	{
+		appendStringInfoString(&query, " UNION SELECT ");
+		append_posting_keys(&query, source, "p");
+		appendStringInfoString(&query, " FROM ");
+		append_relation(&query, source->posting);
+		appendStringInfoString(&query, " AS p");
+	}
+	appendStringInfoString(&query, " ORDER BY 1");
+
+	rights_enter(batch->program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	SPI_connect();
+	guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	portal = SPI_cursor_open_with_args(NULL, query.data, 0, NULL, NULL, NULL, false,
+									   CURSOR_OPT_NO_SCROLL);
+	AtEOXact_GUC(true, guc_level);
+	for (;;)
+	{
+		uint64		n;
+		uint64		k;
+
+		SPI_cursor_fetch(portal, true, FEED_PIECE);
+		n = SPI_processed;
+		if (n == 0)
+			break;
+		for (k = 0; k < n; k++)
+		{
+			Datum		key[MAX_KEY_COLUMNS];
+			bool		isnull = false;
+
+			for (i = 0; i < source->nkeys && !isnull; i++)
+				key[i] = SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, i + 1,
+									   &isnull);
+			if (!isnull)
+				batch_add_key(batch, key);
+		}
+		SPI_freetuptable(SPI_tuptable);
+		rights_leave(&rights);
+		batch_post_keys(batch);
+		rights_enter(batch->program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+	rights_leave(&rights);
+}
+
+/* see feed.h */
+List *
+feed_failed_keys(Program *program, SourceConfig *source)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	List	   *keys = NIL;
+	RightsSave	rights;
+	MemoryContext context = CurrentMemoryContext;
+	uint64		i;
+
+	values[0] = CStringGetTextDatum(source->name);
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	SPI_connect();
+	if (SPI_execute_with_args(psprintf("SELECT event_key FROM %s.failed_event"
+									   " WHERE source OPERATOR(pg_catalog.=) $1"
+									   " ORDER BY first_failed_at, event_key",
+									   quote_identifier(program->ref.name)),
+							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read failed_event: %s", SPI_result_code_string(SPI_result));
+	MemoryContextSwitchTo(context);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		keys = lappend(keys,
+					   TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[i],
+														 SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	SPI_finish();
+	rights_leave(&rights);
+	return keys;
+}
+
+/* see feed.h */
+char *
+feed_unposted_query(SourceConfig *source, bool rows, bool member)
+{
+	StringInfoData query;
+	int			expr = source->event >= 0 ? source->event : source->key;
+	char	   *instant = source->occurred_at >= 0 ?
+	pin_deparse(source->pin, source->occurred_at, "t") : NULL;
+	int			i;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	if (rows)
+		appendStringInfoString(&query, "t");
+	else
+		append_keys(&query, source, ", ");
+	appendStringInfoString(&query, " FROM ");
+	append_relation(&query, source->relid);
+	appendStringInfoString(&query, " AS t WHERE NOT EXISTS (SELECT FROM ");
+	append_relation(&query, source->posting);
+	appendStringInfoString(&query, " AS p WHERE ");
+	if (expr >= 0)
+		appendStringInfo(&query, "p.key1 OPERATOR(pg_catalog.=) (%s)",
+						 pin_deparse(source->pin, expr, "t"));
+	else
+	{
+		for (i = 0; i < source->nkeys; i++)
+			appendStringInfo(&query, "%sp.key%d OPERATOR(pg_catalog.=) t.%s",
+							 i == 0 ? "" : " AND ", i + 1,
+							 quote_identifier(source->key_name[i]));
+	}
+	appendStringInfoChar(&query, ')');
+	if (member)
+		appendStringInfo(&query, " AND (%s) OPERATOR(pg_catalog.=) $1",
+						 pin_deparse(source->pin, source->member, "t"));
+	if (!rows)
+	{
+		appendStringInfoString(&query, " GROUP BY ");
+		append_keys(&query, source, ", ");
+	}
+	appendStringInfoString(&query, " ORDER BY ");
+	if (instant)
+		appendStringInfo(&query, rows ? "(%s), " : "pg_catalog.min((%s)), ", instant);
+	append_keys(&query, source, ", ");
+	return query.data;
+}
+
+/* see feed.h */
+HeapTuple
+feed_row(HeapTuple tuple, TupleDesc desc, int column, Oid relid)
+{
+	bool		isnull;
+	HeapTupleHeader row = DatumGetHeapTupleHeaderCopy(SPI_getbinval(tuple, desc, column,
+																	&isnull));
+	HeapTuple	result = palloc(sizeof(HeapTupleData));
+
+	result->t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&result->t_self);
+	result->t_tableOid = relid;
+	result->t_data = row;
+	return result;
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * feed.h
+ *	  What is already there: keys and rows of whole sources, for batches.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_FEED_H
+#define LOYALTY_FEED_H
+
+#include "engine/batch.h"
+
+/* An attached source that posts events, or an error that says what is wrong. */
+extern SourceConfig *source_of_argument(Program *program, const char *name);
+
+/*
+ * Posts all events of the batch's source, piece by piece: those that have rows,
+ * and if orphans is set those that have postings only.
+ */
+extern void feed_all_keys(Batch *batch, bool orphans);
+
+/* Texts of the keys of a source that wait in failed_event. */
+extern List *feed_failed_keys(Program *program, SourceConfig *source);
+
+/*
+ * The query for what a backfill has to post: rows as "t" (simple sources) or
+ * key columns, in the order of occurred_at, with no posting yet.  $1 is the
+ * member if member is set.
+ */
+extern char *feed_unposted_query(SourceConfig *source, bool rows, bool member);
+
+/* The query's result column of a row as a tuple of the table. */
+extern HeapTuple feed_row(HeapTuple tuple, TupleDesc desc, int column, Oid relid);
+
+#endif							/* LOYALTY_FEED_H */
