@@ -257,6 +257,9 @@ CREATE FUNCTION loyalty.float8(loyalty.points) RETURNS double precision
 COMMENT ON FUNCTION loyalty.float8(loyalty.points) IS
 	'points to double precision';
 
+-- Points are numbers of category N that become numeric by themselves, and small
+-- whole numbers, which always fit, become points: so COALESCE(points, 0), UNION
+-- and CASE find a common type, and comparisons with a constant use an index.
 CREATE CAST (loyalty.points AS numeric) WITH FUNCTION loyalty.numeric(loyalty.points) AS IMPLICIT;
 COMMENT ON CAST (loyalty.points AS numeric) IS 'exactly';
 
@@ -266,10 +269,10 @@ COMMENT ON CAST (numeric AS loyalty.points) IS 'rounded to four decimals, half a
 CREATE CAST (bigint AS loyalty.points) WITH FUNCTION loyalty.points(bigint) AS ASSIGNMENT;
 COMMENT ON CAST (bigint AS loyalty.points) IS 'exactly';
 
-CREATE CAST (integer AS loyalty.points) WITH FUNCTION loyalty.points(integer) AS ASSIGNMENT;
+CREATE CAST (integer AS loyalty.points) WITH FUNCTION loyalty.points(integer) AS IMPLICIT;
 COMMENT ON CAST (integer AS loyalty.points) IS 'exactly';
 
-CREATE CAST (smallint AS loyalty.points) WITH FUNCTION loyalty.points(smallint) AS ASSIGNMENT;
+CREATE CAST (smallint AS loyalty.points) WITH FUNCTION loyalty.points(smallint) AS IMPLICIT;
 COMMENT ON CAST (smallint AS loyalty.points) IS 'exactly';
 
 CREATE CAST (loyalty.points AS bigint) WITH FUNCTION loyalty.int8(loyalty.points) AS ASSIGNMENT;
