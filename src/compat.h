@@ -42,13 +42,9 @@
 #if PG_VERSION_NUM >= 160000
 #define loyalty_proc_aclcheck(funcid, roleid) \
 	object_aclcheck(ProcedureRelationId, (funcid), (roleid), ACL_EXECUTE)
-#define loyalty_database_aclcheck(dbid, roleid, mode) \
-	object_aclcheck(DatabaseRelationId, (dbid), (roleid), (mode))
 #else
 #define loyalty_proc_aclcheck(funcid, roleid) \
 	pg_proc_aclcheck((funcid), (roleid), ACL_EXECUTE)
-#define loyalty_database_aclcheck(dbid, roleid, mode) \
-	pg_database_aclcheck((dbid), (roleid), (mode))
 #endif
 
 /* which transaction of this backend it is */
@@ -67,6 +63,26 @@
 	expand_generated_columns_in_expr((node), (rel), (varno))
 #else
 #define loyalty_expand_virtual_columns(node, rel, varno) (node)
+#endif
+
+/* forms of ALTER TABLE that change who is a partition or child of whom */
+#define loyalty_changes_partitions(subtype) \
+	((subtype) == AT_AttachPartition || (subtype) == AT_DetachPartition || \
+	 (subtype) == AT_DetachPartitionFinalize || \
+	 (subtype) == AT_AddInherit || (subtype) == AT_DropInherit || \
+	 loyalty_reshapes_partitions(subtype))
+#if PG_VERSION_NUM >= 190000
+#define loyalty_reshapes_partitions(subtype) \
+	((subtype) == AT_SplitPartition || (subtype) == AT_MergePartitions)
+#else
+#define loyalty_reshapes_partitions(subtype) false
+#endif
+
+/* may a role act as another? */
+#if PG_VERSION_NUM >= 160000
+#define loyalty_check_can_be(member, role) check_can_set_role((member), (role))
+#else
+#define loyalty_check_can_be(member, role) check_is_member_of_role((member), (role))
 #endif
 
 #endif							/* LOYALTY_COMPAT_H */

@@ -1,10 +1,15 @@
 /*
- * The tables of a program.  create_program runs this text with @program@
- * replaced by the program's (schema's) name and @member@ by the type of the
- * application's member ids.
+ * The tables of a program.  create_program runs this text with these replaced:
+ *
+ *	@program@		the program's (schema's) name, as an identifier
+ *	@owner@			its owner, likewise
+ *	@member@		type of the application's member ids: bigint, integer, uuid or text
+ *	@member_column@	that type for a column: text has a collation
+ *
+ * The first statement runs as who creates the program, all others as its owner.
  */
 
-CREATE SCHEMA @program@;
+CREATE SCHEMA @program@ AUTHORIZATION @owner@;
 
 /* -------- configuration -------- */
 
@@ -75,7 +80,7 @@ CREATE TABLE @program@.source (
 	occurred_at		text,
 	condition		text,
 	spend			text,
-	spend_unit		text,
+	spend_unit		text REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	spend_condition	text,
 	purchase		boolean NOT NULL DEFAULT false,
 	reduces			text REFERENCES @program@.source (name) ON UPDATE CASCADE,
@@ -136,7 +141,7 @@ CREATE TABLE @program@.rule_version (
 /* -------- members and their accounts -------- */
 
 CREATE TABLE @program@.member (
-	member_id		@member@ NOT NULL PRIMARY KEY,
+	member_id		@member_column@ NOT NULL PRIMARY KEY,
 	joined_at		timestamptz NOT NULL,
 	birthday		date,
 	time_zone		text,
@@ -145,7 +150,7 @@ CREATE TABLE @program@.member (
 );
 
 CREATE TABLE @program@.account (
-	member_id		@member@ NOT NULL PRIMARY KEY,
+	member_id		@member_column@ NOT NULL PRIMARY KEY,
 	last_entry		bigint NOT NULL DEFAULT 0,
 	last_at			timestamptz NOT NULL DEFAULT '-infinity',
 	next_due		timestamptz NOT NULL DEFAULT 'infinity',
@@ -166,7 +171,7 @@ ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE PLAIN;
 CREATE INDEX account_next_due ON @program@.account (next_due);
 
 CREATE TABLE @program@.account_page (
-	member_id		@member@ NOT NULL,
+	member_id		@member_column@ NOT NULL,
 	first_end		timestamptz NOT NULL,
 	page_no			bigint NOT NULL,
 	next_due		timestamptz NOT NULL,
@@ -176,7 +181,7 @@ CREATE TABLE @program@.account_page (
 ALTER TABLE @program@.account_page ALTER COLUMN lots SET STORAGE PLAIN;
 
 CREATE TABLE @program@.cap_usage (
-	member_id		@member@ NOT NULL,
+	member_id		@member_column@ NOT NULL,
 	rule_no			integer NOT NULL,
 	span_start		timestamptz NOT NULL,
 	used			loyalty.points NOT NULL,
@@ -194,7 +199,7 @@ CREATE TABLE @program@.budget_room (
 /* -------- the ledger -------- */
 
 CREATE TABLE @program@.entry (
-	member_id		@member@ NOT NULL,
+	member_id		@member_column@ NOT NULL,
 	entry_no		bigint NOT NULL,
 	points			loyalty.points NOT NULL,
 	occurred_at		timestamptz NOT NULL,
@@ -217,7 +222,7 @@ CREATE TABLE @program@.operation (
 	operation_no	bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	kind			text NOT NULL,
 	key				text UNIQUE,
-	member_id		@member@,
+	member_id		@member_column@,
 	reason			text,
 	actor			text NOT NULL DEFAULT session_user,
 	performed_at	timestamptz NOT NULL,
@@ -231,7 +236,7 @@ CREATE TABLE @program@.operation (
 CREATE TABLE @program@.activity (
 	kind			text NOT NULL,
 	key				text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text,
-	member_id		@member@,
+	member_id		@member_column@,
 	occurred_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	data			jsonb NOT NULL DEFAULT '{}',
 	PRIMARY KEY (kind, key)

@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_member.c
+ *	  Members: what the application writes about them, and what the account
+ *	  keeps a copy of, so that posting need not look here.
+ *
+ * The engine enrols members by writing both tables directly; none of this is
+ * called then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "engine/config.h"
+#include "types/zone.h"
+
+
+/*
+ * Before a member is written.
+ */
+LOYALTY_FUNCTION(loyalty_member_check);
+Datum
+loyalty_member_check(PG_FUNCTION_ARGS)
+{
+	ConfigTrigger trigger;
+	HeapTuple	result;
+	char	   *zone;
+
+	config_trigger_begin(fcinfo, "member", CONFIG_BEFORE_ROW, &trigger);
+	result = trigger.new.tuple;
+
+	zone = tuple_text(&trigger.new, "time_zone");
+	if (zone != NULL && zone_lookup(zone) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" does not exist", zone),
+				 errhint("Use a name from the view pg_timezone_names, such as \"Europe/Paris\", or NULL for the program's.")));
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
+		config_require_same(&trigger, "member_id");
+	else if (tuple_isnull(&trigger.new, "joined_at"))
+	{
+		int			column = SPI_fnumber(trigger.new.desc, "joined_at");
+		Datum		value = TimestampTzGetDatum(program_now(&trigger.ref));
+		bool		isnull = false;
+
+		result = heap_modify_tuple_by_cols(trigger.new.tuple, trigger.new.desc,
+										   1, &column, &value, &isnull);
+		result = SPI_copytuple(result);
+	}
+
+	config_trigger_end(&trigger);
+
+	return PointerGetDatum(result);
+}
+
+/*
+ * After members have been inserted, updated or deleted: their accounts.
+ */
+LOYALTY_FUNCTION(loyalty_member_changed);
+Datum
+loyalty_member_changed(PG_FUNCTION_ARGS)
+{
+	ConfigTrigger trigger;
+
+	config_trigger_begin(fcinfo, "member", CONFIG_AFTER_STATEMENT, &trigger);
+	SPI_register_trigger_data(trigger.data);
+
+	if (TRIGGER_FIRED_BY_INSERT(trigger.data->tg_event))
+	{
+		config_execute(&trigger.ref,
+					   "INSERT INTO @.account (member_id, joined_at, status, time_zone)"
+					   " SELECT member_id, joined_at,"
+					   " CASE status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END,"
+					   " time_zone"
+					   " FROM new_rows ORDER BY member_id"
+					   " ON CONFLICT (member_id) DO NOTHING",
+					   0, NULL, NULL, NULL);
+	}
+	else if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
+	{
+		/* those that differ, locked in the order everybody locks accounts */
+		if (config_execute(&trigger.ref,
+						   "SELECT FROM @.account a"
+						   " WHERE EXISTS (SELECT FROM new_rows n"
+						   "  WHERE n.member_id OPERATOR(pg_catalog.=) a.member_id"
+						   "  AND (n.joined_at IS DISTINCT FROM a.joined_at"
+						   "   OR n.time_zone IS DISTINCT FROM a.time_zone"
+						   "   OR CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END"
+						   "    OPERATOR(pg_catalog.<>) a.status))"
+						   " ORDER BY a.member_id FOR NO KEY UPDATE",
+						   0, NULL, NULL, NULL) > 0)
+			config_execute(&trigger.ref,
+						   "UPDATE @.account a"
+						   " SET joined_at = n.joined_at, time_zone = n.time_zone,"
+						   " status = CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END"
+						   " FROM new_rows n"
+						   " WHERE n.member_id OPERATOR(pg_catalog.=) a.member_id"
+						   " AND (n.joined_at IS DISTINCT FROM a.joined_at"
+						   "  OR n.time_zone IS DISTINCT FROM a.time_zone"
+						   "  OR CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END"
+						   "   OPERATOR(pg_catalog.<>) a.status)",
+						   0, NULL, NULL, NULL);
+	}
+	else
+	{
+		config_execute(&trigger.ref,
+					   "SELECT FROM @.account a"
+					   " WHERE EXISTS (SELECT FROM old_rows o"
+					   "  WHERE o.member_id OPERATOR(pg_catalog.=) a.member_id)"
+					   " ORDER BY a.member_id FOR UPDATE",
+					   0, NULL, NULL, NULL);
+		if (config_execute(&trigger.ref,
+						   "SELECT a.member_id::pg_catalog.text AS member_id FROM @.account a"
+						   " WHERE a.last_entry OPERATOR(pg_catalog.>) 0"
+						   " AND EXISTS (SELECT FROM old_rows o"
+						   "  WHERE o.member_id OPERATOR(pg_catalog.=) a.member_id)"
+						   " ORDER BY a.member_id LIMIT 1",
+						   0, NULL, NULL, NULL) > 0)
+		{
+			ConfigTuple row = config_result(0);
+
+			ereport(ERROR,
+					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+					 errmsg("member \"%s\" cannot be deleted: the ledger has entries",
+							tuple_text(&row, "member_id")),
+					 errhint("Set status = 'closed', and clear what identifies the person.")));
+		}
+		config_execute(&trigger.ref,
+					   "DELETE FROM @.account a USING old_rows o"
+					   " WHERE o.member_id OPERATOR(pg_catalog.=) a.member_id",
+					   0, NULL, NULL, NULL);
+	}
+
+	config_trigger_end(&trigger);
+
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,329 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_unit.c
+ *	  Units: what is counted, in which steps, from when to when.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "engine/config.h"
+#include "types/numbers.h"
+#include "types/zone.h"
+
+static void check_unit(const ConfigTrigger *trigger);
+static bool unit_has_entries(const ProgramRef *ref, int32 unit_no);
+static void write_version(const ConfigTrigger *trigger);
+
+
+/*
+ * Before a unit is written: its number, and that what it counted stays
+ * counted.
+ */
+LOYALTY_FUNCTION(loyalty_unit_check);
+Datum
+loyalty_unit_check(PG_FUNCTION_ARGS)
+{
+	ConfigTrigger trigger;
+	HeapTuple	result;
+
+	config_trigger_begin(fcinfo, "unit", CONFIG_BEFORE_ROW, &trigger);
+	config_lock(&trigger.ref);
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger.data->tg_event))
+	{
+		if (unit_has_entries(&trigger.ref, tuple_int(&trigger.old, "unit_no")))
+			ereport(ERROR,
+					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+					 errmsg("unit \"%s\" cannot be deleted: the ledger has entries in it",
+							tuple_text(&trigger.old, "name")),
+					 errhint("Disable the rules that pay it, and set spendable = false.")));
+		result = trigger.old.tuple;
+	}
+	else if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
+	{
+		config_require_same(&trigger, "unit_no");
+		result = trigger.new.tuple;
+	}
+	else
+	{
+		int			column = SPI_fnumber(trigger.new.desc, "unit_no");
+		ConfigTuple row;
+		Datum		value;
+		bool		isnull;
+
+		if (!tuple_isnull(&trigger.new, "unit_no"))
+			ereport(ERROR,
+					(errcode(ERRCODE_GENERATED_ALWAYS),
+					 errmsg("the number of a unit is assigned by the program"),
+					 errhint("Leave out column \"unit_no\".")));
+
+		/* never one that was used before: entries and lots hold numbers */
+		config_execute(&trigger.ref,
+					   "SELECT (pg_catalog.max(unit_no) OPERATOR(pg_catalog.+) 1)::pg_catalog.int2"
+					   " FROM (SELECT 0 AS unit_no"
+					   " UNION ALL SELECT unit_no FROM @.unit"
+					   " UNION ALL SELECT unit_no FROM @.unit_version) AS numbers",
+					   0, NULL, NULL, NULL);
+		row = config_result(0);
+		value = SPI_getbinval(row.tuple, row.desc, 1, &isnull);
+		result = heap_modify_tuple_by_cols(trigger.new.tuple, trigger.new.desc,
+										   1, &column, &value, &isnull);
+		result = SPI_copytuple(result);
+	}
+
+	config_trigger_end(&trigger);
+
+	return PointerGetDatum(result);
+}
+
+/*
+ * After it was written: whether it may stand, and the record of the version.
+ */
+LOYALTY_FUNCTION(loyalty_unit_changed);
+Datum
+loyalty_unit_changed(PG_FUNCTION_ARGS)
+{
+	ConfigTrigger trigger;
+
+	config_trigger_begin(fcinfo, "unit", CONFIG_AFTER_ROW, &trigger);
+
+	if (trigger.new.tuple != NULL)
+	{
+		check_unit(&trigger);
+		if (trigger.old.tuple != NULL)
+			rules_check_again(&trigger.ref, tuple_text(&trigger.new, "name"));
+	}
+	write_version(&trigger);
+
+	config_trigger_end(&trigger);
+
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * What is wrong with a unit by itself, and as a successor of what it was.
+ */
+static void
+check_unit(const ConfigTrigger *trigger)
+{
+	const ConfigTuple *unit = &trigger->new;
+	char	   *name = tuple_text(unit, "name");
+	Period		activates;
+	Period		expires;
+	Period		was;
+	Period		grace;
+	Points		step = unit_step(unit);
+	Points		points;
+
+	tuple_period(unit, "activates", &activates);
+	tuple_period(unit, "expires", &expires);
+	tuple_period(unit, "return_grace", &grace);
+
+	config_check_activates(&activates, psprintf("activates of unit \"%s\"", name));
+	if (!periods_leave_time(&trigger->ref, &activates, &expires))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("points of unit \"%s\" would expire before they activate", name),
+				 errhint("Make \"expires\" longer than \"activates\".")));
+	if (grace.kind == PERIOD_ACTIVITY)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("return_grace of unit \"%s\" cannot depend on activity", name),
+				 errhint("Only \"expires\" of a unit can; use a period such as \"7 days\".")));
+	config_points_of(unit, "max_per_event", step, name,
+					 psprintf("max_per_event of unit \"%s\"", name), &points);
+
+	if (trigger->old.tuple == NULL)
+		return;
+
+	tuple_period(&trigger->old, "expires", &was);
+	if (unit_step(&trigger->old) % step != 0 &&
+		unit_has_entries(&trigger->ref, tuple_int(unit, "unit_no")))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("unit \"%s\" cannot have coarser amounts: the ledger has entries in it",
+						name),
+				 errhint("Keep \"decimals\" and \"rounding\", or start another unit.")));
+	if (was.kind == PERIOD_ACTIVITY && expires.kind != PERIOD_ACTIVITY &&
+		unit_has_entries(&trigger->ref, tuple_int(unit, "unit_no")))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("points of unit \"%s\" must go on to expire since last activity: the ledger has entries in it",
+						name),
+				 errhint("Change the length, or give rules an \"expires\" of their own.")));
+}
+
+/*
+ * Does the ledger know it?  Entries have no index by unit, but a unit that has
+ * any is usually found at once.
+ */
+static bool
+unit_has_entries(const ProgramRef *ref, int32 unit_no)
+{
+	Oid			types[1] = {INT2OID};
+	Datum		values[1] = {Int16GetDatum(unit_no)};
+
+	return config_execute(ref,
+						  "SELECT FROM @.entry WHERE unit_no OPERATOR(pg_catalog.=) $1 LIMIT 1",
+						  1, types, values, NULL) > 0;
+}
+
+/*
+ * The record of what the unit is from now on, or that it is no more.
+ */
+static void
+write_version(const ConfigTrigger *trigger)
+{
+	Oid			types[3] = {INT2OID, INT4OID, INT4OID};
+	Datum		values[3];
+	bool		is_delete = trigger->new.tuple == NULL;
+
+	values[0] = Int16GetDatum(tuple_int(is_delete ? &trigger->old : &trigger->new, "unit_no"));
+	values[1] = Int32GetDatum(config_bump(&trigger->ref));
+
+	if (is_delete)
+		config_execute(&trigger->ref,
+					   "INSERT INTO @.unit_version (unit_no, config_version, name, activates,"
+					   " expires, decimals, rounding, max_per_event, on_shortfall, deleted)"
+					   " SELECT unit_no, $2, name, activates,"
+					   " expires, decimals, rounding, max_per_event, on_shortfall, true"
+					   " FROM @.unit_version"
+					   " WHERE unit_no OPERATOR(pg_catalog.=) $1"
+					   " ORDER BY config_version DESC LIMIT 1",
+					   2, types, values, NULL);
+	else
+		config_execute(&trigger->ref,
+					   "INSERT INTO @.unit_version (unit_no, config_version, name, activates,"
+					   " expires, decimals, rounding, max_per_event, on_shortfall)"
+					   " SELECT unit_no, $2, name, activates,"
+					   " expires, decimals, rounding, max_per_event, on_shortfall"
+					   " FROM @.unit"
+					   " WHERE unit_no OPERATOR(pg_catalog.=) $1",
+					   2, types, values, NULL);
+}
+
+/* -------- what rules need to know of units, too -------- */
+
+/*
+ * The smallest amount.
+ */
+Points
+unit_step(const ConfigTuple *unit)
+{
+	Points		step = POINTS_SCALE;
+	int			decimals;
+
+	if (strcmp(tuple_text(unit, "rounding"), "carry") == 0)
+		return 1;
+	for (decimals = tuple_int(unit, "decimals"); decimals > 0; decimals--)
+		step /= 10;
+	return step;
+}
+
+/*
+ * Points of a numeric column; see config.h.
+ */
+bool
+config_points_of(const ConfigTuple *row, const char *column, Points step,
+				 const char *unit_name, const char *what, Points *result)
+{
+	bool		isnull;
+	Datum		value = tuple_get(row, column, &isnull);
+	Frac		exact;
+	CoreInt128	scaled;
+
+	*result = 0;
+	if (isnull)
+		return false;
+
+	if (frac_from_numeric(DatumGetNumeric(value), &exact) != CORE_OK ||
+		frac_mul(exact, (Frac) {POINTS_SCALE, 1}, &exact) != CORE_OK ||
+		exact.num / exact.den > POINTS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s is out of range", what),
+				 errhint("Use NULL for no limit.")));
+	scaled = exact.num / exact.den;
+	if (exact.num % exact.den != 0 || scaled % step != 0)
+	{
+		char		smallest[POINTS_TEXT_SIZE];
+
+		points_format(step, smallest);
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s must be a multiple of %s", what, smallest),
+				 errdetail("That is the smallest amount of unit \"%s\".", unit_name)));
+	}
+	*result = (Points) scaled;
+	return true;
+}
+
+/*
+ * A period by which points activate.
+ */
+void
+config_check_activates(const Period *period, const char *what)
+{
+	if (period->kind == PERIOD_ACTIVITY)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s cannot depend on activity", what),
+				 errhint("Only \"expires\" of a unit can; use a period such as \"14 days\".")));
+	if (period->kind == PERIOD_NEVER)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s cannot be never", what),
+				 errhint("Use \"immediately\", or a period such as \"14 days\".")));
+}
+
+/*
+ * Can points be active at all?  The two periods may end at boundaries of the
+ * calendar, so there is no formula: look at the first and the last instant of
+ * every day of four years, for points that begin then.
+ */
+bool
+periods_leave_time(const ProgramRef *ref, const Period *activates, const Period *expires)
+{
+	ConfigTuple program;
+	Zone		zone;
+	int64		local;
+	int			day;
+	int			last;
+
+	if (expires->kind == PERIOD_NEVER || expires->kind == PERIOD_ACTIVITY)
+		return true;
+	if (expires->kind == PERIOD_IMMEDIATELY)
+		return false;
+
+	config_execute(ref, "SELECT time_zone FROM @.program", 0, NULL, NULL, NULL);
+	program = config_result(0);
+	zone = zone_for_tz(zone_lookup(tuple_text(&program, "time_zone")));
+
+	/* from 2024-01-01, a Monday in a leap year */
+	local = INT64CONST(8766) * USECS_PER_DAY;
+	for (day = 0; day < 4 * 366; day++, local += USECS_PER_DAY)
+	{
+		for (last = 0; last <= 1; last++)
+		{
+			Instant		anchor = zone.from_local(zone.arg, last ? local - 1 : local);
+			Instant		from;
+			Instant		to;
+
+			if (period_end(activates, anchor, &zone, &from) != CORE_OK ||
+				period_end(expires, anchor, &zone, &to) != CORE_OK)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						 errmsg("a period reaches beyond the range of timestamps")));
+			if (to > from)
+				return true;
+		}
+	}
+	return false;
+}
