@@ -61,6 +61,7 @@ static void xact_callback(XactEvent event, void *arg);
 static void subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 							 SubTransactionId parentSubid, void *arg);
 static void proc_callback(Datum arg, int cacheid, uint32 hashvalue);
+static Oid	find_tables(Relation view, Query *query, int *row_varno, int *member_varno);
 static Node *renumber(Node *node, RenumberContext *context);
 static void plan_expression(Pin *pin, PinExpr *expr);
 static void free_plan(void *arg);
@@ -162,9 +163,7 @@ pin_load(Oid viewid, MemoryContext context)
 	MemoryContext pin_context;
 	MemoryContext oldcontext;
 	Pin		   *pin;
-	ListCell   *cell;
 	int			guc_level;
-	int			varno = 0;
 
 	register_callbacks();
 
@@ -188,25 +187,9 @@ pin_load(Oid viewid, MemoryContext context)
 										  RelationGetNamespace(view));
 
 	query = get_view_query(view);
-	varnos.row_from = varnos.member_from = 0;
+	pin->relid = find_tables(view, query, &varnos.row_from, &varnos.member_from);
 	varnos.row_to = OUTER_VAR;
 	varnos.member_to = INNER_VAR;
-	foreach(cell, query->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
-
-		/* before 16 a view's range table has the view itself, twice */
-		varno++;
-		if (rte->rtekind != RTE_RELATION || rte->relid == viewid)
-			continue;
-		if (rte->relid == pin->member_relid)
-			varnos.member_from = varno;
-		else
-		{
-			varnos.row_from = varno;
-			pin->relid = rte->relid;
-		}
-	}
 
 	/* planning may call immutable functions */
 	rights_enter(pin->owner, SECURITY_RESTRICTED_OPERATION, &rights);
@@ -243,6 +226,60 @@ pin_load(Oid viewid, MemoryContext context)
 	MemoryContextSwitchTo(oldcontext);
 
 	return pin;
+}
+
+/*
+ * The table of a view's query that is not member_facts, and the range table
+ * numbers of both.
+ */
+static Oid
+find_tables(Relation view, Query *query, int *row_varno, int *member_varno)
+{
+	Oid			facts = get_relname_relid("member_facts", RelationGetNamespace(view));
+	Oid			relid = InvalidOid;
+	int			varno = 0;
+	ListCell   *cell;
+
+	*row_varno = *member_varno = 0;
+	foreach(cell, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+
+		/* before 16 a view's range table has the view itself, twice */
+		varno++;
+		if (rte->rtekind != RTE_RELATION || rte->relid == RelationGetRelid(view))
+			continue;
+		if (rte->relid == facts)
+			*member_varno = varno;
+		else
+		{
+			*row_varno = varno;
+			relid = rte->relid;
+		}
+	}
+	return relid;
+}
+
+/*
+ * What table is it about?
+ */
+Oid
+pin_table(Oid viewid)
+{
+	Relation	view = try_relation_open(viewid, AccessShareLock);
+	Oid			relid = InvalidOid;
+
+	if (view == NULL)
+		return InvalidOid;
+	if (view->rd_rel->relkind == RELKIND_VIEW)
+	{
+		int			row_varno;
+		int			member_varno;
+
+		relid = find_tables(view, get_view_query(view), &row_varno, &member_varno);
+	}
+	relation_close(view, AccessShareLock);
+	return relid;
 }
 
 /*

@@ -88,6 +88,9 @@ typedef struct Pin
  */
 extern Pin *pin_load(Oid viewid, MemoryContext context);
 
+/* The source's table that a pin is about; InvalidOid if there is none. */
+extern Oid	pin_table(Oid viewid);
+
 /*
  * Counts (sub)transaction aborts and invalidations of functions: a state made
  * under an older generation is made again.
