@@ -10,7 +10,7 @@ top := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$(top)/loyalty.control")
 
 MODULE_big = loyalty
-OBJS = $(patsubst $(srcdir)/%.c,%.o,$(sort $(wildcard $(srcdir)/src/core/*.c $(srcdir)/src/types/*.c $(if $(wildcard $(srcdir)/src/engine/program.c),$(srcdir)/src/engine/*.c))))
+OBJS = $(patsubst $(srcdir)/%.c,%.o,$(sort $(wildcard $(srcdir)/src/core/*.c $(srcdir)/src/types/*.c $(srcdir)/src/engine/*.c)))
 PG_CPPFLAGS = -I$(srcdir)/src -I./src -DLOYALTY_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -fvisibility=hidden
 
@@ -44,7 +44,7 @@ src/engine/program_sql.h: $(sort $(wildcard $(srcdir)/sql/program/*.sql))
 	@mkdir -p $(@D)
 	cat $^ | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' > $@
 
-src/engine/program.o src/engine/program.bc: src/engine/program_sql.h
+src/engine/create.o src/engine/create.bc: src/engine/program_sql.h
 
 else
 # demo, test and dist work without a server; what builds needs one
