@@ -175,6 +175,10 @@ event_sink(void *arg, const Movement *movement)
 	if (j->first == 0)
 		j->first = j->last;
 	j->nlines++;
+
+	/* a new event's lines need not be known: it has no earlier ones to weigh */
+	if (j->event->posting)
+		collect_own_line(j, j->last, &j->line);
 }
 
 /* The zone in which the event's lots are computed: frozen, member's, program's. */
@@ -241,89 +245,100 @@ rule_lot(Judgement *j, const RuleConfig *rule, Instant *from, Instant *to)
 		core_check(period_end(expires, j->event->at, &zone, to));
 }
 
+/* Sums of an event's lines in one lot of a unit. */
+static void
+sum_own_lines(const Judgement *j, int32 unit_no, Instant from, Instant to,
+			  Points *points, Points *lapsed)
+{
+	int			i;
+
+	*points = *lapsed = 0;
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].from == from && j->own[i].to == to)
+		{
+			*points += j->own[i].points;
+			*lapsed += j->own[i].lapsed;
+		}
+	}
+}
+
+/* Whether line i is the event's first in its lot. */
+static bool
+first_of_lot(const Judgement *j, int i)
+{
+	int			k;
+
+	for (k = 0; k < i; k++)
+	{
+		if (j->own[k].unit == j->own[i].unit && j->own[k].from == j->own[i].from &&
+			j->own[k].to == j->own[i].to)
+			return false;
+	}
+	return true;
+}
+
 /*
- * Adds points of a rule to the account.  What lapsed or was forgiven of the
- * event before is used up first.
+ * Adds points of a rule to the account.  What was excused or forgiven of the
+ * event before is used up first, then what was taken elsewhere goes back.
  */
 static void
 give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, Instant to)
 {
 	AccountState *account = j->account;
 	Instant		occurred_at = j->event->posting ? account->now : j->event->at;
-	Points		lapsed = 0;
+	TakenLot   *taken = NULL;
+	int			ntaken = 0;
+	int			nown = j->nown;
+	Points		excused = 0;
 	Points		forgiven = 0;
+	Points		in_lot;
 	int			i;
 
-	for (i = 0; i < j->nown; i++)
+	for (i = 0; i < nown; i++)
 	{
-		if (j->own[i].unit == unit_no)
+		OwnLine    *own = &j->own[i];
+		Points		lapsed;
+
+		if (own->unit != unit_no)
+			continue;
+		forgiven += own->forgiven;
+		if (!first_of_lot(j, i))
+			continue;
+		sum_own_lines(j, unit_no, own->from, own->to, &in_lot, &lapsed);
+		if (in_lot < 0)
 		{
-			lapsed += j->own[i].lapsed;
-			forgiven += j->own[i].forgiven;
+			if (taken == NULL)
+				taken = palloc(sizeof(TakenLot) * nown);
+			taken[ntaken].from = own->from;
+			taken[ntaken].to = own->to;
+			taken[ntaken++].points = -in_lot;
+		}
+		if (own->from == from && own->to == to)
+			excused = lapsed;
+		else if (lapsed > 0 && points > 0)
+		{
+			/* excused in a lot of another of its rules */
+			Movement	m;
+
+			memset(&m, 0, sizeof(m));
+			m.kind = ENTRY_EARN;
+			m.unit = unit_no;
+			m.from = own->from;
+			m.to = own->to;
+			m.occurred_at = occurred_at;
+			m.lapsed = -Min(lapsed, points);
+			m.tag = rule_no;
+			points += m.lapsed;
+			event_sink(j, &m);
 		}
 	}
-	forgiven = Min(Max(forgiven, 0), points);
-	lapsed = Min(Max(lapsed, 0), points - forgiven);
-	if (forgiven > 0 || lapsed > 0)
-	{
-		/* remember it, for the other rules of the same change */
-		Movement	m;
-		EntryLine	own;
-		Points		left = lapsed;
-
-		memset(&m, 0, sizeof(m));
-		m.kind = ENTRY_EARN;
-		m.unit = unit_no;
-		m.occurred_at = occurred_at;
-		m.tag = rule_no;
-
-		/* give each lot its excuse back */
-		for (i = 0; i < j->nown && left > 0; i++)
-		{
-			Points		back = 0;
-			int			k;
-
-			if (j->own[i].unit != unit_no || j->own[i].lapsed <= 0)
-				continue;
-			for (k = 0; k < j->nown; k++)
-			{
-				if (j->own[k].unit == unit_no && j->own[k].from == j->own[i].from &&
-					j->own[k].to == j->own[i].to)
-					back += j->own[k].lapsed;
-			}
-			back = Min(Max(back, 0), left);
-			if (back == 0)
-				continue;
-			m.from = j->own[i].from;
-			m.to = j->own[i].to;
-			m.lapsed = -back;
-			event_sink(j, &m);
-			memset(&own, 0, sizeof(own));
-			own.rule_no = rule_no;
-			own.source_no = j->line.source_no;
-			own.movement = m;
-			collect_own_line(j, 0, &own);
-			left -= back;
-		}
-		m.lapsed = 0;
-		if (forgiven > 0)
-		{
-			m.from = from;
-			m.to = to;
-			m.forgiven = -forgiven;
-			event_sink(j, &m);
-			memset(&own, 0, sizeof(own));
-			own.rule_no = rule_no;
-			own.source_no = j->line.source_no;
-			own.movement = m;
-			collect_own_line(j, 0, &own);
-		}
-		points -= forgiven + lapsed - left;
-	}
-	if (points == 0)
-		return;
-	core_check(account_add(&account->core, ENTRY_EARN, unit_no, points, from, to,
-						   occurred_at, rule_no, event_sink, j));
+	if (points > 0)
+		core_check(account_give(&account->core, unit_no, points, from, to,
+								Max(excused, 0), Max(forgiven, 0), taken, ntaken,
+								occurred_at, rule_no, event_sink, j));
+	if (excused > 0)
+		j->lapsed_known = false;
 }
 
 /* Takes points of a rule back from the account. */
@@ -700,7 +715,9 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	{
 		ShortItem  *item;
 
-		if (!terms[i].is_short)
+		/* one that lost its group claims no room, but stays short */
+		if (!terms[i].is_short &&
+			!(terms[i].was_short && (terms[i].trimmed & TRIM_GROUP)))
 			continue;
 		posting->shorts = posting->shorts ?
 			repalloc(posting->shorts, sizeof(ShortItem) * (posting->nshort + 1)) :
@@ -708,8 +725,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		item = &posting->shorts[posting->nshort++];
 		memset(item, 0, sizeof(ShortItem));
 		item->rule_no = rule_no[i];
-		item->want = terms[i].new_want;
-		item->got = terms[i].new_got;
+		item->want = terms[i].is_short ? terms[i].new_want : terms[i].want;
+		item->got = terms[i].is_short ? terms[i].new_got : terms[i].got;
 	}
 }
 
