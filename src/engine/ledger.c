@@ -645,7 +645,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 			unit->last_activity = item->at;
 	}
 	if (!isnull[ACCOUNT_PAGED])
-		pages_attach(ledger, account, values[ACCOUNT_PAGED]);
+		pages_attach(account, values[ACCOUNT_PAGED]);
 	return account;
 }
 
@@ -725,10 +725,17 @@ account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
 	sink.ledger = ledger;
 	sink.account = account;
 	core_check(account_advance(&account->core, since, now, ledger_sink, &sink));
+	account_find_due(account);
+	account->dirty = true;
+}
+
+/* see ledger.h */
+void
+account_find_due(AccountState *account)
+{
 	core_check(account_next_due(&account->core, &account->next_due));
 	if (account->paged)
-		account->next_due = Min(account->next_due, pages_next_due(account));
-	account->dirty = true;
+		account->next_due = Min(account->next_due, account->paged->summary.next_due);
 }
 
 /* see ledger.h */
@@ -777,7 +784,7 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 		if (unit->last_activity != INSTANT_ALWAYS)
 			account_usage(account, -unit->unit, true)->at = unit->last_activity;
 	}
-	pages_balance(ledger, account);
+	pages_save(ledger, account);
 
 	ExecClearTuple(slot);
 	memset(isnull, 0, sizeof(bool) * ACCOUNT_COLUMNS);
@@ -808,7 +815,7 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 	}
 	isnull[ACCOUNT_PAGED] = account->paged == NULL;
 	if (account->paged)
-		values[ACCOUNT_PAGED] = pages_summary(account);
+		values[ACCOUNT_PAGED] = pages_to_datum(account);
 	values[ACCOUNT_LOTS] = PointerGetDatum(lots_make(account->core.pieces,
 													 account->core.npieces));
 	ExecStoreVirtualTuple(slot);

@@ -192,6 +192,9 @@ extern AccountState *ledger_blank_account(Ledger *ledger, Datum member,
 /* Books what is due up to now. */
 extern void account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now);
 
+/* Works out anew when something falls due next. */
+extern void account_find_due(AccountState *account);
+
 /* Writes the account back if it changed. */
 extern void ledger_save_account(Ledger *ledger, AccountState *account);
 

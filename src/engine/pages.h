@@ -3,6 +3,13 @@
  * pages.h
  *	  Lots of a big account, beyond what fits its row.
  *
+ * An account's open lots are a queue: what is earned comes in at the far end,
+ * what is spent or expires leaves at the near end.  A row keeps both ends;
+ * what lies between them goes to rows of account_page, a page at a time, and
+ * comes back when the near end is used up or something in it falls due.  The
+ * account's row knows the pages' totals, so that its balance needs none of
+ * them.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef LOYALTY_PAGES_H
@@ -10,10 +17,64 @@
 
 #include "engine/ledger.h"
 
-extern void pages_attach(Ledger *ledger, AccountState *account, Datum paged);
+/* what the pages hold of one unit, as of the account's last instant */
+typedef struct PagedUnit
+{
+	int32		unit;
+	int32		reserved;
+	Points		active;
+	Points		pending;
+} PagedUnit;
+
+/* what the account's row knows of its pages; account.paged holds it as it is */
+typedef struct PagedSummary
+{
+	Instant		first_end;		/* the earliest end of any lot in a page */
+	Instant		next_due;		/* the first start or end yet to come */
+	int64		npages;
+	int64		next_page_no;
+	int32		nunits;
+	int32		reserved;
+} PagedSummary;
+
+typedef struct PageId
+{
+	Instant		first_end;
+	int64		page_no;
+} PageId;
+
+typedef struct AccountPaged
+{
+	PagedSummary summary;
+	PagedUnit  *units;
+	PageId	   *taken;			/* pages whose lots are in memory now */
+	int			ntaken;
+} AccountPaged;
+
+/* Reads what an account's row says of its pages. */
+extern void pages_attach(AccountState *account, Datum paged);
+
+/* Brings in what starts or ends up to now. */
 extern void pages_bring_in_due(Ledger *ledger, AccountState *account, TimestampTz now);
-extern TimestampTz pages_next_due(AccountState *account);
-extern void pages_balance(Ledger *ledger, AccountState *account);
-extern Datum pages_summary(AccountState *account);
+
+/* Brings in the lots that end at an instant. */
+extern void pages_bring_in_end(Ledger *ledger, AccountState *account, Instant end);
+
+/* Brings in as much of the near end as spending an amount may need. */
+extern void pages_bring_in_for(Ledger *ledger, AccountState *account, int32 unit_no,
+							   Points points);
+
+/* Brings in everything. */
+extern void pages_bring_in_all(Ledger *ledger, AccountState *account);
+
+/* Adds what pages hold to a balance of the lots in memory. */
+extern void pages_add_balance(const AccountState *account, int32 unit_no,
+							  Points *available, Points *pending);
+
+/* Sends to pages what does not fit the row, and drops pages that came in. */
+extern void pages_save(Ledger *ledger, AccountState *account);
+
+/* The value for account.paged, after pages_save. */
+extern Datum pages_to_datum(const AccountState *account);
 
 #endif							/* LOYALTY_PAGES_H */

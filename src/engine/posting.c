@@ -15,7 +15,9 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+#include "engine/activity.h"
 #include "engine/amount.h"
+#include "engine/pages.h"
 #include "types/zone.h"
 
 /* a line the event has in the ledger */
@@ -341,6 +343,31 @@ give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, In
 		j->lapsed_known = false;
 }
 
+/* Brings in from pages what taking points back may need. */
+static void
+bring_in_lots(Judgement *j, int32 unit_no, Points points, const OwnLot *lots, int nlots)
+{
+	Ledger	   *ledger = j->batch->ledger;
+	Account    *core = &j->account->core;
+	Points		own = 0;
+	int			i;
+	int			k;
+
+	for (i = 0; i < nlots; i++)
+	{
+		pages_bring_in_end(ledger, j->account, lots[i].to);
+		own += Min(lots[i].lapsed, lots[i].share);
+		for (k = 0; k < core->npieces; k++)
+		{
+			if (core->pieces[k].unit == unit_no && core->pieces[k].from == lots[i].from &&
+				core->pieces[k].to == lots[i].to)
+				own += Min(core->pieces[k].points, lots[i].share);
+		}
+	}
+	if (own < points)
+		pages_bring_in_all(ledger, j->account);
+}
+
 /* Takes points of a rule back from the account. */
 static void
 take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points)
@@ -383,6 +410,8 @@ take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points)
 			nlots++;
 		}
 	}
+	if (j->account->paged)
+		bring_in_lots(j, unit->unit_no, points, lots, nlots);
 	{
 		int64		before = j->account->last_entry;
 
@@ -395,38 +424,6 @@ take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points)
 			j->lapsed_known = false;
 	}
 	pfree(lots);
-}
-
-/* Tells the account of an activity in a unit: what lapsed before it lapses now. */
-static void
-note_activity(Judgement *j, const UnitConfig *unit)
-{
-	AccountState *account = j->account;
-	Instant		at = j->event->posting ? account->now : j->event->at;
-	int			i;
-
-	for (i = 0; i < account->core.nunits; i++)
-	{
-		AccountUnit *state = &account->core.units[i];
-
-		if (state->unit != unit->unit_no)
-			continue;
-		if (at > state->last_activity)
-		{
-			TimestampTz now = account->now;
-			LedgerSink	sink;
-
-			/* book a lapse that came before, at its instant */
-			memset(&sink, 0, sizeof(sink));
-			sink.ledger = j->batch->ledger;
-			sink.account = account;
-			core_check(account_advance(&account->core, now, Min(at, now),
-									   ledger_sink, &sink));
-			state->last_activity = at;
-			account->dirty = true;
-			core_check(account_next_due(&account->core, &account->next_due));
-		}
-	}
 }
 
 /* What an event holds of a rule: posted less excused and forgiven. */
@@ -469,7 +466,7 @@ lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
 
 	if (to == INSTANT_ACTIVITY)
 	{
-		core_check(account_next_due(&account->core, &account->next_due));
+		account_find_due(account);
 		return;
 	}
 	account->next_due = Min(account->next_due, to);
@@ -694,15 +691,21 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			continue;
 		if (delta[i] > 0)
 		{
+			Instant		lapse = INSTANT_NEVER;
+
 			if (unit->expires.kind == PERIOD_ACTIVITY)
-				note_activity(j, unit);
+				lapse = activity_note(batch->ledger, j->account, unit->unit_no,
+									  event->posting ? j->account->now : event->at);
 			give(j, unit->unit_no, rule_no[i], delta[i], from, to);
+			if (lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
+				activity_lapse(batch->ledger, j->account, unit->unit_no, from, delta[i],
+							   lapse);
 			lower_next_due(j->account, unit->unit_no, from, to);
 		}
 		else
 		{
 			take_back(j, unit, rule_no[i], -delta[i]);
-			core_check(account_next_due(&j->account->core, &j->account->next_due));
+			account_find_due(j->account);
 		}
 		if (rule && rule->cap_period != CALENDAR_NONE)
 			cap_claim(batch, j->account, rule, rules, event->at, delta[i]);

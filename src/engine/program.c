@@ -772,7 +772,8 @@ program_load(Oid relid)
 	program->entry = program_relation(&ref, "entry");
 	program->member = program_relation(&ref, "member");
 	program->member_facts = program_relation(&ref, "member_facts");
-	program->member_collation = C_COLLATION_OID;
+	program->lots_type = get_atttype(program->account,
+									 get_attnum(program->account, "lots"));
 
 	rights_enter(ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	PushActiveSnapshot(GetLatestSnapshot());

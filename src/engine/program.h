@@ -114,10 +114,10 @@ typedef struct Program
 	Oid			entry;
 	Oid			member;
 	Oid			member_facts;
+	Oid			lots_type;
 
 	bool		member_byval;
 	int16		member_len;
-	Oid			member_collation;
 
 	bool		queue_errors;	/* on_error */
 	char		enrolment;		/* 'a'uto, 'i'gnore, 'e'rror */
