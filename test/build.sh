@@ -9,7 +9,8 @@ number=0 failed=0
 dir=$LOYALTY_WORK/build-test
 rm -rf "$dir"
 mkdir -p "$dir"
-cp -R . "$dir/src"
+mkdir "$dir/src"
+tar -c --exclude=./tmp . | tar -x -C "$dir/src"
 cd "$dir/src" || exit 1
 version=$(sed -n "s/^default_version *= *'\(.*\)'/\1/p" loyalty.control)
 
