@@ -78,7 +78,7 @@ money="shop.number($(column "${amount:-$price}"))"
 [ -n "$amount" ] || [ -z "$quantity" ] || money+=" * shop.number($(column "$quantity"))"
 
 columns=$(printf '"%s", ' "${names[@]}")
-export PGOPTIONS="-c timezone=$ZONE -c datestyle=ISO,$DATES"
+PGOPTIONS+=" -c timezone=$ZONE -c datestyle=ISO,$DATES"
 run -f own.sql -c "CREATE UNLOGGED TABLE shop.file (line bigint GENERATED ALWAYS AS IDENTITY, ${columns//\", /\" text, } PRIMARY KEY (line))"
 run -c "\\copy shop.file (${columns%, }) FROM pstdin (FORMAT csv, DELIMITER '$delimiter')" <&3
 run -c "INSERT INTO shop.sales

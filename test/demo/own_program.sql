@@ -1,5 +1,4 @@
 -- A loyalty program for sales of one's own: returns found, tables attached.
-SET client_min_messages = warning;
 CREATE INDEX ON shop.sales (order_id);
 CREATE INDEX ON shop.sales (customer_id, item, sold_at) WHERE amount > 0;
 ANALYZE shop.sales;
@@ -44,7 +43,6 @@ FROM shop.sales WHERE amount < 0 AND customer_id IS NOT NULL HAVING count(*) > 0
 SELECT format('  %s lines of the file have no time or no amount and are left out', to_char(f - s, 'FM999,999,999'))
 FROM (SELECT count(*) FROM shop.file) AS f(f), (SELECT count(*) FROM shop.sales) AS s(s) WHERE f > s;
 
-CREATE EXTENSION loyalty;
 \o /dev/null
 SELECT loyalty.create_program('rewards', member_type => 'text', time_zone => :'zone', currency => :'currency', test_clock => true);
 -- the program's clock stands where the file ends

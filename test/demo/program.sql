@@ -1,7 +1,4 @@
 -- The loyalty program of the sample shop: what a shop owner writes.
-SET client_min_messages = warning;
-CREATE EXTENSION loyalty;
-
 \o /dev/null
 SELECT loyalty.create_program('rewards', member_type => 'bigint', time_zone => 'Europe/Berlin', currency => 'EUR', test_clock => true);
 

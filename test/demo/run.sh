@@ -15,6 +15,10 @@ cluster=${DEMO_CLUSTER:-demo}
 eval "$(../cluster.sh env "$cluster")"
 began=$(date +%s)
 
+# a superuser installs the extension; all else is done by who owns the shop
+run -c "CREATE EXTENSION loyalty" -c "CREATE ROLE shopkeeper" -c "GRANT CREATE ON DATABASE postgres TO shopkeeper"
+export PGOPTIONS="-c role=shopkeeper -c client_min_messages=warning -c timezone=Europe/Berlin"
+
 if [ -n "${DATA:-}" ]; then
 	# shellcheck source=test/demo/own.sh
 	. ./own.sh
@@ -29,7 +33,6 @@ else
 	for s in orders:orders lines:order_lines reviews:reviews refunds:refunds; do
 		run -At -v source="${s%%:*}" -v relation="shop.${s##*:}" -f backfill.sql
 	done
-	export PGOPTIONS="-c timezone=Europe/Berlin"
 	title "A morning at the till"
 	member=$(run -At -c "SELECT member_id FROM rewards.balances WHERE unit = 'points' ORDER BY earned DESC, member_id OFFSET 9 LIMIT 1")
 	run -v member="$member" -f live.sql

@@ -4,8 +4,6 @@
 --
 -- psql variables: customers (how many), seed
 
-SET TimeZone = 'Europe/Berlin';
-SET client_min_messages = warning;
 CREATE SCHEMA shop;
 COMMENT ON SCHEMA shop IS 'What the shop has anyway: it knows nothing of points';
 
