@@ -111,7 +111,17 @@ SELECT points_sum('{}');
 -- min and max by an index
 CREATE INDEX p_p ON p (p);
 SET enable_seqscan = off;
-EXPLAIN (COSTS OFF) SELECT min(p), max(p) FROM p;
+CREATE FUNCTION pg_temp.scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Scan' THEN
+			RETURN NEXT btrim(line);
+		END IF;
+	END LOOP;
+END $$;
+SELECT * FROM pg_temp.scans('SELECT min(p), max(p) FROM p');
 SELECT min(p), max(p) FROM p;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM p WHERE p > 100;
 RESET enable_seqscan;
