@@ -84,13 +84,13 @@ wide_mul(Magnitude a, Magnitude b)
 				b0 = (uint64_t) b,
 				b1 = b >> MAGNITUDE_HALF;
 	Magnitude	low = a0 * b0,
-				middle = a1 * b0 + (low >> MAGNITUDE_HALF),
-				other = a0 * b1 + (uint64_t) middle;
+				middle1 = a1 * b0 + (low >> MAGNITUDE_HALF),
+				middle2 = a0 * b1 + (uint64_t) middle1;
 	Wide		result;
 
-	result.low = (other << MAGNITUDE_HALF) | (uint64_t) low;
-	result.high = a1 * b1 + (middle >> MAGNITUDE_HALF) +
-		(other >> MAGNITUDE_HALF);
+	result.low = (middle2 << MAGNITUDE_HALF) | (uint64_t) low;
+	result.high = a1 * b1 + (middle1 >> MAGNITUDE_HALF) +
+		(middle2 >> MAGNITUDE_HALF);
 	return result;
 }
 
@@ -185,14 +185,15 @@ ratio_reduced(Frac a)
 	return result;
 }
 
-/* Back to a fraction, if it fits. */
+/* A fraction of such parts, if it fits. */
 static CoreResult
-ratio_to_frac(Ratio a, Frac *result)
+make_frac(bool negative, Wide num, Wide den, Frac *result)
 {
-	if (a.num > POSITIVE_MAX + (a.negative ? 1 : 0) || a.den > POSITIVE_MAX)
+	if (num.high != 0 || num.low > POSITIVE_MAX + (negative ? 1 : 0) ||
+		den.high != 0 || den.low > POSITIVE_MAX)
 		return CORE_RANGE;
-	result->num = a.negative ? (CoreInt128) -a.num : (CoreInt128) a.num;
-	result->den = (CoreInt128) a.den;
+	result->num = (CoreInt128) (negative ? -num.low : num.low);
+	result->den = (CoreInt128) den.low;
 	return CORE_OK;
 }
 
@@ -205,10 +206,7 @@ ratio_mul(Ratio a, Ratio b, Frac *result)
 	Wide		num = wide_mul(a.num / first, b.num / second),
 				den = wide_mul(a.den / second, b.den / first);
 
-	if (num.high != 0 || den.high != 0)
-		return CORE_RANGE;
-	return ratio_to_frac((Ratio) {a.negative != b.negative, num.low, den.low},
-						 result);
+	return make_frac(a.negative != b.negative, num, den, result);
 }
 
 /* Sum of two ratios in lowest terms. */
@@ -242,9 +240,7 @@ ratio_add(Ratio a, Ratio b, Frac *result)
 	divisor = gcd(common, wide_divide(&rest, common));
 	wide_divide(&num, divisor);
 	den = wide_mul(a.den / common, b.den / divisor);
-	if (num.high != 0 || den.high != 0)
-		return CORE_RANGE;
-	return ratio_to_frac((Ratio) {negative, num.low, den.low}, result);
+	return make_frac(negative, num, den, result);
 }
 
 /* a + b */
@@ -260,7 +256,7 @@ frac_add(Frac a, Frac b, Frac *result)
 	{
 		if (!__builtin_add_overflow(a.num, b.num, &num))
 		{
-			*result = (Frac) {num, a.den};
+			*result = frac_make(num, a.den);
 			return CORE_OK;
 		}
 	}
@@ -269,7 +265,7 @@ frac_add(Frac a, Frac b, Frac *result)
 			 int128_mul(a.den, b.den, &den) &&
 			 !__builtin_add_overflow(left, right, &num))
 	{
-		*result = (Frac) {num, den};
+		*result = frac_make(num, den);
 		return CORE_OK;
 	}
 	return ratio_add(ratio_reduced(a), ratio_reduced(b), result);
@@ -283,7 +279,7 @@ frac_sub(Frac a, Frac b, Frac *result)
 	Ratio		minus;
 
 	if (!__builtin_sub_overflow(0, b.num, &num))
-		return frac_add(a, (Frac) {num, b.den}, result);
+		return frac_add(a, frac_make(num, b.den), result);
 	minus = ratio_reduced(b);
 	minus.negative = !minus.negative;
 	return ratio_add(ratio_reduced(a), minus, result);
@@ -298,7 +294,7 @@ frac_mul(Frac a, Frac b, Frac *result)
 
 	if (int128_mul(a.num, b.num, &num) && int128_mul(a.den, b.den, &den))
 	{
-		*result = (Frac) {num, den};
+		*result = frac_make(num, den);
 		return CORE_OK;
 	}
 	return ratio_mul(ratio_reduced(a), ratio_reduced(b), result);
@@ -310,20 +306,22 @@ frac_div(Frac a, Frac b, Frac *result)
 {
 	CoreInt128	num,
 				den;
-	Ratio		inverse;
+	Ratio		reduced,
+				inverse;
 
 	if (b.num > 0 && int128_mul(a.num, b.den, &num) &&
 		int128_mul(a.den, b.num, &den))
 	{
-		*result = (Frac) {num, den};
+		*result = frac_make(num, den);
 		return CORE_OK;
 	}
 	if (b.num == 0)
 		return CORE_RANGE;
-	inverse = ratio_reduced(b);
-	return ratio_mul(ratio_reduced(a),
-					 (Ratio) {inverse.negative, inverse.den, inverse.num},
-					 result);
+	reduced = ratio_reduced(b);
+	inverse.negative = reduced.negative;
+	inverse.num = reduced.den;
+	inverse.den = reduced.num;
+	return ratio_mul(ratio_reduced(a), inverse, result);
 }
 
 /* Exact comparison. */
@@ -372,5 +370,6 @@ frac_reduce(Frac a)
 {
 	Magnitude	divisor = gcd(magnitude(a.den), magnitude(a.num));
 
-	return (Frac) {a.num / (CoreInt128) divisor, a.den / (CoreInt128) divisor};
+	return frac_make(a.num / (CoreInt128) divisor,
+					 a.den / (CoreInt128) divisor);
 }

@@ -22,6 +22,17 @@ typedef struct Frac
 
 #define FRAC_ZERO	((Frac) {0, 1})
 
+/* num/den, den being > 0 */
+static inline Frac
+frac_make(CoreInt128 num, CoreInt128 den)
+{
+	Frac		result;
+
+	result.num = num;
+	result.den = den;
+	return result;
+}
+
 extern CoreResult frac_add(Frac a, Frac b, Frac *result);
 extern CoreResult frac_sub(Frac a, Frac b, Frac *result);
 extern CoreResult frac_mul(Frac a, Frac b, Frac *result);

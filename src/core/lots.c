@@ -401,7 +401,7 @@ scan_piece(Scanner *in, LotPiece *piece)
 	int64_t		unit = 0;
 	bool		range = false;
 
-	*piece = (LotPiece) {0};
+	memset(piece, 0, sizeof(LotPiece));
 	scan_space(in);
 	switch (scan_whole(in, INT32_MAX, &unit))
 	{

@@ -99,9 +99,10 @@ static bool
 add_length(Period *period, int64_t number, const LengthUnit *unit)
 {
 	int64_t		amount;
-	int32_t    *field = unit->field == FIELD_MONTHS ? &period->months :
-		&period->days;
+	int32_t    *field = &period->days;
 
+	if (unit->field == FIELD_MONTHS)
+		field = &period->months;
 	if (__builtin_mul_overflow(number, unit->factor, &amount))
 		return false;
 	if (unit->field == FIELD_USECS)
@@ -436,8 +437,7 @@ unit_number(CalendarUnit unit, int64_t day)
 static int64_t
 unit_first_day(CalendarUnit unit, int64_t number)
 {
-	int			months = unit == CALENDAR_MONTH ? 1 :
-		unit == CALENDAR_QUARTER ? 3 : 12;
+	int			months = 12;
 	int64_t		month;
 	CalendarDate date;
 
@@ -445,6 +445,10 @@ unit_first_day(CalendarUnit unit, int64_t number)
 		return number;
 	if (unit == CALENDAR_WEEK)
 		return number * 7 + 2;
+	if (unit == CALENDAR_MONTH)
+		months = 1;
+	else if (unit == CALENDAR_QUARTER)
+		months = 3;
 	date.year = floor_divide(number * months, 12, &month);
 	date.month = (int) month + 1;
 	date.day = 1;

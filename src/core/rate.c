@@ -152,7 +152,7 @@ rate_normal(const Rate *rate)
 
 	if (rate->kind == RATE_LINEAR)
 	{
-		Frac		ratio = frac_reduce((Frac) {rate->value, rate->per});
+		Frac		ratio = frac_reduce(frac_make(rate->value, rate->per));
 
 		result.value = (int64_t) ratio.num;
 		result.per = (int64_t) ratio.den;
@@ -170,21 +170,21 @@ rate_pays(const Rate *rate, Frac amount, Frac *result)
 	switch ((RateKind) rate->kind)
 	{
 		case RATE_LINEAR:
-			return frac_mul(amount, (Frac) {rate->value, rate->per}, result);
+			return frac_mul(amount, frac_make(rate->value, rate->per), result);
 
 		case RATE_BLOCK:
-			status = frac_mul(amount, (Frac) {RATE_SCALE, rate->per}, &blocks);
+			status = frac_mul(amount, frac_make(RATE_SCALE, rate->per), &blocks);
 			if (status != CORE_OK)
 				return status;
-			return frac_mul((Frac) {frac_floor(blocks), 1},
-							(Frac) {rate->value, RATE_SCALE}, result);
+			return frac_mul(frac_make(frac_floor(blocks), 1),
+							frac_make(rate->value, RATE_SCALE), result);
 
 		case RATE_PERCENT:
-			return frac_mul(amount, (Frac) {rate->value, 100 * RATE_SCALE},
+			return frac_mul(amount, frac_make(rate->value, 100 * RATE_SCALE),
 							result);
 
 		case RATE_FLAT:
-			*result = (Frac) {rate->value, RATE_SCALE};
+			*result = frac_make(rate->value, RATE_SCALE);
 			return CORE_OK;
 
 		case RATE_MULTIPLIER:
@@ -197,5 +197,5 @@ rate_pays(const Rate *rate, Frac amount, Frac *result)
 Frac
 rate_factor(const Rate *rate)
 {
-	return (Frac) {rate->value, RATE_SCALE};
+	return frac_make(rate->value, RATE_SCALE);
 }

@@ -32,9 +32,13 @@ lower_letter(char c)
 
 /* A scanner at the start of a text. */
 Scanner
-scan_start(const char *text, size_t length)
+scan_start(const char *string, size_t length)
 {
-	return (Scanner) {text, text + length};
+	Scanner		result;
+
+	result.next = string;
+	result.end = string + length;
+	return result;
 }
 
 /* Has everything been read? */
@@ -169,10 +173,10 @@ scan_decimal(Scanner *in, int decimals, bool sign, int64_t *result)
 
 /* Copies a string. */
 char *
-print_text(char *to, const char *text)
+print_text(char *to, const char *string)
 {
-	while (*text != '\0')
-		*to++ = *text++;
+	while (*string != '\0')
+		*to++ = *string++;
 	return to;
 }
 

@@ -21,7 +21,7 @@ typedef struct Scanner
 	const char *end;
 } Scanner;
 
-extern Scanner scan_start(const char *text, size_t length);
+extern Scanner scan_start(const char *string, size_t length);
 extern bool scan_done(const Scanner *in);
 
 /* Skips white space; true if there was any. */
@@ -57,7 +57,7 @@ extern CoreResult scan_decimal(Scanner *in, int decimals, bool sign,
 extern int	print_decimal(int64_t value, int decimals, char *buffer);
 
 /* Copies a string without its zero byte; returns where the copy ends. */
-extern char *print_text(char *to, const char *text);
+extern char *print_text(char *to, const char *string);
 
 /* Writes a whole number >= 0 with at least so many digits, likewise. */
 extern char *print_whole(char *to, uint64_t value, int digits);

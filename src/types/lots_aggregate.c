@@ -137,12 +137,18 @@ state_new(FunctionCallInfo fcinfo)
 	return state;
 }
 
+/* An argument that is a state, if there is one. */
+static inline LotsState *
+state_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : (LotsState *) PG_GETARG_POINTER(n);
+}
+
 /* Adds a value. */
 Datum
 lots_accum(PG_FUNCTION_ARGS)
 {
-	LotsState  *state = PG_ARGISNULL(0) ? NULL :
-		(LotsState *) PG_GETARG_POINTER(0);
+	LotsState  *state = state_argument(fcinfo, 0);
 
 	if (!PG_ARGISNULL(1))
 	{
@@ -165,8 +171,7 @@ lots_accum(PG_FUNCTION_ARGS)
 Datum
 lots_accum_row(PG_FUNCTION_ARGS)
 {
-	LotsState  *state = PG_ARGISNULL(0) ? NULL :
-		(LotsState *) PG_GETARG_POINTER(0);
+	LotsState  *state = state_argument(fcinfo, 0);
 
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
 	{
@@ -198,16 +203,14 @@ lots_accum_row(PG_FUNCTION_ARGS)
 Datum
 lots_accum_combine(PG_FUNCTION_ARGS)
 {
-	LotsState  *state = PG_ARGISNULL(0) ? NULL :
-		(LotsState *) PG_GETARG_POINTER(0);
-	LotsState  *other = PG_ARGISNULL(1) ? NULL :
-		(LotsState *) PG_GETARG_POINTER(1);
+	LotsState  *state = state_argument(fcinfo, 0);
+	LotsState  *more = state_argument(fcinfo, 1);
 
-	if (other != NULL)
+	if (more != NULL)
 	{
 		if (state == NULL)
 			state = state_new(fcinfo);
-		state_add_many(state, other->pieces, other->count);
+		state_add_many(state, more->pieces, more->count);
 	}
 	if (state == NULL)
 		PG_RETURN_NULL();

@@ -13,7 +13,10 @@
 extern LOYALTY_EXPORT const Pg_magic_struct *PG_MAGIC_FUNCTION_NAME(void);
 
 #ifdef PG_MODULE_MAGIC_EXT
-PG_MODULE_MAGIC_EXT(.name = "loyalty", .version = LOYALTY_VERSION);
+PG_MODULE_MAGIC_EXT(
+					.name = "loyalty",
+					.version = LOYALTY_VERSION
+);
 #else
 PG_MODULE_MAGIC;
 #endif

@@ -37,9 +37,9 @@ wire_word(const unsigned char *words, int i)
 	return (words[2 * i] << 8) | words[2 * i + 1];
 }
 
-/* A digit. */
+/* A digit of base 10000. */
 static inline int
-digit(const Digits *digits, int i)
+get_digit(const Digits *digits, int i)
 {
 	return wire_word(digits->words, WIRE_HEADER + i);
 }
@@ -121,9 +121,9 @@ points_from_numeric(Numeric number, Points *result)
 		{
 			for (int i = 0; i < used; i++)
 				total = total * WIRE_BASE +
-					(i < digits.count ? digit(&digits, i) : 0);
+					(i < digits.count ? get_digit(&digits, i) : 0);
 			if (digits.weight + 2 >= 0 && used < digits.count &&
-				digit(&digits, used) >= WIRE_BASE / 2)
+				get_digit(&digits, used) >= WIRE_BASE / 2)
 				total++;
 			if (digits.negative)
 				total = -total;
@@ -163,10 +163,10 @@ frac_from_numeric(Numeric number, Frac *result)
 
 			for (int i = 0; i < whole; i++)
 				num = num * WIRE_BASE +
-					(i < digits.count ? digit(&digits, i) : 0);
+					(i < digits.count ? get_digit(&digits, i) : 0);
 			for (int i = 0; i < after; i++)
 				den *= WIRE_BASE;
-			*result = (Frac) {digits.negative ? -num : num, den};
+			*result = frac_make(digits.negative ? -num : num, den);
 			status = CORE_OK;
 		}
 	}

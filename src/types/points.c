@@ -376,9 +376,9 @@ points_accum_inv(PG_FUNCTION_ARGS)
 Datum
 points_accum_combine(PG_FUNCTION_ARGS)
 {
-	Total		other = read_total(PG_GETARG_ARRAYTYPE_P(1));
+	Total		more = read_total(PG_GETARG_ARRAYTYPE_P(1));
 
-	return change_total(fcinfo, other.count, other.sum);
+	return change_total(fcinfo, more.count, more.sum);
 }
 
 /* The sum, null of no values. */

@@ -68,6 +68,8 @@ zone_lookup(const char *name)
 Zone
 zone_for_tz(pg_tz *tz)
 {
+	Zone		zone;
+
 	if (latest_table == NULL || latest_table->tz != tz)
 	{
 		ZoneTable  *table;
@@ -94,7 +96,10 @@ zone_for_tz(pg_tz *tz)
 		}
 		latest_table = table;
 	}
-	return (Zone) {zone_to_local, zone_from_local, latest_table};
+	zone.to_local = zone_to_local;
+	zone.from_local = zone_from_local;
+	zone.arg = latest_table;
+	return zone;
 }
 
 /* Notes the offsets of a zone. */
