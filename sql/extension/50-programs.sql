@@ -163,8 +163,8 @@ COMMENT ON EVENT TRIGGER loyalty_wire_partitions IS
 -- Catalogs only: anybody can make a table "program", and row security or a
 -- view in its place would run as whoever looks.
 CREATE VIEW loyalty.programs AS
-SELECT n.nspname::text AS name,
-	pg_catalog.pg_get_userbyid(p.relowner)::text AS owner,
+SELECT n.nspname::text COLLATE pg_catalog."default" AS name,
+	pg_catalog.pg_get_userbyid(p.relowner)::text COLLATE pg_catalog."default" AS owner,
 	(SELECT pg_catalog.substring(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '''([^'']*)''')
 		FROM pg_catalog.pg_attribute a
 		JOIN pg_catalog.pg_attrdef d ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid
@@ -177,7 +177,7 @@ SELECT n.nspname::text AS name,
 		WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid
 			AND c.relname OPERATOR(pg_catalog.=) 'account'
 			AND a.attname OPERATOR(pg_catalog.=) 'member_id') AS member_type,
-	ARRAY(SELECT pg_catalog.substr(v.relname::text, 8)
+	ARRAY(SELECT pg_catalog.substr(v.relname::text COLLATE pg_catalog."default", 8)
 		FROM pg_catalog.pg_class v
 		WHERE v.relnamespace OPERATOR(pg_catalog.=) n.oid
 			AND v.relkind OPERATOR(pg_catalog.=) 'v'

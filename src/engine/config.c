@@ -151,6 +151,7 @@ config_execute(const ProgramRef *ref, const char *statement, int nargs,
 	const char *schema = quote_identifier(ref->name);
 	StringInfoData text;
 	char	   *flags = NULL;
+	char		quote = '\0';
 	int			guc_level;
 	int			result;
 	int			i;
@@ -158,7 +159,13 @@ config_execute(const ProgramRef *ref, const char *statement, int nargs,
 	initStringInfo(&text);
 	for (; *statement; statement++)
 	{
-		if (statement[0] == '@' && statement[1] == '.')
+		/* not in literals and quoted names, which may be anybody's */
+		if (quote == '\0' && (*statement == '\'' || *statement == '"'))
+			quote = *statement;
+		else if (quote == *statement)
+			quote = '\0';
+
+		if (quote == '\0' && statement[0] == '@' && statement[1] == '.')
 			appendStringInfoString(&text, schema);
 		else
 			appendStringInfoChar(&text, *statement);

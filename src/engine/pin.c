@@ -60,6 +60,7 @@ static void register_callbacks(void);
 static void xact_callback(XactEvent event, void *arg);
 static void subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 							 SubTransactionId parentSubid, void *arg);
+static void leave_scopes(int nest_level);
 static void proc_callback(Datum arg, int cacheid, uint32 hashvalue);
 static Oid	find_tables(Relation view, Query *query, int *row_varno, int *member_varno);
 static Node *renumber(Node *node, RenumberContext *context);
@@ -78,11 +79,12 @@ static RangeTblEntry *table_entry(Oid relid, const char *alias);
 static uint64 generation = 1;
 
 /*
- * Settings of the session as they were before the outermost pin_enter, for
- * when the transaction aborts within.
+ * Scopes that have been entered and not left, outermost first: what to restore
+ * when a (sub)transaction aborts within.
  */
-static PinScope outermost;
-static int	scope_depth = 0;
+static PinScope *open_scopes = NULL;
+static int	nscopes = 0;
+static int	max_scopes = 0;
 
 
 /*
@@ -111,34 +113,41 @@ register_callbacks(void)
 }
 
 /*
- * The end of a transaction.  Scopes that are still open then were left by an
- * error that nobody caught.
+ * The end of a transaction.
  */
 static void
 xact_callback(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
-		generation++;
-
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT ||
-		event == XACT_EVENT_COMMIT || event == XACT_EVENT_PARALLEL_COMMIT ||
-		event == XACT_EVENT_PREPARE)
 	{
-		if (scope_depth > 0)
-			restore_settings(&outermost);
-		scope_depth = 0;
+		generation++;
+		leave_scopes(0);
 	}
 }
 
 /*
- * An abort of a subtransaction.
+ * The end of a subtransaction.
  */
 static void
 subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 				 SubTransactionId parentSubid, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
 		generation++;
+		leave_scopes(GetCurrentTransactionNestLevel());
+	}
+}
+
+/*
+ * Leaves scopes that were entered in a (sub)transaction that aborts, or deeper.
+ * The server itself restores what it knows of: rights and GUC nest levels.
+ */
+static void
+leave_scopes(int nest_level)
+{
+	while (nscopes > 0 && open_scopes[nscopes - 1].nest_level >= nest_level)
+		restore_settings(&open_scopes[--nscopes]);
 }
 
 /*
@@ -622,12 +631,22 @@ pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *scope)
 	scope->float_digits = extra_float_digits;
 	scope->bytea_format = bytea_output;
 	scope->guc_level = 0;
-	scope->depth = scope_depth;
-	if (scope_depth == 0)
-		outermost = *scope;
+	scope->depth = nscopes;
+	scope->nest_level = GetCurrentTransactionNestLevel();
+
+	if (nscopes == max_scopes)
+	{
+		int			more = Max(8, max_scopes * 2);
+
+		if (open_scopes == NULL)
+			open_scopes = MemoryContextAlloc(TopMemoryContext, more * sizeof(PinScope));
+		else
+			open_scopes = repalloc(open_scopes, more * sizeof(PinScope));
+		max_scopes = more;
+	}
+	open_scopes[nscopes++] = *scope;
 
 	rights_enter(owner, SECURITY_RESTRICTED_OPERATION, &scope->rights);
-	scope_depth++;
 
 	if (!builtin)
 	{
@@ -680,10 +699,13 @@ set_local(const char *name, const char *value)
 void
 pin_leave(PinScope *scope)
 {
+	/* the abort of a subtransaction may have left it already */
+	if (nscopes <= scope->depth)
+		return;
 	if (scope->guc_level > 0)
 		AtEOXact_GUC(false, scope->guc_level);
 	restore_settings(scope);
-	scope_depth = scope->depth;
+	nscopes = scope->depth;
 	rights_leave(&scope->rights);
 }
 

@@ -119,8 +119,8 @@ extern Datum pin_eval(Pin *pin, int index, ExprContext *econtext, bool *isnull);
  * the program's zone as session time zone and fixed DateStyle, IntervalStyle,
  * extra_float_digits, so that results do not depend on the session; and,
  * unless everything is builtin, a GUC nest level with search_path pg_catalog,
- * pg_temp.  pin_leave undoes it.  Who catches an error calls pin_leave before
- * rolling back the subtransaction; an error nobody catches needs nothing.
+ * pg_temp.  pin_leave undoes it, and so does the abort of the (sub)transaction
+ * in which the scope was entered; pin_leave afterwards does no harm.
  */
 typedef struct PinScope
 {
@@ -133,6 +133,7 @@ typedef struct PinScope
 	int			float_digits;
 	int			bytea_format;
 	int			depth;			/* scopes around this one */
+	int			nest_level;		/* of the transaction it was entered in */
 } PinScope;
 
 extern void pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *scope);

@@ -62,6 +62,8 @@ static Oid	make_posting(const ProgramRef *ref, const char *name, const SourceKey
 static bool posting_fits(Oid posting, const SourceKey *key);
 static void make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key);
 static const char *view_column(const char *name, const SourceKey *key);
+static void comment_column(const ProgramRef *ref, const char *relname,
+						   const char *column, const char *comment);
 static void write_source(const ProgramRef *ref, const AttachArguments *args,
 						 const SourceKey *key, Oid pin, Oid posting);
 static ConfigTuple find_source(const ProgramRef *ref, const char *name);
@@ -679,6 +681,18 @@ check_pin_types(Oid pin, const AttachArguments *args, SourceKey *key)
 static Oid
 make_posting(const ProgramRef *ref, const char *name, const SourceKey *key)
 {
+	static const char *const comments[][2] = {
+		{"member_id", "Whose event it is"},
+		{"occurred_at", "When it happened"},
+		{"first_entry", "Number of its first ledger line; NULL: none"},
+		{"amount", "What it adds to member.spend"},
+		{"config_version", "Configuration version by which it is judged"},
+		{"entries", "Lines that follow one another from the first"},
+		{"flags", "1: judged while the member was blocked; 2: counts as a purchase"},
+		{"later", "First and last numbers of later lines"},
+		{"short", "What rules wanted and got when caps or budgets were short"},
+		{"facts", "What rules read of the member when it was first judged"}
+	};
 	char	   *relname = psprintf("posting_%s", name);
 	Oid			posting = get_relname_relid(relname, ref->nspid);
 	StringInfoData sql;
@@ -730,6 +744,11 @@ make_posting(const ProgramRef *ref, const char *name, const SourceKey *key)
 	config_execute(ref, psprintf("COMMENT ON TABLE @.%s IS"
 								 " 'Events of source %s that have been considered: what was frozen, and where their entries are'",
 								 relname, name), 0, NULL, NULL, NULL);
+	for (i = 0; i < key->ncolumns; i++)
+		comment_column(ref, relname, psprintf("key%d", i + 1),
+					   psprintf("Key of the event: %s", key->name[i]));
+	for (i = 0; i < lengthof(comments); i++)
+		comment_column(ref, relname, comments[i][0], comments[i][1]);
 
 	return get_relname_relid(psprintf("posting_%s", name), ref->nspid);
 }
@@ -823,6 +842,25 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 	config_execute(ref, psprintf("COMMENT ON VIEW @.%s IS"
 								 " 'Points that each event of source %s has now, by unit'",
 								 quote_identifier(relname), name), 0, NULL, NULL, NULL);
+	relname = pstrdup(quote_identifier(relname));
+	for (i = 0; i < key->ncolumns; i++)
+		comment_column(ref, relname, quote_identifier(key->name[i]), "Key of the event");
+	comment_column(ref, relname, view_column("member_id", key), "Whose event it is");
+	comment_column(ref, relname, view_column("unit", key), "Name of the unit");
+	comment_column(ref, relname, view_column("points", key), "What it has earned, less what was taken back");
+	comment_column(ref, relname, view_column("posted_at", key), "When that changed last");
+}
+
+/*
+ * Says what a column is.  The relation's and the column's names are quoted
+ * already, where they must be; they may be in the text.
+ */
+static void
+comment_column(const ProgramRef *ref, const char *relname, const char *column,
+			   const char *comment)
+{
+	config_execute(ref, psprintf("COMMENT ON COLUMN @.%s.%s IS %s", relname, column,
+								 quote_literal_cstr(comment)), 0, NULL, NULL, NULL);
 }
 
 /*
