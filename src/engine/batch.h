@@ -148,6 +148,9 @@ extern void move_postings(Batch *batch);
 
 /* budget.c: room of budgets, locked behind the accounts */
 extern void budget_lock(Batch *batch);
+/* before an event posted alone is judged, for each budget it may move, in the
+ * order of rule numbers: need is what it may claim at most */
+extern void budget_reserve(Batch *batch, int32 rule_no, Points need);
 extern Points budget_room(Batch *batch, const RuleConfig *rule);
 extern void budget_claim(Batch *batch, const RuleConfig *rule, Points points);
 extern void budget_save(Batch *batch);

@@ -7,7 +7,8 @@
  * different members do not queue for one row: a purchase takes what it needs
  * from a slot that nobody holds.  Only when no free slot has enough are all
  * slots locked, in order, and the room of all of them counts.  Budgets are
- * locked behind the accounts and in the order of their rules.
+ * locked behind the accounts and in the order of their rules.  A batch of
+ * several events locks all slots at once.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,9 +20,12 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 #include "engine/amount.h"
+#include "engine/plan.h"
+
+/* slots of a budget; those who write budget_room know */
+#define BUDGET_SLOTS 16
 
 /* what the batch holds of one budget */
 typedef struct BudgetState
@@ -31,29 +35,35 @@ typedef struct BudgetState
 	int16	   *slot;
 	Points	   *room;
 	Points	   *used;
-	bool		whole;			/* all slots are locked */
 	Points		claimed;		/* of the locked slots' room, by this batch */
 } BudgetState;
 
-/* Runs a query over budget_room and takes the rows into the state. */
+/* see plan_execute */
+static const char all_slots_plan = 0;
+static const char read_slots_plan = 0;
+static const char free_slot_plan = 0;
+static const char any_slot_plan = 0;
+static const char save_slot_plan = 0;
+
+#define SLOT_QUERY \
+	"SELECT slot, room, used FROM %s.budget_room" \
+	" WHERE rule_no OPERATOR(pg_catalog.=) $1"
+
+/* Locks slots, or only reads them, and takes them into the state. */
 static void
-read_slots(Batch *batch, BudgetState *state, const char *tail, Points need)
+take_slots(Batch *batch, BudgetState *state, const void *plan, const char *query, Points need)
 {
-	Oid			types[3] = {INT4OID, NUMERICOID, INT4OID};
+	Oid			types[3] = {INT4OID, INT2OID, NUMERICOID};
 	Datum		values[3];
+	int			nargs = plan == &free_slot_plan ? 3 : plan == &any_slot_plan ? 2 : 1;
 	MemoryContext context = CurrentMemoryContext;
 	uint64		i;
 
 	values[0] = Int32GetDatum(state->rule_no);
-	values[1] = NumericGetDatum(points_to_numeric(need));
-	values[2] = Int32GetDatum(MyProcPid % 16);
+	values[1] = Int16GetDatum((int16) (MyProcPid % BUDGET_SLOTS));
+	values[2] = NumericGetDatum(points_to_numeric(need));
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT slot, room, used FROM %s.budget_room"
-									   " WHERE rule_no OPERATOR(pg_catalog.=) $1"
-									   " AND $2 IS NOT NULL AND $3 IS NOT NULL %s",
-									   quote_identifier(batch->program->ref.name), tail),
-							  3, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not lock a budget: %s", SPI_result_code_string(SPI_result));
+	plan_execute(batch->program, plan, query, nargs, types, values, false, SPI_OK_SELECT);
 	MemoryContextSwitchTo(context);
 	state->nslots = (int) SPI_processed;
 	state->slot = palloc(sizeof(int16) * Max(1, state->nslots));
@@ -72,6 +82,31 @@ read_slots(Batch *batch, BudgetState *state, const char *tail, Points need)
 	SPI_finish();
 }
 
+/* Locks all slots of a budget, in order. */
+static void
+take_all_slots(Batch *batch, BudgetState *state)
+{
+	if (batch->options.dry)
+		take_slots(batch, state, &read_slots_plan, SLOT_QUERY " ORDER BY slot", 0);
+	else
+		take_slots(batch, state, &all_slots_plan,
+				   SLOT_QUERY " ORDER BY slot FOR NO KEY UPDATE", 0);
+}
+
+/* What the batch holds of a rule's budget; NULL if nothing. */
+static BudgetState *
+find_budget(Batch *batch, int32 rule_no)
+{
+	int			i;
+
+	for (i = 0; i < batch->nbudgets; i++)
+	{
+		if (batch->budgets[i].rule_no == rule_no)
+			return &batch->budgets[i];
+	}
+	return NULL;
+}
+
 /* see batch.h */
 void
 budget_lock(Batch *batch)
@@ -82,6 +117,8 @@ budget_lock(Batch *batch)
 
 	batch->nbudgets = 0;
 	batch->budgets = palloc0(sizeof(BudgetState) * Max(1, rules->nrules));
+	if (batch->nevents == 1 && !batch->options.dry)
+		return;					/* see budget_reserve */
 	for (i = 0; i < rules->nrules; i++)
 	{
 		if (!rules->rules[i].has_budget || !rule_concerns(&rules->rules[i], batch->source))
@@ -95,35 +132,59 @@ budget_lock(Batch *batch)
 		batch->budgets[k].rule_no = rules->rules[i].rule_no;
 	}
 	for (k = 0; k < batch->nbudgets; k++)
-	{
-		BudgetState *state = &batch->budgets[k];
-
-		if (batch->options.dry)
-			read_slots(batch, state, "ORDER BY slot", 0);
-		else
-			read_slots(batch, state, "ORDER BY slot FOR NO KEY UPDATE", 0);
-		state->whole = true;
-	}
+		take_all_slots(batch, &batch->budgets[k]);
 }
 
-static BudgetState *
-find_budget(Batch *batch, const RuleConfig *rule)
+/* see batch.h */
+void
+budget_reserve(Batch *batch, int32 rule_no, Points need)
 {
-	int			i;
+	BudgetState *state;
 
-	for (i = 0; i < batch->nbudgets; i++)
+	if (batch->nevents != 1 || batch->options.dry)
+		return;					/* budget_lock has locked everything */
+	if (batch->nbudgets == 0)
+		batch->budgets = palloc0(sizeof(BudgetState) * (batch->program->rules->nrules + 8));
+	state = find_budget(batch, rule_no);
+	if (state)
 	{
-		if (batch->budgets[i].rule_no == rule->rule_no)
-			return &batch->budgets[i];
+		/* an event that moves gave back first what it may claim again */
+		Points		claimed = state->claimed;
+
+		take_all_slots(batch, state);
+		state->claimed = claimed;
+		return;
 	}
-	return NULL;
+	state = &batch->budgets[batch->nbudgets++];
+	memset(state, 0, sizeof(BudgetState));
+	state->rule_no = rule_no;
+	if (need == 0)
+	{
+		/* something is given back, or nothing happens: any slot will do */
+		take_slots(batch, state, &free_slot_plan,
+				   SLOT_QUERY " AND room OPERATOR(pg_catalog.>=) $3"
+				   " ORDER BY (slot OPERATOR(pg_catalog.=) $2) DESC LIMIT 1"
+				   " FOR NO KEY UPDATE SKIP LOCKED", POINTS_MIN);
+		if (state->nslots == 0)
+			take_slots(batch, state, &any_slot_plan,
+					   SLOT_QUERY " AND slot OPERATOR(pg_catalog.=) $2"
+					   " FOR NO KEY UPDATE", 0);
+		return;
+	}
+	if (need < POINTS_MAX)
+		take_slots(batch, state, &free_slot_plan,
+				   SLOT_QUERY " AND room OPERATOR(pg_catalog.>=) $3"
+				   " ORDER BY (slot OPERATOR(pg_catalog.=) $2) DESC LIMIT 1"
+				   " FOR NO KEY UPDATE SKIP LOCKED", need);
+	if (state->nslots == 0)
+		take_all_slots(batch, state);
 }
 
 /* see batch.h */
 Points
 budget_room(Batch *batch, const RuleConfig *rule)
 {
-	BudgetState *state = find_budget(batch, rule);
+	BudgetState *state = find_budget(batch, rule->rule_no);
 	Points		room;
 	int			i;
 
@@ -139,8 +200,13 @@ budget_room(Batch *batch, const RuleConfig *rule)
 void
 budget_claim(Batch *batch, const RuleConfig *rule, Points points)
 {
-	BudgetState *state = find_budget(batch, rule);
+	BudgetState *state = find_budget(batch, rule->rule_no);
 
+	if (state == NULL)
+	{
+		budget_reserve(batch, rule->rule_no, 0);
+		state = find_budget(batch, rule->rule_no);
+	}
 	if (state)
 		state->claimed += points;
 }
@@ -176,13 +242,11 @@ budget_save(Batch *batch)
 			values[2] = NumericGetDatum(points_to_numeric(state->room[i] - take));
 			values[3] = NumericGetDatum(points_to_numeric(state->used[i] + take));
 			SPI_connect();
-			if (SPI_execute_with_args(psprintf("UPDATE %s.budget_room SET room = $3, used = $4"
-											   " WHERE rule_no OPERATOR(pg_catalog.=) $1"
-											   " AND slot OPERATOR(pg_catalog.=) $2",
-											   quote_identifier(batch->program->ref.name)),
-									  4, types, values, NULL, false, 0) != SPI_OK_UPDATE)
-				elog(ERROR, "could not save a budget: %s",
-					 SPI_result_code_string(SPI_result));
+			plan_execute(batch->program, &save_slot_plan,
+						 "UPDATE %s.budget_room SET room = $3, used = $4"
+						 " WHERE rule_no OPERATOR(pg_catalog.=) $1"
+						 " AND slot OPERATOR(pg_catalog.=) $2",
+						 4, types, values, false, SPI_OK_UPDATE);
 			SPI_finish();
 		}
 	}

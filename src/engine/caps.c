@@ -20,6 +20,11 @@
 #include "utils/lsyscache.h"
 
 #include "engine/amount.h"
+#include "engine/plan.h"
+
+/* see plan_execute */
+static const char read_usage_plan = 0;
+static const char write_usage_plan = 0;
 
 /* Reads the usage of an earlier span. */
 static Points
@@ -35,13 +40,12 @@ read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
 	values[1] = Int32GetDatum(rule_no);
 	values[2] = TimestampTzGetDatum(span);
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT used FROM %s.cap_usage"
-									   " WHERE member_id OPERATOR(pg_catalog.=) $1"
-									   " AND rule_no OPERATOR(pg_catalog.=) $2"
-									   " AND span_start OPERATOR(pg_catalog.=) $3",
-									   quote_identifier(program->ref.name)),
-							  3, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read cap_usage: %s", SPI_result_code_string(SPI_result));
+	plan_execute(program, &read_usage_plan,
+				 "SELECT used FROM %s.cap_usage"
+				 " WHERE member_id OPERATOR(pg_catalog.=) $1"
+				 " AND rule_no OPERATOR(pg_catalog.=) $2"
+				 " AND span_start OPERATOR(pg_catalog.=) $3",
+				 3, types, values, false, SPI_OK_SELECT);
 	if (SPI_processed > 0)
 		used = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 										   &isnull));
@@ -64,13 +68,12 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 	values[2] = TimestampTzGetDatum(span);
 	values[3] = NumericGetDatum(points_to_numeric(used));
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("INSERT INTO %s.cap_usage (member_id, rule_no, span_start, used)"
-									   " VALUES ($1, $2, $3, $4)"
-									   " ON CONFLICT (member_id, rule_no, span_start)"
-									   " DO UPDATE SET used = EXCLUDED.used",
-									   quote_identifier(program->ref.name)),
-							  4, types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write cap_usage: %s", SPI_result_code_string(SPI_result));
+	plan_execute(program, &write_usage_plan,
+				 "INSERT INTO %s.cap_usage (member_id, rule_no, span_start, used)"
+				 " VALUES ($1, $2, $3, $4)"
+				 " ON CONFLICT (member_id, rule_no, span_start)"
+				 " DO UPDATE SET used = EXCLUDED.used",
+				 4, types, values, false, SPI_OK_INSERT);
 	SPI_finish();
 }
 

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "engine/batch.h"
+#include "engine/plan.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -82,6 +83,9 @@ failed_event_clear(Batch *batch, const Datum *key)
 	rights_leave(&rights);
 }
 
+/* see plan_execute */
+static const char exist_plan = 0;
+
 /* see batch.h */
 bool
 failed_events_exist(Batch *batch)
@@ -93,11 +97,10 @@ failed_events_exist(Batch *batch)
 
 	values[0] = CStringGetTextDatum(batch->source->name);
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT 1 FROM %s.failed_event"
-									   " WHERE source OPERATOR(pg_catalog.=) $1",
-									   quote_identifier(program->ref.name)),
-							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read failed_event: %s", SPI_result_code_string(SPI_result));
+	plan_execute(program, &exist_plan,
+				 "SELECT 1 FROM %s.failed_event"
+				 " WHERE source OPERATOR(pg_catalog.=) $1 LIMIT 1",
+				 1, types, values, false, SPI_OK_SELECT);
 	exist = SPI_processed > 0;
 	SPI_finish();
 	return exist;

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/pages.h"
+#include "engine/plan.h"
 #include "types/lots.h"
 
 /*
@@ -27,6 +28,10 @@
 #define PAGES_INLINE	46
 #define PAGES_HEAD		8
 #define PAGES_TAIL		8
+
+/* see plan_execute */
+static const char drop_plan = 0;
+static const char write_plan = 0;
 
 /* see pages.h */
 void
@@ -302,13 +307,12 @@ drop_taken(Ledger *ledger, AccountState *account)
 		values[0] = account->member;
 		values[1] = TimestampTzGetDatum(pages->taken[i].first_end);
 		values[2] = Int64GetDatum(pages->taken[i].page_no);
-		if (SPI_execute_with_args(psprintf("DELETE FROM %s.account_page"
-										   " WHERE member_id OPERATOR(pg_catalog.=) $1"
-										   " AND first_end OPERATOR(pg_catalog.=) $2"
-										   " AND page_no OPERATOR(pg_catalog.=) $3",
-										   quote_identifier(ledger->program->ref.name)),
-								  3, types, values, NULL, false, 0) != SPI_OK_DELETE)
-			elog(ERROR, "could not drop a page: %s", SPI_result_code_string(SPI_result));
+		plan_execute(ledger->program, &drop_plan,
+					 "DELETE FROM %s.account_page"
+					 " WHERE member_id OPERATOR(pg_catalog.=) $1"
+					 " AND first_end OPERATOR(pg_catalog.=) $2"
+					 " AND page_no OPERATOR(pg_catalog.=) $3",
+					 3, types, values, false, SPI_OK_DELETE);
 	}
 	SPI_finish();
 	pages->ntaken = 0;
@@ -333,12 +337,11 @@ write_page(Ledger *ledger, AccountState *account, const LotPiece *pieces, int np
 	values[5] = PointerGetDatum(lots_make(pieces, npieces));
 	types[5] = ledger->program->lots_type;
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("INSERT INTO %s.account_page"
-									   " (member_id, first_end, page_no, last_end, next_due, lots)"
-									   " VALUES ($1, $2, $3, $4, $5, $6)",
-									   quote_identifier(ledger->program->ref.name)),
-							  6, types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write a page: %s", SPI_result_code_string(SPI_result));
+	plan_execute(ledger->program, &write_plan,
+				 "INSERT INTO %s.account_page"
+				 " (member_id, first_end, page_no, last_end, next_due, lots)"
+				 " VALUES ($1, $2, $3, $4, $5, $6)",
+				 6, types, values, false, SPI_OK_INSERT);
 	SPI_finish();
 	count_lots(pages, pieces, npieces, account->now, 1);
 	pages->summary.npages++;

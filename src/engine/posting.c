@@ -812,6 +812,75 @@ freeze(Batch *batch, AccountState *account, RuleSet *rules, bool uses_member)
 	}
 }
 
+/* What a rule may claim at most for an event; POINTS_MAX if that is not plain. */
+static Points
+most_claimed(const RuleConfig *rule, int index, const Event *event, const EventRow *rows)
+{
+	Frac		amount = FRAC_ZERO;
+	Frac		pays;
+	CoreInt128	points;
+	int			i;
+
+	if (rule->judge.earn.kind == RATE_MULTIPLIER)
+		return POINTS_MAX;
+	for (i = 0; i < event->nrows && rule->judge.earn.kind != RATE_FLAT; i++)
+	{
+		Frac		row = rule->amount < 0 ? event_row_amount(&rows[i]) :
+			rows[i].own ? rows[i].own[index] : FRAC_ZERO;
+
+		if (frac_sign(row) > 0)
+			core_check(frac_add(amount, row, &amount));
+	}
+	if (rate_pays(&rule->judge.earn, amount, &pays) != CORE_OK)
+		return POINTS_MAX;
+
+	/* a whole point more, for any rounding */
+	points = (frac_floor(pays) + 2) * POINTS_SCALE;
+	return points > POINTS_MAX ? POINTS_MAX : (Points) points;
+}
+
+/* Locks what the event may need of budgets, in the order of their rules. */
+static void
+reserve_budgets(Judgement *j, const EventRow *rows, bool entitled)
+{
+	int32		after = 0;
+
+	for (;;)
+	{
+		int32		next = PG_INT32_MAX;
+		int			index = -1;
+		int			i;
+
+		/* the budget next in order that the event may move */
+		for (i = 0; i < j->rules->nrules; i++)
+		{
+			RuleConfig *rule = &j->rules->rules[i];
+
+			if (rule->has_budget && rule->rule_no > after && rule->rule_no < next &&
+				rule_concerns(rule, j->batch->source))
+			{
+				next = rule->rule_no;
+				index = i;
+			}
+		}
+		if (index < 0)
+			return;
+		after = next;
+		{
+			RuleConfig *rule = &j->rules->rules[index];
+			UnitConfig *unit = &j->rules->units[rule->unit];
+			bool		any = false;
+
+			for (i = 0; i < j->event->nrows && entitled && !any; i++)
+				any = event_row_matches(&rows[i], index);
+			if (any)
+				budget_reserve(j->batch, next, most_claimed(rule, index, j->event, rows));
+			else if (held_points(j, unit->unit_no, next) != 0)
+				budget_reserve(j->batch, next, 0);
+		}
+	}
+}
+
 /* arguments of match_member_rules, for guarded() */
 typedef struct MatchMember
 {
@@ -959,6 +1028,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	entitled = event->nrows > 0 && !(posting->flags & POSTING_BLOCKED) &&
 		(batch->source->amount < 0 || frac_sign(net) > 0);
 	claims = !(batch->options.no_claims && event->posting);
+	reserve_budgets(&j, rows, entitled);
 	if (batch->observer)
 		judged = palloc0(sizeof(JudgedRule) * Max(1, rules->nrules));
 	for (i = 0; i < rules->nunits; i++)

@@ -49,6 +49,7 @@
 
 #include "engine/amount.h"
 #include "engine/ledger.h"
+#include "engine/plan.h"
 #include "types/zone.h"
 #include "types/zone.h"
 
@@ -212,6 +213,7 @@ program_xact_callback(XactEvent event, void *arg)
 		if (!program->valid)
 		{
 			programs = foreach_delete_current(programs, lc);
+			plan_free_all(program);
 			MemoryContextDelete(program->context);
 		}
 	}

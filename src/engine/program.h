@@ -131,6 +131,7 @@ typedef struct Program
 	SourceConfig *sources;		/* attached ones */
 	int			nsources;
 
+	List	   *plans;			/* see plan.c */
 	List	   *watched;		/* OIDs whose invalidation makes this stale */
 } Program;
 
