@@ -304,7 +304,7 @@ unknown_member(Batch *batch, Event *event)
 				 errhint("Insert the member into table \"member\", or set the program's enrolment to 'auto'.")));
 }
 
-/* Whether an event must not post because its member is not, or was not, enrolled. */
+/* Whether an event may not post because its member is not, or was not, enrolled. */
 static bool
 event_is_ignored(Batch *batch, Event *event, AccountState *account)
 {
@@ -314,8 +314,13 @@ event_is_ignored(Batch *batch, Event *event, AccountState *account)
 			unknown_member(batch, event);
 		return true;
 	}
-	return event->posting == NULL && batch->program->enrolment == 'i' &&
-		!batch->options.enrol_always && event->at < account->joined_at;
+	if (batch->program->enrolment != 'i' || batch->options.enrol_always ||
+		event->at >= account->joined_at)
+		return false;
+
+	/* what has been granted before the member joined stays granted */
+	return event->posting == NULL || event->posting->occurred_at != event->at ||
+		member_cmp(batch->program, event->posting->member, event->member) != 0;
 }
 
 /* position of an event in the order of posting */
@@ -454,8 +459,18 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		previous = who;
 		if (event_is_ignored(batch, event, accounts[who]))
 		{
-			event->nrows = -1;
-			continue;
+			if (event->posting == NULL)
+			{
+				event->nrows = -1;
+				continue;
+			}
+
+			/* it has moved to where it may not post: what it had is revoked */
+			event->nrows = 0;
+			event->at = event->posting->occurred_at;
+			who = find_member(batch, members, nmembers, event->posting->member);
+			if (accounts[who] == NULL)
+				accounts[who] = ledger_account(ledger, members[who].member);
 		}
 		if (event->posting && event->nrows > 0 &&
 			member_cmp(batch->program, event->posting->member, event->member) != 0)
@@ -916,7 +931,7 @@ load_postings(Batch *batch)
 			*event->posting = posting;
 
 			/* without an instant of its own an event keeps that of its posting */
-			if (batch->source->occurred_at < 0)
+			if (batch->source->occurred_at < 0 || event->nrows == 0)
 				event->at = posting.occurred_at;
 		}
 		if (event->nrows == 0 && (event->posting == NULL || batch->options.keep_orphans ||

@@ -955,6 +955,8 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	moved = before && event->nrows > 0 &&
 		(member_cmp(batch->program, before->member, event->member) != 0 ||
 		 before->occurred_at != event->at);
+	if (old_account == NULL)
+		old_account = account;
 	if (moved)
 	{
 		event->posting = NULL;
@@ -966,8 +968,6 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 			uses_member = event_rules_use_member(batch->source, rules);
 		}
 	}
-	else
-		old_account = account;
 
 	memset(&j, 0, sizeof(j));
 	j.batch = batch;

@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -33,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 /* the depth at which a source's triggers last ran in this transaction */
@@ -66,6 +68,8 @@ typedef struct Call
 	TupleTableSlot *root_slot;
 	bool		nested;			/* it follows a deeper call for the source */
 } Call;
+
+static Datum *row_event_key(Call *call, EventReader *reader, TupleTableSlot *slot);
 
 /* -------- whose trigger -------- */
 
@@ -236,6 +240,62 @@ take_moved_keys(Call *call)
 		batch_add_key(call->batch, moved->key);
 		moved_keys = foreach_delete_current(moved_keys, lc);
 	}
+}
+
+/*
+ * Adds the keys of all rows that this transaction has written.  This is how
+ * rows are found that MERGE has moved to another partition: no trigger is told
+ * where they went.
+ */
+static void
+add_own_rows(Call *call, EventReader *reader)
+{
+	List	   *parts = find_all_inheritors(call->source->relid, NoLock, NULL);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ListCell   *lc;
+
+	foreach(lc, parts)
+	{
+		Relation	part = table_open(lfirst_oid(lc), AccessShareLock);
+		TupleConversionMap *map;
+		TupleTableSlot *slot;
+		TupleTableSlot *root = call->batch->reader->row_slot;
+		TableScanDesc scan;
+
+		if (part->rd_rel->relkind != RELKIND_RELATION)
+		{
+			table_close(part, AccessShareLock);
+			continue;
+		}
+		map = convert_tuples_by_name(RelationGetDescr(part), call->batch->reader->desc);
+		if (map)
+			root = MakeSingleTupleTableSlot(call->batch->reader->desc, &TTSOpsVirtual);
+		slot = table_slot_create(part, NULL);
+		scan = table_beginscan(part, snapshot, 0, NULL);
+		while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		{
+			bool		isnull;
+			TransactionId xmin =
+			DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber,
+												  &isnull));
+			Datum	   *key;
+
+			CHECK_FOR_INTERRUPTS();
+			if (!TransactionIdIsCurrentTransactionId(xmin))
+				continue;
+			key = row_event_key(call, reader,
+								map ? execute_attr_map_slot(map->attrMap, slot, root) : slot);
+			if (key)
+				batch_add_key(call->batch, key);
+			MemoryContextReset(call->batch->chunk);
+		}
+		table_endscan(scan);
+		ExecDropSingleTupleTableSlot(slot);
+		if (map)
+			ExecDropSingleTupleTableSlot(root);
+		table_close(part, AccessShareLock);
+	}
+	UnregisterSnapshot(snapshot);
 }
 
 /* -------- rows -------- */
@@ -567,7 +627,9 @@ source_update(PG_FUNCTION_ARGS)
 	reader = call.source->reduces ? event_reader_open(call.program, call.source) :
 		call.batch->reader;
 	reader->context = call.batch->chunk;
-	if (nold == nnew)
+	if (nold == 0 && nnew == 0)
+		add_own_rows(&call, reader);
+	else if (nold == nnew)
 		add_changed_pairs(&call, reader);
 	else
 	{
