@@ -225,6 +225,20 @@ forget_moved_key(Call *call, const Datum *key)
 	}
 }
 
+/* Whether rows have left partitions that no statement trigger has told of yet. */
+static bool
+has_moved_keys(const Call *call)
+{
+	ListCell   *lc;
+
+	foreach(lc, moved_keys)
+	{
+		if (((MovedKey *) lfirst(lc))->pin == call->source->pin->viewid)
+			return true;
+	}
+	return false;
+}
+
 /* Adds the keys that are still on the list to the batch. */
 static void
 take_moved_keys(Call *call)
@@ -627,9 +641,7 @@ source_update(PG_FUNCTION_ARGS)
 	reader = call.source->reduces ? event_reader_open(call.program, call.source) :
 		call.batch->reader;
 	reader->context = call.batch->chunk;
-	if (nold == 0 && nnew == 0)
-		add_own_rows(&call, reader);
-	else if (nold == nnew)
+	if (nold == nnew)
 		add_changed_pairs(&call, reader);
 	else
 	{
@@ -637,6 +649,8 @@ source_update(PG_FUNCTION_ARGS)
 		add_keys(&call, reader, call.data->tg_oldtable, true);
 		add_keys(&call, reader, call.data->tg_newtable, false);
 	}
+	if (has_moved_keys(&call))
+		add_own_rows(&call, reader);
 	if (reader != call.batch->reader)
 		event_reader_close(reader);
 	end_call(&call);
