@@ -265,9 +265,12 @@ static void
 add_own_rows(Call *call, EventReader *reader)
 {
 	List	   *parts = find_all_inheritors(call->source->relid, NoLock, NULL);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot	snapshot;
 	ListCell   *lc;
 
+	/* what this very command has written must be seen */
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	foreach(lc, parts)
 	{
 		Relation	part = table_open(lfirst_oid(lc), AccessShareLock);
