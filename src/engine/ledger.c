@@ -988,6 +988,7 @@ ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
 		line.operation_no = isnull[ENTRY_OPERATION_NO] ? 0 :
 			DatumGetInt64(values[ENTRY_OPERATION_NO]);
 		line.event_key = isnull[ENTRY_EVENT_KEY] ? (Datum) 0 : values[ENTRY_EVENT_KEY];
+		line.posted_at = DatumGetTimestampTz(values[ENTRY_POSTED_AT]);
 		reader(arg, DatumGetInt64(values[ENTRY_ENTRY_NO]), &line);
 	}
 	index_endscan(scan);

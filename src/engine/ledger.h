@@ -72,6 +72,8 @@ typedef struct EntryLine
 	int32		config_version; /* 0: none */
 	int64		operation_no;	/* 0: none */
 	Datum		event_key;		/* text, 0: none */
+	TimestampTz posted_at;		/* of a line that was read; the account's now
+								 * of one to be written */
 } EntryLine;
 
 typedef void (*LineObserver) (void *arg, AccountState *account, const EntryLine *line,
