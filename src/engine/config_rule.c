@@ -736,11 +736,16 @@ choose_pin(const ProgramRef *ref, const ConfigTuple *rule, const ConfigTuple *so
 	}
 
 	if (source->tuple != NULL && !OidIsValid(relid))
+	{
+		/* whether it makes sense is seen when it is enabled */
+		if (!tuple_bool(rule, "enabled"))
+			return InvalidOid;
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("expressions of rule \"%s\" cannot be changed while source \"%s\" is detached",
 						name, tuple_text(source, "name")),
-				 errhint("Attach the source first.")));
+				 errhint("Attach the source first, or set enabled = false.")));
+	}
 
 	if (condition != NULL)
 	{
@@ -816,7 +821,8 @@ text_differs(const char *a, const char *b)
 }
 
 /*
- * After a source has been attached to another table than before.
+ * After a source has been attached to another table than before.  Rules that
+ * are not enabled may not fit it; they are looked at when they are.
  */
 void
 rules_pin_again(const ProgramRef *ref, const char *source_name)
@@ -830,7 +836,7 @@ rules_pin_again(const ProgramRef *ref, const char *source_name)
 
 	nrules = config_execute(ref,
 							"SELECT * FROM @.rule WHERE source OPERATOR(pg_catalog.=) $1"
-							" AND (condition IS NOT NULL OR amount IS NOT NULL)"
+							" AND enabled AND (condition IS NOT NULL OR amount IS NOT NULL)"
 							" ORDER BY rule_no",
 							1, types, values, NULL);
 	rules = SPI_tuptable;
