@@ -37,6 +37,7 @@
 #include "utils/typcache.h"
 
 #include "engine/pages.h"
+#include "engine/plan.h"
 #include "types/lots.h"
 #include "types/zone.h"
 
@@ -477,12 +478,15 @@ lock_account(Ledger *ledger)
 		elog(ERROR, "unexpected result %d of locking an account", (int) result);
 }
 
+/* see plan_execute */
+static const char enrol_account_plan = 0;
+static const char enrol_member_plan = 0;
+
 /* Makes accounts, and members, that do not exist; others may do so meanwhile. */
 static void
 enrol_members(Ledger *ledger, Datum *members, TimestampTz *joined_at, int nmembers)
 {
 	Program    *program = ledger->program;
-	const char *schema = quote_identifier(program->ref.name);
 	char		align = program->ref.member_type == UUIDOID ? TYPALIGN_CHAR :
 		program->ref.member_type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
 	Datum	   *instants = palloc(sizeof(Datum) * nmembers);
@@ -500,17 +504,16 @@ enrol_members(Ledger *ledger, Datum *members, TimestampTz *joined_at, int nmembe
 	values[1] = PointerGetDatum(construct_array(instants, nmembers, TIMESTAMPTZOID,
 												sizeof(TimestampTz), true, TYPALIGN_DOUBLE));
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("INSERT INTO %s.account (member_id, joined_at)"
-									   " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
-									   " pg_catalog.unnest($2)) AS n (m, j)"
-									   " ON CONFLICT DO NOTHING", schema),
-							  2, types, values, NULL, false, 0) != SPI_OK_INSERT ||
-		SPI_execute_with_args(psprintf("INSERT INTO %s.member (member_id, joined_at)"
-									   " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
-									   " pg_catalog.unnest($2)) AS n (m, j)"
-									   " ON CONFLICT DO NOTHING", schema),
-							  2, types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not enrol members: %s", SPI_result_code_string(SPI_result));
+	plan_execute(program, &enrol_account_plan,
+				 "INSERT INTO %s.account (member_id, joined_at)"
+				 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
+				 " pg_catalog.unnest($2)) AS n (m, j)"
+				 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
+	plan_execute(program, &enrol_member_plan,
+				 "INSERT INTO %s.member (member_id, joined_at)"
+				 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
+				 " pg_catalog.unnest($2)) AS n (m, j)"
+				 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
 	SPI_finish();
 	ledger_refresh(ledger);
 }
