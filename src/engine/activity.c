@@ -162,8 +162,7 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	memset(&timeline, 0, sizeof(timeline));
 	timeline.unit_no = unit->unit;
 	ledger_flush(ledger);
-	if (!ledger->dry)
-		ledger_refresh(ledger);
+	ledger_refresh(ledger);
 	ledger_read_entries(ledger, account->member, 1, PG_INT64_MAX, read_line, &timeline);
 	n = timeline.nactivities;
 	add_activity(&timeline, at);

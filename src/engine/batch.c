@@ -803,7 +803,8 @@ batch_post_new_rows(Batch *batch, RowFeed *feed)
 		MemoryContextSwitchTo(old);
 		close_ledger(batch);
 		end_chunk(batch);
-		CommandCounterIncrement();
+		if (!batch->options.dry)
+			CommandCounterIncrement();
 	}
 	if (state.members)
 		pfree(state.members);
@@ -1089,7 +1090,8 @@ batch_post_keys(Batch *batch)
 		MemoryContextSwitchTo(old);
 		close_ledger(batch);
 		end_chunk(batch);
-		CommandCounterIncrement();
+		if (!batch->options.dry)
+			CommandCounterIncrement();
 	}
 	batch->nkeys = 0;
 }

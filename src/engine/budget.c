@@ -63,7 +63,8 @@ take_slots(Batch *batch, BudgetState *state, const void *plan, const char *query
 	values[1] = Int16GetDatum((int16) (MyProcPid % BUDGET_SLOTS));
 	values[2] = NumericGetDatum(points_to_numeric(need));
 	SPI_connect();
-	plan_execute(batch->program, plan, query, nargs, types, values, false, SPI_OK_SELECT);
+	plan_execute(batch->program, plan, query, nargs, types, values, batch->options.dry,
+				 SPI_OK_SELECT);
 	MemoryContextSwitchTo(context);
 	state->nslots = (int) SPI_processed;
 	state->slot = palloc(sizeof(int16) * Max(1, state->nslots));

@@ -45,7 +45,7 @@ read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
 				 " WHERE member_id OPERATOR(pg_catalog.=) $1"
 				 " AND rule_no OPERATOR(pg_catalog.=) $2"
 				 " AND span_start OPERATOR(pg_catalog.=) $3",
-				 3, types, values, false, SPI_OK_SELECT);
+				 3, types, values, batch->options.dry, SPI_OK_SELECT);
 	if (SPI_processed > 0)
 		used = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 										   &isnull));

@@ -110,8 +110,8 @@ feed_all_keys(Batch *batch, bool orphans)
 	guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	portal = SPI_cursor_open_with_args(NULL, query.data, 0, NULL, NULL, NULL, false,
-									   CURSOR_OPT_NO_SCROLL);
+	portal = SPI_cursor_open_with_args(NULL, query.data, 0, NULL, NULL, NULL,
+									   batch->options.dry, CURSOR_OPT_NO_SCROLL);
 	AtEOXact_GUC(true, guc_level);
 	for (;;)
 	{

@@ -236,10 +236,15 @@ ledger_check_layout(Program *program)
 
 /* -------- opening and closing -------- */
 
-/* The snapshot to read with: what is committed now, if the isolation allows. */
+/*
+ * The snapshot to read with: what is committed now, if the isolation allows.
+ * A dry ledger reads what its caller reads.
+ */
 static Snapshot
-current_snapshot(void)
+current_snapshot(bool dry)
 {
+	if (dry)
+		return RegisterSnapshot(GetActiveSnapshot());
 	return RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
 							GetLatestSnapshot());
 }
@@ -266,7 +271,7 @@ ledger_open(Program *program, SourceConfig *source, bool dry)
 		AfterTriggerBeginQuery();
 	ledger->line_context = AllocSetContextCreate(ledger->context, "loyalty lines",
 												 ALLOCSET_DEFAULT_SIZES);
-	ledger->snapshot = current_snapshot();
+	ledger->snapshot = current_snapshot(ledger->dry);
 	return ledger;
 }
 
@@ -313,10 +318,12 @@ ledger_close(Ledger *ledger)
 void
 ledger_refresh(Ledger *ledger)
 {
+	if (ledger->dry)
+		return;
 	end_scans(ledger);
 	UnregisterSnapshot(ledger->snapshot);
 	CommandCounterIncrement();
-	ledger->snapshot = current_snapshot();
+	ledger->snapshot = current_snapshot(ledger->dry);
 }
 
 /* Whether a table has row triggers that an insert or update must fire. */

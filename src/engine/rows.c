@@ -109,8 +109,8 @@ find_rows(Batch *batch, Oid relid, SourceConfig *keyed, const Pin *pin, int expr
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
-	if (SPI_execute_with_args(query.data, keyed->nkeys, types, values, NULL, false, 0) !=
-		SPI_OK_SELECT)
+	if (SPI_execute_with_args(query.data, keyed->nkeys, types, values, NULL,
+							  batch->options.dry, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read rows: %s", SPI_result_code_string(SPI_result));
 	found = MemoryContextAllocHuge(context, sizeof(FoundRow) * Max(1, SPI_processed));
 	for (i = 0; i < SPI_processed; i++)
