@@ -171,7 +171,7 @@ ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE PLAIN;
 CREATE INDEX account_next_due ON @program@.account (next_due);
 
 CREATE TABLE @program@.account_page (
-	member_id		@member@ NOT NULL,
+	member_id		@member_column@ NOT NULL,
 	first_end		timestamptz NOT NULL,
 	page_no			bigint NOT NULL,
 	last_end		timestamptz NOT NULL,

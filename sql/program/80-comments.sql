@@ -145,6 +145,7 @@ COMMENT ON TABLE @program@.account_page IS 'Lots of accounts that have too many 
 COMMENT ON COLUMN @program@.account_page.member_id IS 'The member';
 COMMENT ON COLUMN @program@.account_page.first_end IS 'Least end of the lots in the page';
 COMMENT ON COLUMN @program@.account_page.page_no IS 'Number of the page';
+COMMENT ON COLUMN @program@.account_page.last_end IS 'Greatest end of the lots in the page';
 COMMENT ON COLUMN @program@.account_page.next_due IS 'No expiry or activation in the page is due before';
 COMMENT ON COLUMN @program@.account_page.lots IS 'The lots';
 

@@ -180,8 +180,7 @@ config_execute(const ProgramRef *ref, const char *statement, int nargs,
 
 	/* CASE, IN and DISTINCT choose their operators by the search path */
 	guc_level = NewGUCNestLevel();
-	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-					  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_local("search_path", PINNED_SEARCH_PATH);
 
 	config_internal++;
 	PG_TRY();

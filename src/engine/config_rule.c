@@ -468,7 +468,7 @@ check_carry(const ProgramRef *ref, const ConfigTuple *unit)
 
 			if (factor.kind != RATE_MULTIPLIER)
 				continue;
-			reduced = frac_reduce((Frac) {factor.value, RATE_SCALE});
+			reduced = frac_reduce(frac_make(factor.value, RATE_SCALE));
 			if (num % reduced.den != 0)
 				refuse_carry(unit_name, tuple_text(&other, "name"));
 			if (multiply)
@@ -606,13 +606,13 @@ set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 	used = budget_used(ref, rule_no);
 	if (budget < used)
 	{
-		char		text[POINTS_TEXT_SIZE];
+		char		paid[POINTS_TEXT_SIZE];
 
-		points_format(used, text);
+		points_format(used, paid);
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("budget of rule \"%s\" cannot be less than the %s it has used",
-						name, text),
+						name, paid),
 				 errhint("To stop the rule, set enabled = false.")));
 	}
 

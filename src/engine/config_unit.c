@@ -244,7 +244,7 @@ config_points_of(const ConfigTuple *row, const char *column, Points step,
 		return false;
 
 	if (frac_from_numeric(DatumGetNumeric(value), &exact) != CORE_OK ||
-		frac_mul(exact, (Frac) {POINTS_SCALE, 1}, &exact) != CORE_OK ||
+		frac_mul(exact, frac_make(POINTS_SCALE, 1), &exact) != CORE_OK ||
 		exact.num / exact.den > POINTS_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

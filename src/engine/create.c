@@ -37,9 +37,9 @@
 #include "types/zone.h"
 
 /* the text of a program; see sql/program/10-tables.sql */
-static const char program_script[] =
+static const char program_script[] = {
 #include "engine/program_sql.h"
-;
+};
 
 /* which statements of the text to run */
 typedef enum ScriptMode
@@ -55,7 +55,7 @@ static void find_program(const char *name, ProgramRef *ref);
 static void run_script(const char *name, Oid owner, const char *member_type,
 					   ScriptMode mode);
 static char *fill_in(const char *name, Oid owner, const char *member_type);
-static char *replaceable(Node *stmt, char *text);
+static char *replaceable(Node *stmt, char *command);
 static void check_text_ids(const ProgramRef *ref);
 static void set_version(const ProgramRef *ref);
 static void drop_pins(const ProgramRef *ref);
@@ -225,8 +225,7 @@ check_member_type(const char *name)
 	Oid			type;
 	int			guc_level = NewGUCNestLevel();
 
-	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-					  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_local("search_path", PINNED_SEARCH_PATH);
 	type = DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(name)));
 	AtEOXact_GUC(false, guc_level);
 
@@ -292,35 +291,36 @@ run_script(const char *name, Oid owner, const char *member_type, ScriptMode mode
 	int			guc_level = NewGUCNestLevel();
 	bool		is_first = true;
 
-	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-					  PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_local("search_path", PINNED_SEARCH_PATH);
 
 	statements = raw_parser(script, RAW_PARSE_DEFAULT);
 	foreach(cell, statements)
 	{
 		RawStmt    *stmt = lfirst_node(RawStmt, cell);
-		char	   *text = stmt->stmt_len > 0 ?
-			pnstrdup(script + stmt->stmt_location, stmt->stmt_len) :
-			pstrdup(script + stmt->stmt_location);
+		const char *start = script + stmt->stmt_location;
+		char	   *command;
 		RightsSave	rights;
 		int			result;
 
+		/* the last one has no length */
+		command = stmt->stmt_len > 0 ? pnstrdup(start, stmt->stmt_len) : pstrdup(start);
+
 		if (mode == SCRIPT_REPLACE)
-			text = replaceable(stmt->stmt, text);
-		if (text != NULL)
+			command = replaceable(stmt->stmt, command);
+		if (command != NULL)
 		{
 			/* the schema is made by who may, all in it by its owner */
 			if (mode == SCRIPT_CREATE && is_first)
-				result = SPI_execute(text, false, 0);
+				result = SPI_execute(command, false, 0);
 			else
 			{
 				rights_enter(owner, 0, &rights);
-				result = SPI_execute(text, false, 0);
+				result = SPI_execute(command, false, 0);
 				rights_leave(&rights);
 			}
 			if (result < 0)
 				elog(ERROR, "a statement of the program's text failed: %s: %s",
-					 SPI_result_code_string(result), text);
+					 SPI_result_code_string(result), command);
 		}
 		is_first = false;
 	}
@@ -372,7 +372,7 @@ fill_in(const char *name, Oid owner, const char *member_type)
  * it makes something that stays as it is.
  */
 static char *
-replaceable(Node *stmt, char *text)
+replaceable(Node *stmt, char *command)
 {
 	char	   *create;
 
@@ -381,19 +381,19 @@ replaceable(Node *stmt, char *text)
 		case T_CreateFunctionStmt:
 		case T_ViewStmt:
 			/* comments may stand before the statement */
-			create = strstr(text, "CREATE ");
-			while (create != NULL && create != text && create[-1] != '\n')
+			create = strstr(command, "CREATE ");
+			while (create != NULL && create != command && create[-1] != '\n')
 				create = strstr(create + 1, "CREATE ");
 			if (create == NULL)
-				elog(ERROR, "a statement of the program's text does not begin with CREATE: %s", text);
+				elog(ERROR, "a statement of the program's text does not begin with CREATE: %s", command);
 			return psprintf("CREATE OR REPLACE %s", create + strlen("CREATE "));
 		case T_CommentStmt:
-			return text;
+			return command;
 		case T_GrantStmt:
 			/* what was granted since stays granted: PUBLIC is left out again */
 			return ((GrantStmt *) stmt)->objtype == OBJECT_FUNCTION ||
 				((GrantStmt *) stmt)->objtype == OBJECT_ROUTINE ||
-				((GrantStmt *) stmt)->objtype == OBJECT_PROCEDURE ? text : NULL;
+				((GrantStmt *) stmt)->objtype == OBJECT_PROCEDURE ? command : NULL;
 		default:
 			return NULL;
 	}

@@ -53,6 +53,12 @@ typedef struct RightsSave
 extern void rights_enter(Oid owner, int extra_sec_context, RightsSave *save);
 extern void rights_leave(const RightsSave *save);
 
+/* Sets a variable until the GUC nest level is left; see pin.c. */
+extern void set_local(const char *name, const char *value);
+
+/* What names are looked up by wherever the engine reads SQL text. */
+#define PINNED_SEARCH_PATH "pg_catalog, pg_temp"
+
 /* Throws away what backends have cached of a program, at commit, everywhere. */
 extern void program_invalidate(Oid program_relid);
 

@@ -71,7 +71,6 @@ static bool not_builtin_function(Oid funcid, void *context);
 static bool is_builtin_type(Oid typid);
 static void make_state(Pin *pin, PinExpr *expr);
 static Datum eval_guarded(PinExpr *expr, ExprContext *econtext, bool *isnull);
-static void set_local(const char *name, const char *value);
 static void restore_settings(const PinScope *scope);
 static RangeTblEntry *table_entry(Oid relid, const char *alias);
 
@@ -203,7 +202,7 @@ pin_load(Oid viewid, MemoryContext context)
 	/* planning may call immutable functions */
 	rights_enter(pin->owner, SECURITY_RESTRICTED_OPERATION, &rights);
 	guc_level = NewGUCNestLevel();
-	set_local("search_path", "pg_catalog, pg_temp");
+	set_local("search_path", PINNED_SEARCH_PATH);
 
 	pin->nexprs = list_length(query->targetList);
 	pin->exprs = palloc0(sizeof(PinExpr) * pin->nexprs);
@@ -531,8 +530,8 @@ make_state(Pin *pin, PinExpr *expr)
 	{
 		/*
 		 * An evaluation may be under way below us (a function that looks at
-		 * the program): leave it what it stands on.  Or that was long ago, and
-		 * an error ended it; the transaction's end cleans up.
+		 * the program): leave it what it stands on.  Or that was long ago,
+		 * and an error ended it; the transaction's end cleans up.
 		 */
 		if (expr->running > 0)
 			MemoryContextSetParent(expr->state_context, TopTransactionContext);
@@ -652,14 +651,14 @@ pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *scope)
 	{
 		/*
 		 * Real settings: a function that sets one for itself would otherwise
-		 * restore the session's when it returns.  Those that are right already
-		 * stay, unless they are only lent by a scope around this one.
+		 * restore the session's when it returns.  Those that are right
+		 * already stay, unless they are only lent by a scope around this one.
 		 */
 		bool		trust = scope->depth == 0;
 
 		scope->guc_level = NewGUCNestLevel();
-		if (strcmp(namespace_search_path, "pg_catalog, pg_temp") != 0)
-			set_local("search_path", "pg_catalog, pg_temp");
+		if (strcmp(namespace_search_path, PINNED_SEARCH_PATH) != 0)
+			set_local("search_path", PINNED_SEARCH_PATH);
 		if (zone != NULL && !(trust && session_timezone == zone))
 			set_local("TimeZone", pg_get_timezone_name(zone));
 		if (!(trust && DateStyle == USE_ISO_DATES && DateOrder == DATEORDER_MDY))
@@ -686,7 +685,7 @@ pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *scope)
 /*
  * Sets a variable until the GUC nest level is left.
  */
-static void
+void
 set_local(const char *name, const char *value)
 {
 	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
@@ -752,9 +751,10 @@ pin_deparse(const Pin *pin, int index, const char *alias)
 	tree = renumber(pin->exprs[index].parsed, &varnos);
 
 	guc_level = NewGUCNestLevel();
-	set_local("search_path", "pg_catalog, pg_temp");
+	set_local("search_path", PINNED_SEARCH_PATH);
 	text = deparse_expression(tree, deparse_context_for_plan_tree(stmt, names),
 							  true, false);
+
 	AtEOXact_GUC(false, guc_level);
 
 	return text;

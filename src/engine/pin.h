@@ -45,19 +45,20 @@ typedef struct PinExpr
 {
 	char	   *name;
 	Expr	   *expr;			/* planned; Vars: OUTER_VAR = row, INNER_VAR =
-								 * member facts, attnos of the root table and of
-								 * member_facts */
+								 * member facts, attnos of the root table and
+								 * of member_facts */
 	Oid			type;
 	int16		typlen;
 	bool		typbyval;
 	bool		uses_member;
 	Bitmapset  *row_attnos;		/* columns read, offset by
-								 * FirstLowInvalidHeapAttributeNumber; whole row
-								 * = 0 */
+								 * FirstLowInvalidHeapAttributeNumber; whole
+								 * row = 0 */
 	Bitmapset  *member_attnos;	/* columns of member_facts read, likewise */
 	bool		is_builtin;		/* only internal-language functions of
-								 * pg_catalog: no need of a GUC nest level, and
-								 * the ExprState may outlive the transaction */
+								 * pg_catalog: no need of a GUC nest level,
+								 * and the ExprState may outlive the
+								 * transaction */
 	AttrNumber	simple_attno;	/* > 0: the expression is just this column */
 	ExprState  *state;			/* made by pin_prepare */
 
@@ -76,8 +77,8 @@ typedef struct Pin
 	PinExpr    *exprs;			/* in the order of the view's columns */
 	bool		is_builtin;		/* all are */
 	MemoryContext context;
-	LocalTransactionId prepared_lxid;	/* transaction the states belong to, if
-										 * not all are builtin */
+	LocalTransactionId prepared_lxid;	/* transaction the states belong to,
+										 * if not all are builtin */
 	uint64		prepared_generation;	/* pin_generation() then */
 	Oid			owner;			/* of the view, that is of the program */
 	Oid			member_relid;	/* member_facts */

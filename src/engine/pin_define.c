@@ -88,7 +88,6 @@ static bool check_function(Oid funcid, void *arg);
 static void check_type(Oid typid, bool constructs, TrustContext *context, int depth);
 static void check_json_cast(Oid typid, TrustContext *context);
 static void set_program_settings(const ProgramRef *ref);
-static void set_local(const char *name, const char *value);
 static char *program_zone_name(const ProgramRef *ref);
 static Oid	define_view(const ProgramRef *ref, const char *viewname, Relation rel,
 						const char *row_alias, List *raws,
@@ -636,21 +635,11 @@ set_program_settings(const ProgramRef *ref)
 {
 	char	   *zone = program_zone_name(ref);
 
-	set_local("search_path", "pg_catalog, pg_temp");
+	set_local("search_path", PINNED_SEARCH_PATH);
 	set_local("DateStyle", "ISO, MDY");
 	set_local("IntervalStyle", "postgres");
 	if (zone != NULL)
 		set_local("TimeZone", zone);
-}
-
-/*
- * Sets a variable until the GUC nest level is left.
- */
-static void
-set_local(const char *name, const char *value)
-{
-	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-					  GUC_ACTION_SAVE, true, 0, false);
 }
 
 /*
@@ -696,7 +685,7 @@ define_view(const ProgramRef *ref, const char *viewname, Relation rel,
 	A_Const    *never;
 	ObjectAddress address;
 	size_t		longest = 0;
-	char	   *text;
+	char	   *blank;
 	int			i;
 
 	for (i = 0; i < nsources; i++)
@@ -747,11 +736,11 @@ define_view(const ProgramRef *ref, const char *viewname, Relation rel,
 	 * The tree's positions are of several texts; give those who look them up
 	 * (pg_stat_statements) something long enough and empty.
 	 */
-	text = palloc(longest + 1);
-	memset(text, ' ', longest);
-	text[longest] = '\0';
+	blank = palloc(longest + 1);
+	memset(blank, ' ', longest);
+	blank[longest] = '\0';
 
-	address = DefineView(stmt, text, 0, 0);
+	address = DefineView(stmt, blank, 0, 0);
 	CommandCounterIncrement();
 
 	return address.objectId;

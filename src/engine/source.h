@@ -8,6 +8,7 @@
 #ifndef LOYALTY_SOURCE_H
 #define LOYALTY_SOURCE_H
 
+#include "nodes/pg_list.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
@@ -43,6 +44,12 @@ extern void source_attach(const ProgramRef *ref, const AttachArguments *args);
 /* Puts the triggers on a source's table, its partitions and children. */
 extern void source_wire(const ProgramRef *ref, const char *source_name,
 						Oid pin, Oid relid);
+
+/*
+ * OIDs of tables that belong to a source and lack one of its triggers, or have
+ * it disabled.
+ */
+extern List *source_unwired(Oid pin, Oid relid);
 
 /*
  * The pin (view source_<name>) that a trigger of a source names in its WHEN

@@ -73,7 +73,7 @@ static Oid	wire_function(WireKind kind);
 static void wire_table(Oid relid, Oid root, Oid pin, const char *prefix);
 static void wire_create(Relation rel, WireKind kind, Oid pin, const char *prefix);
 static char *wire_name(Oid relid, const char *prefix, const char *suffix);
-static uint32 wired_kinds(Relation rel, Oid pin);
+static uint32 wired_kinds(Relation rel, Oid pin, bool enabled);
 static bool concerns_partitions(Node *parsetree);
 static List *pins_of_table(Oid relid, List *pins);
 static List *parents_of(Oid relid);
@@ -108,13 +108,37 @@ source_wire(const ProgramRef *ref, const char *source_name, Oid pin, Oid relid)
 }
 
 /*
+ * Tables that are not wired as they should be; see source.h.
+ */
+List *
+source_unwired(Oid pin, Oid relid)
+{
+	List	   *tables = find_all_inheritors(relid, AccessShareLock, NULL);
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, tables)
+	{
+		Relation	rel = table_open(lfirst_oid(cell), NoLock);
+		uint32		expected = (1 << WIRE_KINDS) - 1;
+
+		if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+			expected &= ~(1 << WIRE_MOVED);
+		if ((wired_kinds(rel, pin, true) & expected) != expected)
+			result = lappend_oid(result, lfirst_oid(cell));
+		table_close(rel, NoLock);
+	}
+	return result;
+}
+
+/*
  * Puts on a table what it lacks.
  */
 static void
 wire_table(Oid relid, Oid root, Oid pin, const char *prefix)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	uint32		kinds = wired_kinds(rel, pin);
+	uint32		kinds = wired_kinds(rel, pin, false);
 	int			kind;
 
 	if (rel->rd_rel->relkind != RELKIND_RELATION &&
@@ -210,10 +234,11 @@ wire_name(Oid relid, const char *prefix, const char *suffix)
 }
 
 /*
- * Which triggers a table has for a pin, as bits (1 << WireKind).
+ * Which triggers a table has for a pin, as bits (1 << WireKind), perhaps only
+ * those that fire.
  */
 static uint32
-wired_kinds(Relation rel, Oid pin)
+wired_kinds(Relation rel, Oid pin, bool enabled)
 {
 	TriggerDesc *desc = rel->trigdesc;
 	uint32		kinds = 0;
@@ -225,6 +250,9 @@ wired_kinds(Relation rel, Oid pin)
 		Trigger    *trigger = &desc->triggers[i];
 
 		if (trigger->tgqual == NULL)
+			continue;
+		if (enabled && (trigger->tgenabled == TRIGGER_DISABLED ||
+						trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA))
 			continue;
 		for (kind = 0; kind < WIRE_KINDS; kind++)
 			if (trigger->tgfoid == wire_function(kind) &&
@@ -445,7 +473,7 @@ rewire(Oid pin)
 	rel = try_relation_open(root, AccessShareLock);
 	if (rel == NULL)
 		return;
-	kinds = wired_kinds(rel, pin);
+	kinds = wired_kinds(rel, pin, false);
 	relation_close(rel, NoLock);
 	if ((kinds & (1 << WIRE_INSERT)) == 0)
 		return;

@@ -250,6 +250,12 @@ SET LOCAL ROLE shopkeeper;
 SELECT lives_ok($$SELECT r.attach('theirs', 'theirs', member => 'customer', amount => 'total')$$, 'the right to make triggers is enough');
 RESET ROLE;
 
+SET LOCAL ROLE stranger;
+SELECT throws_ok($$SELECT loyalty.attach_1('r.program', 'orders', 'x', 'customer', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)$$, '42501', NULL, 'what the functions call checks rights itself');
+SELECT throws_ok($$SELECT loyalty.detach_1('r.program', 'theirs')$$, '42501', NULL);
+SELECT throws_ok($$SELECT loyalty.set_clock_1('r.program', now())$$, '42501', NULL);
+RESET ROLE;
+
 -- functions in expressions: of the caller's rights
 CREATE FUNCTION secret(bigint) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT 1::bigint';
 REVOKE EXECUTE ON FUNCTION secret FROM PUBLIC;
