@@ -269,8 +269,8 @@ ledger_open(Program *program, SourceConfig *source, bool dry)
 		writer_open(ledger, &ledger->posting, source->posting);
 	if (ledger->fires_triggers)
 		AfterTriggerBeginQuery();
-	ledger->line_context = AllocSetContextCreate(ledger->context, "loyalty lines",
-												 ALLOCSET_DEFAULT_SIZES);
+	ledger->write_context = AllocSetContextCreate(ledger->context, "loyalty writes",
+												  ALLOCSET_DEFAULT_SIZES);
 	ledger->snapshot = current_snapshot(ledger->dry);
 	return ledger;
 }
@@ -291,15 +291,11 @@ end_scans(Ledger *ledger)
 void
 ledger_close(Ledger *ledger)
 {
-	int			i;
-
 	ledger_flush(ledger);
 	end_scans(ledger);
 	UnregisterSnapshot(ledger->snapshot);
 	if (ledger->fires_triggers)
 		AfterTriggerEndQuery(ledger->estate);
-	for (i = 0; i < ENTRY_BUFFER && ledger->buffer[i]; i++)
-		ExecDropSingleTupleTableSlot(ledger->buffer[i]);
 	if (ledger->account_pk)
 		index_close(ledger->account_pk, NoLock);
 	if (ledger->posting_pk)
@@ -309,7 +305,7 @@ ledger_close(Ledger *ledger)
 	if (ledger->posting.rel)
 		writer_close(&ledger->posting);
 	FreeExecutorState(ledger->estate);
-	MemoryContextDelete(ledger->line_context);
+	MemoryContextDelete(ledger->write_context);
 	rights_leave(&ledger->rights);
 	pfree(ledger);
 }
@@ -360,29 +356,82 @@ writer_open(Ledger *ledger, TableWriter *writer, Oid relid)
 static void
 writer_close(TableWriter *writer)
 {
+	int			i;
+
+	for (i = 0; writer->buffer && i < WRITER_BUFFER && writer->buffer[i]; i++)
+		ExecDropSingleTupleTableSlot(writer->buffer[i]);
 	if (writer->info)
 		ExecCloseIndices(writer->info);
 	ExecDropSingleTupleTableSlot(writer->slot);
 	table_close(writer->rel, NoLock);
 }
 
-/* Inserts the row in the writer's slot. */
+/* Writes the rows that wait. */
+static void
+writer_flush(Ledger *ledger, TableWriter *writer)
+{
+	MemoryContext old;
+	int			i;
+
+	if (writer->nbuffered == 0)
+		return;
+	old = MemoryContextSwitchTo(ledger->write_context);
+	if (writer->plain)
+	{
+		table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
+						   GetCurrentCommandId(true), 0, NULL);
+		for (i = 0; i < writer->nbuffered; i++)
+		{
+			ExecInsertIndexTuples(writer->info, writer->buffer[i], ledger->estate,
+								  false, false, NULL, NIL);
+			ResetPerTupleExprContext(ledger->estate);
+		}
+	}
+	else
+	{
+		for (i = 0; i < writer->nbuffered; i++)
+			ExecSimpleRelationInsert(writer->info, ledger->estate, writer->buffer[i]);
+	}
+	for (i = 0; i < writer->nbuffered; i++)
+		ExecClearTuple(writer->buffer[i]);
+	writer->nbuffered = 0;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(ledger->write_context);
+}
+
+/* A slot to fill with the next new row, to be given to writer_insert. */
+static TupleTableSlot *
+writer_next(Ledger *ledger, TableWriter *writer)
+{
+	TupleTableSlot *slot;
+
+	if (writer->nbuffered == WRITER_BUFFER)
+		writer_flush(ledger, writer);
+	if (writer->buffer == NULL)
+		writer->buffer = MemoryContextAllocZero(ledger->context,
+												sizeof(TupleTableSlot *) * WRITER_BUFFER);
+	slot = writer->buffer[writer->nbuffered];
+	if (slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(ledger->context);
+
+		slot = writer->buffer[writer->nbuffered] = table_slot_create(writer->rel, NULL);
+		MemoryContextSwitchTo(old);
+	}
+	ExecClearTuple(slot);
+	return slot;
+}
+
+/* Keeps the row in the slot that writer_next gave, to be written with others. */
 static void
 writer_insert(Ledger *ledger, TableWriter *writer)
 {
-	TupleTableSlot *slot = writer->slot;
+	TupleTableSlot *slot = writer->buffer[writer->nbuffered++];
 
-	if (!writer->plain)
-	{
-		ExecSimpleRelationInsert(writer->info, ledger->estate, slot);
-		return;
-	}
-	if (writer->rel->rd_att->constr)
+	ExecStoreVirtualTuple(slot);
+	ExecMaterializeSlot(slot);
+	if (writer->plain && writer->rel->rd_att->constr)
 		ExecConstraints(writer->info, slot, ledger->estate);
-	table_tuple_insert(writer->rel, slot, GetCurrentCommandId(true), 0, NULL);
-	if (writer->info->ri_NumIndices > 0)
-		ExecInsertIndexTuples(writer->info, slot, ledger->estate, false, false, NULL, NIL);
-	ResetPerTupleExprContext(ledger->estate);
 }
 
 /* Replaces the row at tid, which this transaction has locked, by the slot's. */
@@ -826,8 +875,8 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 	isnull[ACCOUNT_PAGED] = account->paged == NULL;
 	if (account->paged)
 		values[ACCOUNT_PAGED] = pages_to_datum(account);
-	values[ACCOUNT_LOTS] = PointerGetDatum(lots_make(account->core.pieces,
-													 account->core.npieces));
+	values[ACCOUNT_LOTS] = PointerGetDatum(lots_make_packed(account->core.pieces,
+															account->core.npieces));
 	ExecStoreVirtualTuple(slot);
 	writer_update(ledger, &ledger->account, &account->tid);
 	account->tid = slot->tts_tid;
@@ -837,46 +886,15 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 
 /* -------- ledger lines -------- */
 
-/* Writes the waiting lines. */
-static void
-write_entries(Ledger *ledger)
-{
-	TableWriter *writer = &ledger->entry;
-	MemoryContext old;
-	int			i;
-
-	if (ledger->nbuffered == 0)
-		return;
-	old = MemoryContextSwitchTo(ledger->line_context);
-	if (writer->plain)
-	{
-		table_multi_insert(writer->rel, ledger->buffer, ledger->nbuffered,
-						   GetCurrentCommandId(true), 0, NULL);
-		for (i = 0; i < ledger->nbuffered; i++)
-		{
-			ExecInsertIndexTuples(writer->info, ledger->buffer[i], ledger->estate,
-								  false, false, NULL, NIL);
-			ResetPerTupleExprContext(ledger->estate);
-		}
-	}
-	else
-	{
-		for (i = 0; i < ledger->nbuffered; i++)
-			ExecSimpleRelationInsert(writer->info, ledger->estate, ledger->buffer[i]);
-	}
-	for (i = 0; i < ledger->nbuffered; i++)
-		ExecClearTuple(ledger->buffer[i]);
-	ledger->nbuffered = 0;
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(ledger->line_context);
-}
-
 /* see ledger.h */
 void
 ledger_flush(Ledger *ledger)
 {
-	if (!ledger->dry)
-		write_entries(ledger);
+	if (ledger->dry)
+		return;
+	writer_flush(ledger, &ledger->entry);
+	if (ledger->posting.rel)
+		writer_flush(ledger, &ledger->posting);
 }
 
 /* see ledger.h */
@@ -894,17 +912,7 @@ ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line)
 		ledger->observe(ledger->observe_arg, account, line, entry_no);
 	if (ledger->dry)
 		return entry_no;
-	if (ledger->nbuffered == ENTRY_BUFFER)
-		write_entries(ledger);
-	if (ledger->buffer[ledger->nbuffered] == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(ledger->context);
-
-		ledger->buffer[ledger->nbuffered] = table_slot_create(ledger->entry.rel, NULL);
-		MemoryContextSwitchTo(old);
-	}
-	slot = ledger->buffer[ledger->nbuffered++];
-	ExecClearTuple(slot);
+	slot = writer_next(ledger, &ledger->entry);
 	values = slot->tts_values;
 	isnull = slot->tts_isnull;
 	memset(isnull, 0, sizeof(bool) * ENTRY_COLUMNS);
@@ -934,8 +942,7 @@ ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line)
 	values[ENTRY_FORGIVEN] = Int64GetDatum(m->forgiven);
 	isnull[ENTRY_EVENT_KEY] = line->event_key == 0;
 	values[ENTRY_EVENT_KEY] = line->event_key;
-	ExecStoreVirtualTuple(slot);
-	ExecMaterializeSlot(slot);
+	writer_insert(ledger, &ledger->entry);
 	return entry_no;
 }
 
@@ -1118,11 +1125,11 @@ ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting)
 	return true;
 }
 
-/* Puts a posting into the writer's slot. */
+/* Puts a posting into a slot of its table. */
 static void
-posting_to_slot(Ledger *ledger, const Datum *key, const Posting *posting)
+posting_to_slot(Ledger *ledger, TupleTableSlot *slot, const Datum *key,
+				const Posting *posting)
 {
-	TupleTableSlot *slot = ledger->posting.slot;
 	int			nkeys = ledger->source->nkeys;
 	Datum	   *values = slot->tts_values + nkeys;
 	bool	   *isnull = slot->tts_isnull + nkeys;
@@ -1165,7 +1172,6 @@ posting_to_slot(Ledger *ledger, const Datum *key, const Posting *posting)
 	}
 	isnull[POSTING_FACTS] = posting->facts == NULL;
 	values[POSTING_FACTS] = PointerGetDatum(posting->facts);
-	ExecStoreVirtualTuple(slot);
 }
 
 /* see ledger.h */
@@ -1174,9 +1180,8 @@ ledger_insert_posting(Ledger *ledger, const Datum *key, const Posting *posting)
 {
 	if (ledger->dry)
 		return;
-	posting_to_slot(ledger, key, posting);
+	posting_to_slot(ledger, writer_next(ledger, &ledger->posting), key, posting);
 	writer_insert(ledger, &ledger->posting);
-	ExecClearTuple(ledger->posting.slot);
 }
 
 /* see ledger.h */
@@ -1187,7 +1192,8 @@ ledger_update_posting(Ledger *ledger, const Datum *key, const Posting *posting)
 
 	if (ledger->dry)
 		return;
-	posting_to_slot(ledger, key, posting);
+	posting_to_slot(ledger, ledger->posting.slot, key, posting);
+	ExecStoreVirtualTuple(ledger->posting.slot);
 	writer_update(ledger, &ledger->posting, &tid);
 	ExecClearTuple(ledger->posting.slot);
 }

@@ -111,6 +111,8 @@ typedef struct Posting
 	struct varlena *facts;		/* jsonb, NULL: none */
 } Posting;
 
+#define WRITER_BUFFER 500
+
 /* one open table */
 typedef struct TableWriter
 {
@@ -118,9 +120,9 @@ typedef struct TableWriter
 	ResultRelInfo *info;
 	TupleTableSlot *slot;
 	bool		plain;			/* no row triggers: written directly */
+	TupleTableSlot **buffer;	/* new rows waiting to be written */
+	int			nbuffered;
 } TableWriter;
-
-#define ENTRY_BUFFER 500
 
 typedef struct Ledger
 {
@@ -140,11 +142,7 @@ typedef struct Ledger
 	IndexScanDesc posting_scan;
 	ScanKeyData *posting_keys;
 	RightsSave	rights;
-
-	/* lines waiting to be written, or collected if dry */
-	TupleTableSlot *buffer[ENTRY_BUFFER];
-	int			nbuffered;
-	MemoryContext line_context; /* of waiting lines */
+	MemoryContext write_context;	/* of one write */
 	LineObserver observe;
 	void	   *observe_arg;
 	int64		operation_no;	/* of every line, 0: none */

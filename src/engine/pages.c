@@ -25,7 +25,7 @@
  * A row keeps up to PAGES_INLINE lots, about 1,500 bytes; beyond that all but
  * the ends of the queue go to a page.
  */
-#define PAGES_INLINE	46
+#define PAGES_INLINE	120
 #define PAGES_HEAD		8
 #define PAGES_TAIL		8
 
@@ -334,7 +334,7 @@ write_page(Ledger *ledger, AccountState *account, const LotPiece *pieces, int np
 	values[2] = Int64GetDatum(++pages->summary.next_page_no);
 	values[3] = TimestampTzGetDatum(pieces[0].to);
 	values[4] = TimestampTzGetDatum(due);
-	values[5] = PointerGetDatum(lots_make(pieces, npieces));
+	values[5] = PointerGetDatum(lots_make_packed(pieces, npieces));
 	types[5] = ledger->program->lots_type;
 	SPI_connect();
 	plan_execute(ledger->program, &write_plan,

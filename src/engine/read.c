@@ -33,9 +33,7 @@
 void
 reader_open(Ledger *reader, Program *program)
 {
-	memset(reader, 0, offsetof(Ledger, buffer));
-	reader->nbuffered = 0;
-	reader->observe = NULL;
+	memset(reader, 0, sizeof(Ledger));
 	reader->program = program;
 	reader->dry = true;
 	reader->context = CurrentMemoryContext;

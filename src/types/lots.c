@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "core/lots_pack.h"
 #include "loyalty.h"
 #include "types/lots.h"
 #include "types/points.h"
@@ -51,17 +52,57 @@ LOYALTY_FUNCTION(lots_unnest);
  * ------------------------------------------------------------------------
  */
 
+/* The plain form of a packed value. */
+static Lots
+unpack(Lots packed)
+{
+	const unsigned char *bytes = (const unsigned char *) packed + LOTS_HEADER_SIZE;
+	size_t		size = VARSIZE(packed) - LOTS_HEADER_SIZE;
+	int			count = lots_pack_count(bytes, size);
+	Lots		lots;
+
+	if (count >= 0)
+	{
+		lots = lots_begin(count);
+		if (lots_unpack(bytes, size, lots->pieces, count) == CORE_OK &&
+			lots_validate(lots->pieces, count) == CORE_OK)
+		{
+			lots_end(lots, count);
+			return lots;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("a packed value of type %s is malformed", "lots")));
+}
+
 /* The value of a datum. */
 Lots
 lots_from_datum(Datum datum)
 {
 	Lots		lots = (Lots) PG_DETOAST_DATUM(datum);
 
+	if (lots->version == LOTS_VERSION && lots->flags == LOTS_PACKED)
+		return unpack(lots);
 	if (unlikely(lots->version != LOTS_VERSION || lots->flags != 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("unsupported version %d of type %s",
 						lots->version, "lots")));
+	return lots;
+}
+
+/* A value of n pieces in few bytes. */
+Lots
+lots_make_packed(const LotPiece *pieces, int n)
+{
+	Lots		lots = palloc(LOTS_HEADER_SIZE + (Size) n * LOTS_PACK_MAX);
+	size_t		size;
+
+	lots->version = LOTS_VERSION;
+	lots->flags = LOTS_PACKED;
+	size = lots_pack(pieces, n, (unsigned char *) lots + LOTS_HEADER_SIZE);
+	SET_VARSIZE(lots, LOTS_HEADER_SIZE + size);
 	return lots;
 }
 

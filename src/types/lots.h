@@ -11,7 +11,7 @@
  *
  *		0	int32	length word
  *		4	uint16	version, 1
- *		6	uint16	flags, 0
+ *		6	uint16	flags: 0, or LOTS_PACKED
  *		8	LotPiece[], 32 bytes each: points int64, from int64, to int64,
  *			unit int32, reserved int32 (0)
  *
@@ -28,11 +28,14 @@
 
 #define LOTS_VERSION 1
 
+/* flag: behind the header stands the form of lots_pack.h, not pieces */
+#define LOTS_PACKED 1
+
 typedef struct LotsData
 {
 	int32		vl_len_;		/* (do not touch directly!) */
 	uint16		version;
-	uint16		flags;			/* none yet: 0 */
+	uint16		flags;			/* 0 once lots_from_datum has seen it */
 	LotPiece	pieces[FLEXIBLE_ARRAY_MEMBER];
 } LotsData;
 
@@ -57,6 +60,9 @@ extern Lots lots_from_datum(Datum datum);
 #define LotsPGetDatum(X)	PointerGetDatum(X)
 #define PG_GETARG_LOTS_P(n) DatumGetLotsP(PG_GETARG_DATUM(n))
 #define PG_RETURN_LOTS_P(x) return LotsPGetDatum(x)
+
+/* The same in few bytes, for rows that are written often. */
+extern Lots lots_make_packed(const LotPiece *pieces, int n);
 
 /* A value with room for n pieces, to be filled in and then given to lots_end. */
 extern Lots lots_begin(int n);
