@@ -50,8 +50,7 @@ add_line(void *arg, int64 entry_no, const EntryLine *line)
 
 	if (m->occurred_at > past->at || line->posted_at > past->known_at)
 		return;
-	if ((m->kind == ENTRY_EARN && (m->points != 0 || m->lapsed != 0 || m->forgiven != 0)) ||
-		m->kind == ENTRY_REDEEM)
+	if (m->kind == ENTRY_EARN || m->kind == ENTRY_REDEEM)
 		note_activity(past->account, m->unit, m->occurred_at);
 	if (m->points == 0)
 		return;
