@@ -454,6 +454,11 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		}
 		if (accounts[who] == NULL)
 			accounts[who] = ledger_account(ledger, members[who].member);
+		if (accounts[who] == NULL && nmembers == 1)
+		{
+			enrol(batch, ledger, members, nmembers);
+			accounts[who] = ledger_account(ledger, members[who].member);
+		}
 		if (accounts[who] == NULL && batch->options.dry && batch->program->enrolment == 'a')
 			accounts[who] = ledger_blank_account(ledger, event->member, event->at);
 		previous = who;
@@ -798,7 +803,10 @@ batch_post_new_rows(Batch *batch, RowFeed *feed)
 		old = MemoryContextSwitchTo(batch->chunk);
 		divert_posted(batch);
 		members = chunk_members(batch, &nmembers);
-		enrol(batch, batch->ledger, members, nmembers);
+
+		/* a single member is enrolled when it turns out to be missing */
+		if (nmembers > 1)
+			enrol(batch, batch->ledger, members, nmembers);
 		post_chunk(batch, members, nmembers, ordered);
 		MemoryContextSwitchTo(old);
 		close_ledger(batch);

@@ -295,7 +295,10 @@ ledger_close(Ledger *ledger)
 	end_scans(ledger);
 	UnregisterSnapshot(ledger->snapshot);
 	if (ledger->fires_triggers)
+	{
 		AfterTriggerEndQuery(ledger->estate);
+		ExecCloseResultRelations(ledger->estate);
+	}
 	if (ledger->account_pk)
 		index_close(ledger->account_pk, NoLock);
 	if (ledger->posting_pk)

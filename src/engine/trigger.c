@@ -118,13 +118,54 @@ refuse_trigger(Relation rel)
 			 errhint("Triggers of sources are made by the program's attach() function only.")));
 }
 
+/* what a trigger's WHEN clause names: it cannot change while the trigger lives */
+typedef struct TriggerPin
+{
+	Oid			trigger;		/* hash key */
+	Oid			pin;
+	Oid			program_relid;
+} TriggerPin;
+
+static HTAB *trigger_pins = NULL;
+
+/* The pin view that a trigger names, and its program; refuses other triggers. */
+static TriggerPin *
+trigger_pin(TriggerData *data)
+{
+	TriggerPin *entry;
+	Oid			pin = InvalidOid;
+	Oid			program_relid = InvalidOid;
+	bool		found;
+
+	if (trigger_pins == NULL)
+	{
+		HASHCTL		info;
+
+		info.keysize = sizeof(Oid);
+		info.entrysize = sizeof(TriggerPin);
+		trigger_pins = hash_create("loyalty triggers", 64, &info, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(trigger_pins, &data->tg_trigger->tgoid, HASH_FIND, NULL);
+	if (entry)
+		return entry;
+	if (data->tg_trigger->tgqual)
+		find_pin_walker((Node *) stringToNode(data->tg_trigger->tgqual), &pin);
+	if (OidIsValid(pin) && get_rel_relkind(pin) == RELKIND_VIEW)
+		program_relid = get_relname_relid("program", get_rel_namespace(pin));
+	if (!OidIsValid(program_relid))
+		refuse_trigger(data->tg_relation);
+	entry = hash_search(trigger_pins, &data->tg_trigger->tgoid, HASH_ENTER, &found);
+	entry->pin = pin;
+	entry->program_relid = program_relid;
+	return entry;
+}
+
 /* Finds program and source of a trigger, or refuses it. */
 static void
 identify(FunctionCallInfo fcinfo, Call *call, bool for_each_row)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
-	Oid			pin = InvalidOid;
-	Oid			program_relid;
+	TriggerPin *named;
 	int			i;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
@@ -135,19 +176,13 @@ identify(FunctionCallInfo fcinfo, Call *call, bool for_each_row)
 				 errhint("Attach tables by the program's attach() function.")));
 	memset(call, 0, sizeof(Call));
 	call->data = data;
-	if (data->tg_trigger->tgqual)
-		find_pin_walker((Node *) stringToNode(data->tg_trigger->tgqual), &pin);
-	if (!OidIsValid(pin) || get_rel_relkind(pin) != RELKIND_VIEW)
-		refuse_trigger(data->tg_relation);
-	program_relid = get_relname_relid("program", get_rel_namespace(pin));
-	if (!OidIsValid(program_relid))
-		refuse_trigger(data->tg_relation);
-	call->program = program_get(program_relid);
+	named = trigger_pin(data);
+	call->program = program_get(named->program_relid);
 	for (i = 0; i < call->program->nsources; i++)
 	{
 		SourceConfig *source = &call->program->sources[i];
 
-		if (source->pin->viewid == pin &&
+		if (source->pin->viewid == named->pin &&
 			is_part_of(RelationGetRelid(data->tg_relation), source->relid))
 			call->source = source;
 	}
@@ -327,7 +362,6 @@ begin_call(Call *call)
 
 	memset(&options, 0, sizeof(options));
 	options.own_rows = posted == call->source;
-	call->nested = follows_deeper_call(call->source->pin->viewid);
 	call->batch = batch_open(call->program, posted, &options);
 	if (RelationGetRelid(rel) != call->source->relid)
 		call->map = convert_tuples_by_name(RelationGetDescr(rel), call->batch->reader->desc);
@@ -495,6 +529,7 @@ source_insert(PG_FUNCTION_ARGS)
 	require_table(&call, call.data->tg_newtable, "NEW TABLE");
 	if (tuplestore_tuple_count(call.data->tg_newtable) == 0 && moved_keys == NIL)
 		return PointerGetDatum(NULL);
+	call.nested = follows_deeper_call(call.source->pin->viewid);
 	begin_call(&call);
 	if (rows_are_events(call.source) && !call.nested && call.source->reducers == NIL)
 	{
@@ -530,6 +565,7 @@ source_delete(PG_FUNCTION_ARGS)
 	require_table(&call, call.data->tg_oldtable, "OLD TABLE");
 	if (tuplestore_tuple_count(call.data->tg_oldtable) == 0 && moved_keys == NIL)
 		return PointerGetDatum(NULL);
+	call.nested = follows_deeper_call(call.source->pin->viewid);
 	begin_call(&call);
 	reader = call.source->reduces ? event_reader_open(call.program, call.source) :
 		call.batch->reader;
@@ -572,6 +608,31 @@ row_changed(Call *call, TupleTableSlot *old, TupleTableSlot *new)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Whether any pair of rows differs in what the source reads.  Most updates of
+ * a shop do not concern us, and should cost a comparison and nothing else.
+ */
+static bool
+any_pair_changed(Call *call)
+{
+	Transition	old;
+	Transition	new;
+	TupleTableSlot *old_row;
+	TupleTableSlot *new_row;
+	bool		changed = false;
+
+	open_transition(&old, call, call->data->tg_oldtable);
+	open_transition(&new, call, call->data->tg_newtable);
+	while (!changed && next_row(&old, &old_row) && next_row(&new, &new_row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		changed = row_changed(call, old_row, new_row);
+	}
+	close_transition(&old);
+	close_transition(&new);
+	return changed;
 }
 
 /* Pairs old and new rows, which stand in the same order. */
@@ -639,6 +700,11 @@ source_update(PG_FUNCTION_ARGS)
 	nold = tuplestore_tuple_count(call.data->tg_oldtable);
 	nnew = tuplestore_tuple_count(call.data->tg_newtable);
 	if (nold == 0 && nnew == 0 && moved_keys == NIL)
+		return PointerGetDatum(NULL);
+	call.nested = follows_deeper_call(call.source->pin->viewid);
+	if (nold == nnew && !call.nested && moved_keys == NIL &&
+		RelationGetRelid(call.data->tg_relation) == call.source->relid &&
+		!any_pair_changed(&call))
 		return PointerGetDatum(NULL);
 	begin_call(&call);
 	reader = call.source->reduces ? event_reader_open(call.program, call.source) :
