@@ -47,6 +47,21 @@
 	pg_proc_aclcheck((funcid), (roleid), ACL_EXECUTE)
 #endif
 
+/* a range table for the executor: permissions stand apart since 16 */
+#if PG_VERSION_NUM >= 160000
+#define loyalty_init_range_table(estate, range_table) \
+	do { \
+		List	   *permissions_ = NIL; \
+		ListCell   *cell_; \
+		foreach(cell_, range_table) \
+			(void) addRTEPermissionInfo(&permissions_, lfirst_node(RangeTblEntry, cell_)); \
+		ExecInitRangeTable((estate), (range_table), permissions_); \
+	} while (0)
+#else
+#define loyalty_init_range_table(estate, range_table) \
+	ExecInitRangeTable((estate), (range_table))
+#endif
+
 /* which transaction of this backend it is */
 #if PG_VERSION_NUM >= 170000
 #define loyalty_my_lxid()	(MyProc->vxid.lxid)

@@ -171,19 +171,12 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	for (i = 0; i < timeline.nlapsed && timeline.nactivities > n; i++)
 	{
 		LotPiece   *lot = &timeline.lapsed[i];
-		Instant		instead;
 
-		if (lot->points <= 0 || lot->to <= at)
-			continue;
-		instead = first_lapse(&timeline, unit, account->core.zone, lot->to - 1,
-							  account->now);
-		if (instead == lot->to)
-			continue;			/* it lapses all the same */
-		move_points(ledger, account, ENTRY_RETURN, unit->unit, lot->from, lot->points,
-					account->now);
-		if (instead != INSTANT_NEVER)
-			move_points(ledger, account, ENTRY_EXPIRE, unit->unit, lot->from, -lot->points,
-						instead);
+		if (lot->points > 0 &&
+			first_lapse(&timeline, unit, account->core.zone, lot->from,
+						account->now) == INSTANT_NEVER)
+			move_points(ledger, account, ENTRY_RETURN, unit->unit, lot->from, lot->points,
+						account->now);
 	}
 	return first_lapse(&timeline, unit, account->core.zone, at, account->now);
 }

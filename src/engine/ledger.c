@@ -249,6 +249,35 @@ current_snapshot(bool dry)
 							GetLatestSnapshot());
 }
 
+/*
+ * Lets the executor's single-row functions fire row triggers on our tables:
+ * they look for the tables in the range table.
+ */
+static void
+prepare_triggers(Ledger *ledger)
+{
+	TableWriter *writers[] = {&ledger->account, &ledger->entry, &ledger->posting};
+	List	   *range_table = NIL;
+	int			i;
+
+	for (i = 0; i < lengthof(writers) && writers[i]->rel; i++)
+	{
+		RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+		rte->rtekind = RTE_RELATION;
+		rte->relid = RelationGetRelid(writers[i]->rel);
+		rte->relkind = writers[i]->rel->rd_rel->relkind;
+		rte->rellockmode = RowExclusiveLock;
+		range_table = lappend(range_table, rte);
+		writers[i]->info->ri_RangeTableIndex = i + 1;
+		ledger->estate->es_opened_result_relations =
+			lappend(ledger->estate->es_opened_result_relations, writers[i]->info);
+	}
+	loyalty_init_range_table(ledger->estate, range_table);
+	ledger->estate->es_output_cid = GetCurrentCommandId(true);
+	AfterTriggerBeginQuery();
+}
+
 /* see ledger.h */
 Ledger *
 ledger_open(Program *program, SourceConfig *source, bool dry)
@@ -268,7 +297,7 @@ ledger_open(Program *program, SourceConfig *source, bool dry)
 	if (source && OidIsValid(source->posting))
 		writer_open(ledger, &ledger->posting, source->posting);
 	if (ledger->fires_triggers)
-		AfterTriggerBeginQuery();
+		prepare_triggers(ledger);
 	ledger->write_context = AllocSetContextCreate(ledger->context, "loyalty writes",
 												  ALLOCSET_DEFAULT_SIZES);
 	ledger->snapshot = current_snapshot(ledger->dry);
@@ -295,10 +324,7 @@ ledger_close(Ledger *ledger)
 	end_scans(ledger);
 	UnregisterSnapshot(ledger->snapshot);
 	if (ledger->fires_triggers)
-	{
 		AfterTriggerEndQuery(ledger->estate);
-		ExecCloseResultRelations(ledger->estate);
-	}
 	if (ledger->account_pk)
 		index_close(ledger->account_pk, NoLock);
 	if (ledger->posting_pk)
