@@ -324,7 +324,10 @@ ledger_close(Ledger *ledger)
 	end_scans(ledger);
 	UnregisterSnapshot(ledger->snapshot);
 	if (ledger->fires_triggers)
+	{
 		AfterTriggerEndQuery(ledger->estate);
+		ExecResetTupleTable(ledger->estate->es_tupleTable, false);
+	}
 	if (ledger->account_pk)
 		index_close(ledger->account_pk, NoLock);
 	if (ledger->posting_pk)
