@@ -11,22 +11,27 @@ SELECT set_config('demo.member', :'member', false) \g /dev/null
 SELECT name FROM shop.customers WHERE customer_id = :member \gset
 \o /dev/null
 SELECT pg_temp.note(:'name' || ' comes in');
+SELECT rewards.set_clock('2026-07-01 09:05 Europe/Berlin');
 INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:member, '2026-07-01 09:05 Europe/Berlin', 'paid', 161.80)
 RETURNING order_id \gset
 INSERT INTO shop.order_lines
-SELECT :order_id, 1, :member, '2026-07-01 09:05 Europe/Berlin', product_id, category, 1, price FROM shop.products WHERE name = 'Hand grinder'
+SELECT :order_id, 1, :member, timestamptz '2026-07-01 09:05 Europe/Berlin', product_id, category, 1, 69.00 FROM shop.products WHERE name = 'Hand grinder'
 UNION ALL
-SELECT :order_id, 2, :member, '2026-07-01 09:05 Europe/Berlin', product_id, category, 4, 23.20 FROM shop.products WHERE name = 'Espresso "Notte", 1 kg';
-SELECT pg_temp.note('buys a grinder and 4 kg of espresso for 161.80: points are pending for 14 days');
+SELECT :order_id, 2, :member, timestamptz '2026-07-01 09:05 Europe/Berlin', product_id, category, 4, 23.20 FROM shop.products WHERE name = 'Espresso "Notte", 1 kg';
+SELECT pg_temp.note('buys a grinder and espresso for 161.80 (points are pending for 14 days)');
+SELECT rewards.set_clock('2026-07-01 09:20 Europe/Berlin');
 INSERT INTO shop.refunds (order_id, amount, refunded_at) VALUES (:order_id, 69.00, '2026-07-01 09:20 Europe/Berlin');
 SELECT pg_temp.note('brings back the grinder, 69.00');
+SELECT rewards.set_clock('2026-07-01 09:30 Europe/Berlin');
 INSERT INTO shop.reviews (customer_id, product_id, body, written_at) VALUES (:member, 1, 'No better espresso in town', '2026-07-01 09:30 Europe/Berlin');
 SELECT pg_temp.note('writes a review');
-INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:member, '2026-07-01 09:40 Europe/Berlin', 'new', 500);
+SELECT rewards.set_clock('2026-07-01 09:40 Europe/Berlin');
+INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:member, '2026-07-01 09:40 Europe/Berlin', 'new', 500)
+RETURNING order_id AS second_order \gset
 SELECT pg_temp.note('orders for 500.00, not yet paid');
-UPDATE shop.orders SET status = 'paid' WHERE order_id = (SELECT max(order_id) FROM shop.orders);
+UPDATE shop.orders SET status = 'paid' WHERE order_id = :second_order;
 SELECT pg_temp.note('pays');
-UPDATE shop.orders SET status = 'cancelled' WHERE order_id = (SELECT max(order_id) FROM shop.orders);
+UPDATE shop.orders SET status = 'cancelled' WHERE order_id = :second_order;
 SELECT pg_temp.note('cancels it');
 \o
 SELECT what AS "what happens", points AS "points to spend", pending, status, cashback FROM step ORDER BY n;

@@ -79,10 +79,10 @@ money="shop.number($(column "${amount:-$price}"))"
 
 columns=$(printf '"%s", ' "${names[@]}")
 PGOPTIONS+=" -c timezone=$ZONE -c datestyle=ISO,$DATES"
-run -f own.sql -c "CREATE UNLOGGED TABLE shop.file (line bigint GENERATED ALWAYS AS IDENTITY, ${columns//\", /\" text, } PRIMARY KEY (line))"
-run -c "\\copy shop.file (${columns%, }) FROM pstdin (FORMAT csv, DELIMITER '$delimiter')" <&3
-run -c "INSERT INTO shop.sales
+run -f own.sql -c "CREATE UNLOGGED TABLE file.raw (line bigint GENERATED ALWAYS AS IDENTITY, ${columns//\", /\" text, } PRIMARY KEY (line))"
+run -c "\\copy file.raw (${columns%, }) FROM pstdin (FORMAT csv, DELIMITER '$delimiter')" <&3
+run -c "INSERT INTO file.sales
 	SELECT line, coalesce($(column "$order"), line::text), nullif(trim($(column "$customer")), ''), $(column "$item"), $(column "$time")::timestamptz, $money
-	FROM shop.file WHERE $(column "$time") <> '' AND $money IS NOT NULL ORDER BY line" ||
+	FROM file.raw WHERE $(column "$time") <> '' AND $money IS NOT NULL ORDER BY line" ||
 	{ echo "(If days and months are mixed up: make demo DATA=$DATA DATES=DMY.)" >&2; exit 1; }
 run -At -v zone="$ZONE" -v currency="$CURRENCY" -f own_program.sql

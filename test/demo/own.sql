@@ -19,6 +19,7 @@ CREATE TABLE shop.sales (
 	sold_at		timestamptz NOT NULL,
 	amount		numeric NOT NULL
 );
+CREATE INDEX ON shop.sales (order_id);
 COMMENT ON TABLE shop.sales IS 'The lines of the file; several may be one order';
 CREATE TABLE shop.refunds (
 	refund_id	bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -26,4 +27,10 @@ CREATE TABLE shop.refunds (
 	amount		numeric NOT NULL,
 	refunded_at	timestamptz NOT NULL
 );
+CREATE INDEX ON shop.refunds (order_id);
 COMMENT ON TABLE shop.refunds IS 'What a line with a negative amount takes back of an earlier order';
+
+CREATE SCHEMA file;
+COMMENT ON SCHEMA file IS 'The file as it is, and as it is understood, before it becomes the shop''s tables';
+CREATE UNLOGGED TABLE file.sales (LIKE shop.sales);
+CREATE UNLOGGED TABLE file.refunds (order_id text, amount numeric, refunded_at timestamptz);

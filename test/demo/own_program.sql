@@ -1,7 +1,6 @@
 -- A loyalty program for sales of one's own: returns found, tables attached.
-CREATE INDEX ON shop.sales (order_id);
-CREATE INDEX ON shop.sales (customer_id, item, sold_at) WHERE amount > 0;
-ANALYZE shop.sales;
+CREATE INDEX ON file.sales (customer_id, item, sold_at) WHERE amount > 0;
+ANALYZE file.sales;
 
 -- Files like these say that something came back, not which order it was of:
 -- it is set against the customer's latest earlier lines of the same item.
@@ -12,41 +11,36 @@ DECLARE
 	part numeric;
 BEGIN
 	CREATE TEMPORARY TABLE taken_back (line bigint PRIMARY KEY, amount numeric NOT NULL);
-	FOR back IN SELECT * FROM shop.sales s WHERE s.amount < 0 AND s.customer_id IS NOT NULL ORDER BY s.sold_at, s.line LOOP
+	FOR back IN SELECT * FROM file.sales s WHERE s.amount < 0 AND s.customer_id IS NOT NULL ORDER BY s.sold_at, s.line LOOP
 		FOR line IN
 			SELECT s.line, s.order_id, s.amount - coalesce(t.amount, 0) AS rest
-			FROM shop.sales s LEFT JOIN taken_back t USING (line)
+			FROM file.sales s LEFT JOIN taken_back t USING (line)
 			WHERE s.customer_id = back.customer_id AND s.item IS NOT DISTINCT FROM back.item AND s.amount > 0 AND s.sold_at <= back.sold_at
 				AND s.amount > coalesce(t.amount, 0)
 			ORDER BY s.sold_at DESC, s.line DESC
 		LOOP
 			part := least(-back.amount, line.rest);
 			INSERT INTO taken_back AS t VALUES (line.line, part) ON CONFLICT ON CONSTRAINT taken_back_pkey DO UPDATE SET amount = t.amount + EXCLUDED.amount;
-			INSERT INTO shop.refunds (order_id, amount, refunded_at) VALUES (line.order_id, part, back.sold_at);
+			INSERT INTO file.refunds (order_id, amount, refunded_at) VALUES (line.order_id, part, back.sold_at);
 			back.amount := back.amount + part;
 			EXIT WHEN back.amount = 0;
 		END LOOP;
 	END LOOP;
 	DROP TABLE taken_back;
 END $$;
-CREATE INDEX ON shop.refunds (order_id);
-ANALYZE shop.refunds;
-
 SELECT format('  %s lines, %s orders, %s customers, %s to %s, %s in all',
 	to_char(count(*), 'FM999,999,999'), to_char(count(DISTINCT order_id), 'FM999,999,999'), to_char(count(DISTINCT customer_id), 'FM999,999,999'),
 	min(sold_at)::date, max(sold_at)::date, to_char(sum(amount), 'FM999,999,999,990.00'))
-FROM shop.sales;
-SELECT format('  %s lines have no customer and earn nothing', to_char(count(*), 'FM999,999,999')) FROM shop.sales WHERE customer_id IS NULL HAVING count(*) > 0;
+FROM file.sales;
+SELECT format('  %s lines have no customer and earn nothing', to_char(count(*), 'FM999,999,999')) FROM file.sales WHERE customer_id IS NULL HAVING count(*) > 0;
 SELECT format('  %s lines with a negative amount are returns, %s of %s found a purchase they undo',
-	to_char(count(*), 'FM999,999,999'), to_char((SELECT sum(amount) FROM shop.refunds), 'FM999,999,999,990.00'), to_char(-sum(amount), 'FM999,999,999,990.00'))
-FROM shop.sales WHERE amount < 0 AND customer_id IS NOT NULL HAVING count(*) > 0;
+	to_char(count(*), 'FM999,999,999'), to_char((SELECT sum(amount) FROM file.refunds), 'FM999,999,999,990.00'), to_char(-sum(amount), 'FM999,999,999,990.00'))
+FROM file.sales WHERE amount < 0 AND customer_id IS NOT NULL HAVING count(*) > 0;
 SELECT format('  %s lines of the file have no time or no amount and are left out', to_char(f - s, 'FM999,999,999'))
-FROM (SELECT count(*) FROM shop.file) AS f(f), (SELECT count(*) FROM shop.sales) AS s(s) WHERE f > s;
+FROM (SELECT count(*) FROM file.raw) AS f(f), (SELECT count(*) FROM file.sales) AS s(s) WHERE f > s;
 
 \o /dev/null
 SELECT loyalty.create_program('rewards', member_type => 'text', time_zone => :'zone', currency => :'currency', test_clock => true);
--- the program's clock stands where the file ends
-SELECT rewards.set_clock(max(sold_at) + interval '1 second') FROM shop.sales;
 
 UPDATE rewards.unit SET expires = '12 months to end of month', value = 0.01 WHERE name = 'points';
 INSERT INTO rewards.unit (name, expires, spendable) VALUES ('status', '12 months', false);
@@ -61,4 +55,4 @@ INSERT INTO rewards.rule (name, source, unit, earn, condition) VALUES
 \o
 
 CREATE SCHEMA demo;
-CREATE VIEW demo.people AS SELECT DISTINCT customer_id AS member_id, customer_id AS name FROM shop.sales WHERE customer_id IS NOT NULL;
+CREATE VIEW demo.people AS SELECT member_id, member_id AS name FROM rewards.member;

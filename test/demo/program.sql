@@ -2,8 +2,8 @@
 \o /dev/null
 SELECT loyalty.create_program('rewards', member_type => 'bigint', time_zone => 'Europe/Berlin', currency => 'EUR', test_clock => true);
 
--- The demo stands still in time: all of it happens on 1 July 2026, in the morning.
-SELECT rewards.set_clock('2026-07-01 09:00 Europe/Berlin');
+-- The demo has a time of its own: the program starts on 1 June 2026.
+SELECT rewards.set_clock('2026-06-01 00:00 Europe/Berlin');
 
 -- What is counted.  Points can be spent once the goods cannot come back any more, and lapse after a year.
 UPDATE rewards.unit SET activates = '14 days', expires = '12 months to end of month', value = 0.01 WHERE name = 'points';

@@ -22,17 +22,18 @@ export PGOPTIONS="-c role=shopkeeper -c client_min_messages=warning -c timezone=
 if [ -n "${DATA:-}" ]; then
 	# shellcheck source=test/demo/own.sh
 	. ./own.sh
-	title "Orders become points"
-	run -At -v source=sales -v relation=shop.sales -f backfill.sql
-	run -At -v source=refunds -v relation=shop.refunds -f backfill.sql
+	title "Month by month, as it happened: orders become points"
+	run -At -f own_replay.sql
 else
 	title "A coffee shop in Berlin, and its last two years"
 	run -At -v customers="${CUSTOMERS:-20000}" -v seed="${SEED:-1}" -f shop.sql
 	title "It starts a loyalty program (test/demo/program.sql), and its history becomes points"
 	run -At -f program.sql
-	for s in orders:orders lines:order_lines reviews:reviews refunds:refunds; do
+	for s in orders:orders lines:order_lines reviews:reviews; do
 		run -At -v source="${s%%:*}" -v relation="shop.${s##*:}" -f backfill.sql
 	done
+	title "June comes in through the till"
+	run -At -f june.sql
 	title "A morning at the till"
 	member=$(run -At -c "SELECT member_id FROM rewards.balances WHERE unit = 'points' ORDER BY earned DESC, member_id OFFSET 9 LIMIT 1")
 	run -v member="$member" -f live.sql

@@ -102,7 +102,7 @@ CREATE FUNCTION wrong_views() RETURNS TABLE (member text, unit text, expected te
 	FULL JOIN (
 		SELECT member_id AS customer_id, b.unit, format('available %s, pending %s, earned %s, expired %s',
 			nullif(trim_scale(available), 0), nullif(trim_scale(pending), 0), trim_scale(earned), nullif(trim_scale(expired), 0)) AS came
-		FROM rewards.balances b) c USING (customer_id, unit)
+		FROM rewards.balances b WHERE earned <> 0) c USING (customer_id, unit)
 	WHERE expected IS DISTINCT FROM came
 	ORDER BY 1, 2 LIMIT 20
 $$;
