@@ -7,7 +7,7 @@ DECLARE
 	file_end timestamptz := (SELECT max(sold_at) + interval '1 second' FROM file.sales);
 BEGIN
 	FOR month IN SELECT generate_series(date_trunc('month', min(sold_at)), max(sold_at), interval '1 month') FROM file.sales LOOP
-		PERFORM rewards.set_clock(least(month + interval '1 month', file_end));
+		PERFORM rewards.set_clock(least(month + interval '1 month' - interval '1 second', file_end));
 		INSERT INTO shop.sales SELECT * FROM file.sales WHERE sold_at >= month AND sold_at < month + interval '1 month' ORDER BY line;
 		INSERT INTO shop.refunds (order_id, amount, refunded_at)
 		SELECT * FROM file.refunds WHERE refunded_at >= month AND refunded_at < month + interval '1 month' ORDER BY refunded_at;

@@ -1,29 +1,30 @@
 -- What a shop owner asks on Monday morning, about any program "rewards".
--- demo.people gives members their names; :member is who is looked at closely.
+-- demo.people gives members their names, which :names shows; :member is who is
+-- looked at closely.
 
 \pset format aligned
 \pset tuples_only off
 
 \echo 'Balances, as of now'
-SELECT b.unit AS "unit", to_char(count(*) FILTER (WHERE b.available > 0), 'FM999,999,990') AS "members with some",
-	to_char(sum(b.available), 'FM999,999,999,990') AS "to spend", to_char(sum(b.pending), 'FM999,999,999,990') AS "pending",
-	to_char(sum(b.debt), 'FM999,999,999,990') AS "owed back", to_char(l.value, 'FM999,999,990.00') AS "worth"
+SELECT b.unit AS "unit", to_char(count(*) FILTER (WHERE b.available > 0), '999,999,990') AS "members with some",
+	to_char(sum(b.available), '999,999,990') AS "to spend", to_char(sum(b.pending), '999,999,990') AS "pending",
+	to_char(sum(b.debt), '999,999,990') AS "owed back", to_char(l.value, '9,999,990.00') AS "worth"
 FROM rewards.balances b LEFT JOIN rewards.liability l USING (unit)
 GROUP BY b.unit, l.value
 ORDER BY b.unit;
 
 \echo 'What each rule has paid, and taken back for refunds'
-SELECT coalesce(rule, '(none)') AS "rule", unit, to_char(sum(points) FILTER (WHERE kind = 'earn'), 'FM999,999,999,990') AS "paid",
-	to_char(coalesce(sum(points) FILTER (WHERE kind = 'revoke'), 0), 'FM999,999,999,990') AS "taken back",
-	to_char(count(DISTINCT member_id), 'FM999,999,990') AS "members"
+SELECT coalesce(rule, '(none)') AS "rule", unit, to_char(sum(points) FILTER (WHERE kind = 'earn'), '999,999,990') AS "paid",
+	to_char(coalesce(sum(points) FILTER (WHERE kind = 'revoke'), 0), '999,999,990') AS "taken back",
+	to_char(count(DISTINCT member_id), '999,999,990') AS "members"
 FROM rewards.history
 WHERE kind IN ('earn', 'revoke')
 GROUP BY rule, unit
 ORDER BY unit, sum(points) DESC;
 
 \echo 'Points by month'
-SELECT to_char(month, 'YYYY-MM') AS "month", to_char(earned, 'FM999,999,990') AS "earned", to_char(taken_back, 'FM999,999,990') AS "taken back",
-	to_char(expired, 'FM999,999,990') AS "expired", repeat('█', (40 * earned / max(earned) OVER ())::int) AS ""
+SELECT to_char(month, 'YYYY-MM') AS "month", to_char(earned, '999,999,990') AS "earned", to_char(taken_back, '999,999,990') AS "taken back",
+	to_char(expired, '999,999,990') AS "expired", repeat('█', (40 * earned / max(earned) OVER ())::int) AS " "
 FROM (SELECT date_trunc('month', occurred_at) AS month,
 		coalesce(sum(points) FILTER (WHERE kind = 'earn'), 0) AS earned,
 		coalesce(-sum(points) FILTER (WHERE kind = 'revoke'), 0) AS taken_back,
@@ -33,16 +34,16 @@ ORDER BY month DESC
 LIMIT 13;
 
 \echo 'The ten best members'
-SELECT b.member_id AS "member", p.name AS "name", to_char(b.earned, 'FM999,999,990') AS "earned in all", to_char(b.available, 'FM999,999,990') AS "to spend",
-	to_char(b.pending, 'FM999,999,990') AS "pending", to_char(b.next_expiry_points, 'FM999,999,990') || ' on ' || to_char(b.next_expiry_at, 'FMDD Mon YYYY') AS "next to lapse"
+SELECT b.member_id AS "member", :names to_char(b.earned, '999,999,990') AS "earned in all", to_char(b.available, '999,999,990') AS "to spend",
+	to_char(b.pending, '999,999,990') AS "pending", to_char(b.next_expiry_points, '9,999,990') || ' on ' || to_char(b.next_expiry_at, 'FMDD Mon YYYY') AS "next to lapse"
 FROM rewards.balances b LEFT JOIN demo.people p USING (member_id)
 WHERE b.unit = 'points'
 ORDER BY b.earned DESC, b.member_id
 LIMIT 10;
 
 \echo 'What lapses, if nobody spends'
-SELECT to_char(date_trunc('month', expires_at), 'Mon YYYY') AS "in", to_char(sum(points), 'FM999,999,990') AS "points",
-	to_char(count(DISTINCT member_id), 'FM999,999,990') AS "members"
+SELECT to_char(date_trunc('month', expires_at), 'Mon YYYY') AS "in", to_char(sum(points), '999,999,990') AS "points",
+	to_char(count(DISTINCT member_id), '999,999,990') AS "members"
 FROM rewards.expiring
 WHERE unit = 'points' AND expires_at < 'infinity'
 GROUP BY date_trunc('month', expires_at)
@@ -57,5 +58,6 @@ ORDER BY entry_no DESC
 LIMIT 12;
 
 \echo 'Their points at any instant, past or future (if nothing more comes)'
+SELECT clock AS today FROM rewards.program \gset
 SELECT to_char(at, 'YYYY-MM-DD') AS "on", rewards.balance(:'member', 'points', at => at) AS "to spend"
 FROM generate_series(:'today'::timestamptz - interval '9 months', :'today'::timestamptz + interval '15 months', interval '3 months') at;

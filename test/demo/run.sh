@@ -22,6 +22,7 @@ export PGOPTIONS="-c role=shopkeeper -c client_min_messages=warning -c timezone=
 if [ -n "${DATA:-}" ]; then
 	# shellcheck source=test/demo/own.sh
 	. ./own.sh
+	names=
 	title "Month by month, as it happened: orders become points"
 	run -At -f own_replay.sql
 else
@@ -42,7 +43,7 @@ fi
 title "Reports"
 [ -n "${member:-}" ] || member=$(run -At -c "SELECT member_id FROM rewards.history WHERE kind = 'revoke' GROUP BY 1 ORDER BY count(*) DESC, member_id LIMIT 1")
 [ -n "$member" ] || member=$(run -At -c "SELECT member_id FROM rewards.balances ORDER BY earned DESC, member_id LIMIT 1")
-run -v member="$member" -f report.sql
+run -v member="$member" -v names="${names-p.name AS \"name\",}" -f report.sql
 
 title "Is all of this right?"
 run -At -f sound.sql
