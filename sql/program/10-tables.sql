@@ -164,7 +164,7 @@ CREATE TABLE @program@.account (
 	usage			bytea,
 	paged			bytea,
 	lots			loyalty.lots NOT NULL DEFAULT '{}'
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 ALTER TABLE @program@.account ALTER COLUMN usage SET STORAGE PLAIN;
 ALTER TABLE @program@.account ALTER COLUMN paged SET STORAGE PLAIN;
 ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE PLAIN;

@@ -22,10 +22,10 @@
 #include "types/lots.h"
 
 /*
- * A row keeps up to PAGES_INLINE lots, about 1,500 bytes; beyond that all but
+ * A row keeps up to PAGES_INLINE lots, about 600 bytes; beyond that all but
  * the ends of the queue go to a page.
  */
-#define PAGES_INLINE	120
+#define PAGES_INLINE	48
 #define PAGES_HEAD		8
 #define PAGES_TAIL		8
 
