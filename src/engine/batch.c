@@ -49,6 +49,7 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 	batch->reader = event_reader_open(program, source);
 	batch->reader->context = batch->chunk;
 	batch->reader->assume_condition = batch->options.assume_condition;
+	batch->reader->instant_is_now = batch->options.instant_is_now;
 	MemoryContextSwitchTo(old);
 	return batch;
 }
@@ -294,7 +295,8 @@ enrol(Batch *batch, Ledger *ledger, MemberInstant *members, int nmembers)
 static void
 unknown_member(Batch *batch, Event *event)
 {
-	if (batch->program->enrolment == 'e' && !batch->options.dry)
+	if (batch->program->enrolment == 'e' &&
+		(!batch->options.dry || batch->options.raise_errors))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
 				 errmsg("member %s is not enrolled in program \"%s\"",

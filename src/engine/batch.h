@@ -12,6 +12,8 @@
 #ifndef LOYALTY_BATCH_H
 #define LOYALTY_BATCH_H
 
+#include "access/htup.h"
+
 #include "engine/event.h"
 #include "engine/ledger.h"
 
@@ -26,20 +28,27 @@ typedef struct BatchOptions
 								 * they are (backfill of one member) */
 	bool		keep_orphans;	/* events without rows keep what they have */
 	bool		assume_condition;	/* preview: the source's condition is true */
+	bool		instant_is_now; /* preview: a missing instant is now */
 	bool		own_rows;		/* this statement has written the rows, so that
 								 * nobody else can change them meanwhile */
 	int64		operation_no;	/* of the lines, 0: none */
 } BatchOptions;
 
-/* told of each event judged, before anything is written; see explain.c */
+/* told of each event judged, see explain.c */
 struct Batch;
 typedef struct JudgedRule
 {
-	const RuleConfig *rule;
-	const JudgeTerm *term;		/* NULL: the rule was no candidate */
+	const RuleConfig *rule;		/* NULL: the rule does not concern the source */
+	const JudgeTerm *term;		/* NULL: the rule was no candidate; its in-fields
+								 * match and amount are gone */
 	const char *reason;			/* why not */
-	Points		held;
+	Frac		amount;			/* what a rate is applied to */
+	Points		cap_room;		/* room left of the member's cap, POINTS_MAX if
+								 * there is none or it was not looked at */
+	Points		budget_room;	/* likewise */
+	Points		held;			/* before this judgement */
 	Points		delta;
+	int64		entry_no;		/* first line that gave what is held, 0: none */
 	Instant		from;
 	Instant		to;
 } JudgedRule;
@@ -77,6 +86,7 @@ typedef struct Batch
 
 	struct BudgetState *budgets;
 	int			nbudgets;
+	void	   *dry_usages;		/* see dry.c */
 
 	bool		clears_failures;	/* events of the source wait in failed_event */
 	int64		nposted;		/* events that posted lines */
@@ -146,6 +156,15 @@ extern bool post_event(Batch *batch, Event *event, AccountState *account,
 /* moving.c: postings whose events have another key now */
 extern void move_postings(Batch *batch);
 
+/*
+ * judged.c: what a judgement was, in words and numbers.  What kept a rule from
+ * paying more, NULL if nothing did; an exact fraction as a numeric; the end of
+ * a lot.
+ */
+extern char *judged_trims(const JudgedRule *judged);
+extern Datum frac_to_numeric(Frac value);
+extern Datum lot_end(AccountState *account, int32 unit_no, Instant from, Instant to);
+
 /* budget.c: room of budgets, locked behind the accounts */
 extern void budget_lock(Batch *batch);
 /* before an event posted alone is judged, for each budget it may move, in the
@@ -161,12 +180,32 @@ extern Points cap_room(Batch *batch, AccountState *account, const RuleConfig *ru
 extern void cap_claim(Batch *batch, AccountState *account, const RuleConfig *rule,
 					  RuleSet *rules, Instant at, Points points);
 
+/*
+ * dry.c: where a dry batch keeps what it would write into cap_usage; NULL if
+ * there is nothing and create is false
+ */
+extern Points *dry_usage(Batch *batch, Datum member, int32 rule_no, Instant span,
+						 bool create);
+
 /* failed.c: rows that could not be judged */
 extern void failed_event_add(Batch *batch, const Datum *key, const EvalError *error);
 extern void failed_event_clear(Batch *batch, const Datum *key);
 extern bool failed_events_exist(Batch *batch);
 
-/* rows.c: the rows of events by key */
+/*
+ * rows.c: the rows of events by key, and what other sources' rows take from
+ * them.
+ */
 extern void read_event_rows(Batch *batch, Event *events, int nevents);
+extern void read_event_reductions(Batch *batch, Event *events, int nevents);
+
+/* rows that are at hand: which event each belongs to; in order of events */
+typedef struct FoundRow
+{
+	int			event;			/* index into the events, from 0 */
+	HeapTupleData tuple;
+} FoundRow;
+
+extern void take_event_rows(Batch *batch, Event *events, FoundRow *rows, int nrows);
 
 #endif							/* LOYALTY_BATCH_H */

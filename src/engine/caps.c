@@ -33,9 +33,12 @@ read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
 	Program    *program = batch->program;
 	Oid			types[3] = {program->ref.member_type, INT4OID, TIMESTAMPTZOID};
 	Datum		values[3];
+	Points	   *dry = dry_usage(batch, account->member, rule_no, span, false);
 	Points		used = 0;
 	bool		isnull;
 
+	if (dry)
+		return *dry;
 	values[0] = account->member;
 	values[1] = Int32GetDatum(rule_no);
 	values[2] = TimestampTzGetDatum(span);
@@ -62,7 +65,10 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 	Datum		values[4];
 
 	if (batch->options.dry)
+	{
+		*dry_usage(batch, account->member, rule_no, span, true) = used;
 		return;
+	}
 	values[0] = account->member;
 	values[1] = Int32GetDatum(rule_no);
 	values[2] = TimestampTzGetDatum(span);

@@ -188,7 +188,7 @@ event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 		if (source->occurred_at >= 0)
 		{
 			value = read_expr(reader, source->occurred_at, &isnull);
-			if (isnull && reader->assume_condition)
+			if (isnull && reader->instant_is_now)
 				value = TimestampTzGetDatum(program_clock(reader->program));
 			else if (isnull)
 				ereport(ERROR,
@@ -437,6 +437,8 @@ event_key_text(const SourceConfig *source, const Datum *key)
 	StringInfoData text;
 	int			i;
 
+	if (key == NULL)
+		return pstrdup("(new)");
 	if (source->nkeys == 1)
 		return key_column_text(source->key_type[0], key[0]);
 	initStringInfo(&text);

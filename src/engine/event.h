@@ -73,8 +73,8 @@ typedef struct EventReader
 	PinScope	scope;
 	pg_tz	   *tz;
 	bool		builtin;
-	bool		assume_condition;	/* preview: the condition counts as true, and
-									 * a missing instant is now */
+	bool		assume_condition;	/* preview: the condition counts as true */
+	bool		instant_is_now; /* preview: a missing instant is now */
 } EventReader;
 
 extern EventReader *event_reader_open(Program *program, SourceConfig *source);
@@ -117,7 +117,7 @@ rule_concerns(const RuleConfig *rule, const SourceConfig *source)
 
 extern Frac event_row_amount(const EventRow *row);
 
-/* the columns of an event's key compared, copied, and as one text */
+/* an event's key compared, copied, and as one text ("(new)" for none) */
 extern int	event_key_cmp(const SourceConfig *source, const Datum *a, const Datum *b);
 extern Datum *event_key_copy(const SourceConfig *source, const Datum *key);
 extern char *event_key_text(const SourceConfig *source, const Datum *key);

@@ -30,6 +30,7 @@ typedef struct OwnLine
 	Instant		to;
 	Points		lapsed;
 	Points		forgiven;
+	int64		entry_no;
 } OwnLine;
 
 /* lots a member's points have lapsed in, less what was excused already */
@@ -86,6 +87,7 @@ collect_own_line(void *arg, int64 entry_no, const EntryLine *line)
 	own->to = line->movement.to;
 	own->lapsed = line->movement.lapsed;
 	own->forgiven = line->movement.forgiven;
+	own->entry_no = entry_no;
 }
 
 /* Reads all lines an event has posted. */
@@ -441,6 +443,28 @@ held_points(const Judgement *j, int32 unit_no, int32 rule_no)
 	return held;
 }
 
+/* The line that first gave an event points of a rule; 0 if none did. */
+static int64
+first_line(const Judgement *j, int32 unit_no, int32 rule_no)
+{
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].rule_no == rule_no && j->own[i].points > 0)
+			return j->own[i].entry_no;
+	}
+	return 0;
+}
+
+/* The event's key as the ledger has it; none if the event is only an example. */
+static Datum
+ledger_key(const Batch *batch, const Event *event)
+{
+	return event->key ? CStringGetTextDatum(event_key_text(batch->source, event->key)) :
+		(Datum) 0;
+}
+
 /* Sum of an event's amounts: what its rows say, then less its reductions. */
 static void
 event_amounts(const Event *event, const EventRow *rows, Frac *gross, Frac *net)
@@ -549,7 +573,10 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		{
 			judged[i].rule = rule;
 			judged[i].reason = reason;
+			judged[i].amount = FRAC_ZERO;
+			judged[i].cap_room = judged[i].budget_room = POINTS_MAX;
 			judged[i].held = held_points(j, unit->unit_no, rule->rule_no);
+			judged[i].entry_no = first_line(j, unit->unit_no, rule->rule_no);
 		}
 		if (reason)
 			continue;
@@ -604,6 +631,12 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 					core_check(frac_mul(term->amount[k], factor, &reduced[k]));
 				term->amount = reduced;
 			}
+			for (k = 0; judged && k < nrows; k++)
+			{
+				if (term->match[k])
+					core_check(frac_add(judged[i].amount, term->amount[k],
+										&judged[i].amount));
+			}
 		}
 		term->held = j->nown > 0 ? held_points(j, unit->unit_no, rule->rule_no) : 0;
 		term->room = POINTS_MAX;
@@ -616,7 +649,18 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 				if (rule->cap_period != CALENDAR_NONE)
 					term->room = cap_room(batch, j->account, rule, rules, event->at);
 				if (rule->has_budget)
-					term->room = Min(term->room, budget_room(batch, rule));
+				{
+					Points		room = budget_room(batch, rule);
+
+					if (judged)
+					{
+						judged[i].cap_room = term->room;
+						judged[i].budget_room = room;
+					}
+					term->room = Min(term->room, room);
+				}
+				else if (judged)
+					judged[i].cap_room = term->room;
 			}
 			for (k = 0; event->posting && k < event->posting->nshort; k++)
 			{
@@ -927,7 +971,7 @@ revoke_all(Batch *batch, Event *event, Posting *posting, AccountState *account)
 	j.rules = rules;
 	j.line.source_no = batch->source->source_no;
 	j.line.config_version = posting->config_version;
-	j.line.event_key = CStringGetTextDatum(event_key_text(batch->source, event->key));
+	j.line.event_key = ledger_key(batch, event);
 	read_own_lines(&j, posting);
 	for (i = 0; i < rules->nunits; i++)
 		judge_event_unit(&j, i, NULL, FRAC_ZERO, FRAC_ZERO, false, false, &ignored, NULL);
@@ -976,7 +1020,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	j.rules = rules;
 	j.line.source_no = batch->source->source_no;
 	j.line.config_version = rules->config_version;
-	j.line.event_key = CStringGetTextDatum(event_key_text(batch->source, event->key));
+	j.line.event_key = ledger_key(batch, event);
 
 	/* the event does not count among the purchases that its rules see */
 	if (before)

@@ -31,6 +31,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -50,7 +51,6 @@
 #include "engine/amount.h"
 #include "engine/ledger.h"
 #include "engine/plan.h"
-#include "types/zone.h"
 #include "types/zone.h"
 
 /* programs loaded by this backend, valid or not yet freed */
@@ -971,6 +971,32 @@ member_cmp(const Program *program, Datum a, Datum b)
 										 Min(nleft, nright));
 
 				return cmp != 0 ? cmp : nleft - nright;
+			}
+	}
+}
+
+/* see program.h */
+uint32
+member_hash(const Program *program, Datum member)
+{
+	switch (program->ref.member_type)
+	{
+		case INT8OID:
+			{
+				uint64		value = (uint64) DatumGetInt64(member);
+
+				return murmurhash32((uint32) value ^ (uint32) (value >> 32));
+			}
+		case INT4OID:
+			return murmurhash32((uint32) DatumGetInt32(member));
+		case UUIDOID:
+			return hash_bytes(DatumGetUUIDP(member)->data, UUID_LEN);
+		default:
+			{
+				struct varlena *text = PG_DETOAST_DATUM_PACKED(member);
+
+				return hash_bytes((unsigned char *) VARDATA_ANY(text),
+								  VARSIZE_ANY_EXHDR(text));
 			}
 	}
 }

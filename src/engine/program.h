@@ -156,8 +156,9 @@ extern RuleConfig *rules_rule(RuleSet *rules, int32 rule_no);
 /* now by the program's clock, not yet raised to an account's last instant */
 extern TimestampTz program_clock(const Program *program);
 
-/* member ids: order, copy and text form of the program's member type */
+/* member ids: order, hash, copy and text form of the program's member type */
 extern int	member_cmp(const Program *program, Datum a, Datum b);
+extern uint32 member_hash(const Program *program, Datum member);
 extern Datum member_copy(const Program *program, Datum member);
 extern char *member_text(const Program *program, Datum member);
 /* argument of a SQL function, of any type that converts to the member type */

@@ -23,13 +23,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-/* the tuples of a chunk's rows: which event, which row */
-typedef struct FoundRow
-{
-	int			event;			/* index into the events, from 0 */
-	HeapTupleData tuple;
-} FoundRow;
-
 /* what is being evaluated, for guarded() */
 typedef struct ReadState
 {
@@ -233,27 +226,49 @@ evaluate_rows(Batch *batch, ReadState *state, int nfound, Event *events,
 
 /* see batch.h */
 void
-read_event_rows(Batch *batch, Event *events, int nevents)
+take_event_rows(Batch *batch, Event *events, FoundRow *rows, int nrows)
 {
-	SourceConfig *source = batch->source;
 	ReadState	state;
-	ListCell   *lc;
-	int			nfound;
 
 	memset(&state, 0, sizeof(state));
 	state.batch = batch;
 	state.reader = batch->reader;
 	state.slot = MakeSingleTupleTableSlot(batch->reader->desc, &TTSOpsHeapTuple);
-	state.found = find_rows(batch, source->relid, source, source->pin,
-							source->event >= 0 ? source->event : source->key,
-							events, nevents, &nfound);
-	evaluate_rows(batch, &state, nfound, events, read_source_rows);
+	state.found = rows;
+	evaluate_rows(batch, &state, nrows, events, read_source_rows);
 	ExecDropSingleTupleTableSlot(state.slot);
+}
+
+/* see batch.h */
+void
+read_event_rows(Batch *batch, Event *events, int nevents)
+{
+	SourceConfig *source = batch->source;
+	FoundRow   *found;
+	int			nfound;
+
+	found = find_rows(batch, source->relid, source, source->pin,
+					  source->event >= 0 ? source->event : source->key,
+					  events, nevents, &nfound);
+	take_event_rows(batch, events, found, nfound);
+	read_event_reductions(batch, events, nevents);
+}
+
+/* see batch.h */
+void
+read_event_reductions(Batch *batch, Event *events, int nevents)
+{
+	SourceConfig *source = batch->source;
+	ListCell   *lc;
 
 	foreach(lc, source->reducers)
 	{
 		SourceConfig *reducer = (SourceConfig *) lfirst(lc);
+		ReadState	state;
+		int			nfound;
 
+		memset(&state, 0, sizeof(state));
+		state.batch = batch;
 		state.reader = event_reader_open(batch->program, reducer);
 		state.reader->context = batch->chunk;
 		state.slot = MakeSingleTupleTableSlot(state.reader->desc, &TTSOpsHeapTuple);
