@@ -1,0 +1,21 @@
+-- -------- called by functions of a program: judging without posting --------
+
+CREATE FUNCTION loyalty.preview_1(
+	program regclass, source text, "row" jsonb, assume_condition boolean,
+	OUT unit text, OUT rule text, OUT points numeric, OUT active_from timestamptz,
+	OUT expires_at timestamptz, OUT trimmed_by text
+) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 5
+AS 'MODULE_PATHNAME', 'preview_1';
+COMMENT ON FUNCTION loyalty.preview_1(regclass, text, jsonb, boolean) IS
+'Internal: preview() of a program';
+
+CREATE FUNCTION loyalty.preview_row_1(
+	program regclass, "row" record,
+	OUT unit text, OUT rule text, OUT points numeric, OUT active_from timestamptz,
+	OUT expires_at timestamptz, OUT trimmed_by text
+) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 5
+AS 'MODULE_PATHNAME', 'preview_row_1';
+COMMENT ON FUNCTION loyalty.preview_row_1(regclass, record) IS
+'Internal: preview() of a program';

@@ -1,0 +1,23 @@
+/* -------- judging without posting -------- */
+
+CREATE FUNCTION @program@.preview(source text, "row" jsonb, assume_condition boolean DEFAULT true)
+RETURNS TABLE (unit text, rule text, points numeric, active_from timestamptz, expires_at timestamptz, trimmed_by text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT p.* FROM loyalty.preview_1('@program@.program'::pg_catalog.regclass, $1, $2, $3) AS p;
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.preview(text, jsonb, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.preview(text, jsonb, boolean) IS
+'What a row of a source would earn if it were inserted now; an array of rows is judged in order. Missing columns take their defaults; the source''s condition counts as true unless assume_condition is false. Nothing is written';
+
+CREATE FUNCTION @program@.preview("row" record)
+RETURNS TABLE (unit text, rule text, points numeric, active_from timestamptz, expires_at timestamptz, trimmed_by text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT p.* FROM loyalty.preview_row_1('@program@.program'::pg_catalog.regclass, $1) AS p;
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.preview(record) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.preview(record) IS
+'What a row of an attached table would earn if it were inserted now and the source''s condition held. Nothing is written';
