@@ -214,6 +214,15 @@ batch_new_event(Batch *batch)
 	return event;
 }
 
+/* see batch.h */
+void
+skip_event(Batch *batch, Event *event, const char *why)
+{
+	event->nrows = -1;
+	if (batch->observer)
+		batch->observer(batch->observer_arg, batch, NULL, event, NULL, 0, why);
+}
+
 /* Forgets the chunk's events, to take the next. */
 static void
 end_chunk(Batch *batch)
@@ -468,7 +477,8 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		{
 			if (event->posting == NULL)
 			{
-				event->nrows = -1;
+				skip_event(batch, event, accounts[who] ?
+						   "the member joined later" : "the member is not enrolled");
 				continue;
 			}
 
@@ -945,9 +955,14 @@ load_postings(Batch *batch)
 			if (batch->source->occurred_at < 0 || event->nrows == 0)
 				event->at = posting.occurred_at;
 		}
-		if (event->nrows == 0 && (event->posting == NULL || batch->options.keep_orphans ||
-								  batch->source->keep))
-			event->nrows = -1;
+		if (event->nrows > 0)
+			continue;
+		if (event->posting == NULL)
+			skip_event(batch, event, event->nfound == 0 ? "there is no such event" :
+					   "the source's condition does not hold, or no member is named");
+		else if (event->nfound == 0 && !batch->options.judge_orphans &&
+				 (batch->options.keep_orphans || batch->source->keep))
+			skip_event(batch, event, "its rows are gone");
 	}
 }
 

@@ -27,6 +27,7 @@ typedef struct BatchOptions
 	bool		enrol_always;	/* enrol unknown members, grant what is older than
 								 * they are (backfill of one member) */
 	bool		keep_orphans;	/* events without rows keep what they have */
+	bool		judge_orphans;	/* they do not even if their source says so */
 	bool		assume_condition;	/* preview: the source's condition is true */
 	bool		instant_is_now; /* preview: a missing instant is now */
 	bool		own_rows;		/* this statement has written the rows, so that
@@ -52,8 +53,13 @@ typedef struct JudgedRule
 	Instant		from;
 	Instant		to;
 } JudgedRule;
+/*
+ * Of an event that is not judged at all it is told why; then account and rules
+ * are NULL.
+ */
 typedef void (*JudgeObserver) (void *arg, struct Batch *batch, AccountState *account,
-							   Event *event, const JudgedRule *rules, int nrules);
+							   Event *event, const JudgedRule *rules, int nrules,
+							   const char *why_not);
 
 typedef struct Batch
 {
@@ -124,6 +130,9 @@ extern void batch_move_key(Batch *batch, const Datum *old_key, const Datum *new_
 /* Judges events that were put into the chunk by hand (preview). */
 extern void batch_post_events(Batch *batch);
 extern Event *batch_new_event(Batch *batch);
+
+/* Leaves an event alone, for a reason that an observer is told. */
+extern void skip_event(Batch *batch, Event *event, const char *why);
 
 /*
  * Evaluates, for the rows of an event, the rules that do not read member.*.

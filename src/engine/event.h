@@ -36,6 +36,8 @@ typedef struct Event
 	EventRow   *rows;			/* all rows, if there are several; else NULL */
 	int32		nrows;			/* 0: the event's rows are gone; -1: nothing is
 								 * to be done about it */
+	int32		nfound;			/* rows read by key, those that do not count
+								 * included: none are left of an orphan */
 	bool		failed;			/* an expression failed; it is queued */
 	uint32		ord;			/* order of arrival */
 	Datum	   *key;			/* columns of the posting table's key */

@@ -321,6 +321,16 @@ typedef struct GivenRows
 	FoundRow   *found;
 } GivenRows;
 
+/* Reads the key of the event of a row. */
+static Datum *
+read_key(Batch *batch, TupleTableSlot *slot, HeapTuple row)
+{
+	ExecStoreHeapTuple(row, slot, false);
+	ResetExprContext(batch->reader->econtext);
+	batch->reader->econtext->ecxt_innertuple = NULL;
+	return event_read_key(batch->reader, slot);
+}
+
 /* Finds out which event each row belongs to. */
 static void
 find_events(void *arg)
@@ -338,10 +348,7 @@ find_events(void *arg)
 
 		CHECK_FOR_INTERRUPTS();
 		found->tuple = *(HeapTuple) lfirst(lc);
-		ExecStoreHeapTuple(&found->tuple, slot, false);
-		ResetExprContext(batch->reader->econtext);
-		batch->reader->econtext->ecxt_innertuple = NULL;
-		key = event_read_key(batch->reader, slot);
+		key = read_key(batch, slot, &found->tuple);
 		if (batch->source->several_rows)
 		{
 			for (i = 0; i < batch->nevents; i++)
@@ -358,6 +365,37 @@ find_events(void *arg)
 			batch_new_event(batch)->key = key;
 	}
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* what find_key is doing, for guarded() */
+typedef struct GivenKey
+{
+	Batch	   *batch;
+	HeapTuple	row;
+	Datum	   *key;
+} GivenKey;
+
+static void
+find_key(void *arg)
+{
+	GivenKey   *given = (GivenKey *) arg;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(given->batch->reader->desc,
+													&TTSOpsHeapTuple);
+
+	given->key = read_key(given->batch, slot, given->row);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* see given.h */
+Datum *
+given_key(Batch *batch, HeapTuple row)
+{
+	GivenKey	given = {batch, row, NULL};
+	EvalError	error;
+
+	if (!guarded(batch, find_key, &given, &error))
+		elog(ERROR, "%s", error.message);	/* rows that are given raise */
+	return given.key;
 }
 
 /* Rows in the order of their events, each event's in the order given. */
@@ -412,7 +450,8 @@ given_events(Batch *batch, List *rows)
 	for (i = 0; i < batch->nevents; i++)
 	{
 		if (batch->events[i].nrows == 0)
-			batch->events[i].nrows = -1;
+			skip_event(batch, &batch->events[i],
+					   "the source's condition does not hold, or no member is named");
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -505,7 +505,8 @@ lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
 /* Judges an event in one unit and posts the difference. */
 static void
 judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross, Frac net,
-				 bool entitled, bool claims, Posting *posting, JudgedRule *judged)
+				 const char *why_not, bool claims, Posting *posting,
+				 JudgedRule *judged)
 {
 	Batch	   *batch = j->batch;
 	RuleSet    *rules = j->rules;
@@ -559,8 +560,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		base = rule->judge.earn.kind != RATE_FLAT && rule->judge.earn.kind != RATE_MULTIPLIER;
 		for (k = 0; k < event->nrows && !any; k++)
 			any = event_row_matches(&rows[k], i);
-		if (!entitled)
-			reason = "the event is entitled to nothing";
+		if (why_not)
+			reason = why_not;
 		else if (event->at < rule->valid_from || event->at >= rule->valid_until)
 			reason = "not valid at the event's instant";
 		else if (rule->has_min_amount && frac_cmp(net, rule->min_amount) < 0)
@@ -974,7 +975,8 @@ revoke_all(Batch *batch, Event *event, Posting *posting, AccountState *account)
 	j.line.event_key = ledger_key(batch, event);
 	read_own_lines(&j, posting);
 	for (i = 0; i < rules->nunits; i++)
-		judge_event_unit(&j, i, NULL, FRAC_ZERO, FRAC_ZERO, false, false, &ignored, NULL);
+		judge_event_unit(&j, i, NULL, FRAC_ZERO, FRAC_ZERO, "it is revoked", false,
+						 &ignored, NULL);
 }
 
 /* see batch.h */
@@ -990,7 +992,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	bool		uses_member = event_rules_use_member(batch->source, rules);
 	bool		moved;
 	bool		claims;
-	bool		entitled;
+	const char *why_not = NULL;
 	Frac		gross;
 	Frac		net;
 	int			i;
@@ -1069,14 +1071,19 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		revoke_all(batch, event, before, old_account);
 
 	event_amounts(event, rows, &gross, &net);
-	entitled = event->nrows > 0 && !(posting->flags & POSTING_BLOCKED) &&
-		(batch->source->amount < 0 || frac_sign(net) > 0);
+	if (event->nrows == 0)
+		why_not = event->nfound == 0 ? "its rows are gone" :
+			"the source's condition does not hold";
+	else if (posting->flags & POSTING_BLOCKED)
+		why_not = "the member was blocked when it was judged first";
+	else if (batch->source->amount >= 0 && frac_sign(net) <= 0)
+		why_not = "its amount is not above zero";
 	claims = !(batch->options.no_claims && event->posting);
-	reserve_budgets(&j, rows, entitled);
+	reserve_budgets(&j, rows, why_not == NULL);
 	if (batch->observer)
 		judged = palloc0(sizeof(JudgedRule) * Max(1, rules->nrules));
 	for (i = 0; i < rules->nunits; i++)
-		judge_event_unit(&j, i, rows, gross, net, entitled, claims, posting, judged);
+		judge_event_unit(&j, i, rows, gross, net, why_not, claims, posting, judged);
 	if ((posting->flags & POSTING_BLOCKED) && event->posting == NULL && event->nrows > 0)
 	{
 		Movement	nothing;
@@ -1088,11 +1095,12 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		nothing.to = INSTANT_NEVER;
 		event_sink(&j, &nothing);
 	}
-	if (batch->source->purchase && entitled)
+	if (batch->source->purchase && why_not == NULL)
 		count_purchase(account, posting, net);
 	posting_add_block(&j, posting);
 	if (batch->observer)
-		batch->observer(batch->observer_arg, batch, account, event, judged, rules->nrules);
+		batch->observer(batch->observer_arg, batch, account, event, judged, rules->nrules,
+						why_not);
 	if (j.nlines > 0)
 		batch->nposted++;
 	account->dirty = true;

@@ -25,7 +25,7 @@ LOYALTY_FUNCTION(preview_row_1);
 /* A JudgeObserver: tells what the event earns. */
 static void
 show_points(void *arg, Batch *batch, AccountState *account, Event *event,
-			const JudgedRule *judged, int njudged)
+			const JudgedRule *judged, int njudged, const char *why_not)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) arg;
 	int			i;

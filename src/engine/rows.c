@@ -165,6 +165,7 @@ read_source_rows(void *arg)
 		row->tuple = ExecCopySlotMinimalTuple(state->slot);
 		n++;
 	}
+	event->nfound = nrows;
 	event->rows = n > 1 ? rows : NULL;
 	if (n == 1 && rows != &event->row)
 		event->row = rows[0];
