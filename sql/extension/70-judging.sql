@@ -19,3 +19,25 @@ LANGUAGE c STABLE PARALLEL UNSAFE ROWS 5
 AS 'MODULE_PATHNAME', 'preview_row_1';
 COMMENT ON FUNCTION loyalty.preview_row_1(regclass, record) IS
 'Internal: preview() of a program';
+
+CREATE FUNCTION loyalty.explain_1(
+	program regclass, source text, key text,
+	OUT rule text, OUT unit text, OUT matched boolean, OUT reason text, OUT base numeric,
+	OUT factor numeric, OUT exact numeric, OUT points numeric, OUT trimmed_by text,
+	OUT entry_no bigint
+) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'explain_1';
+COMMENT ON FUNCTION loyalty.explain_1(regclass, text, text) IS
+'Internal: explain() of a program';
+
+CREATE FUNCTION loyalty.explain_row_1(
+	program regclass, "row" record,
+	OUT rule text, OUT unit text, OUT matched boolean, OUT reason text, OUT base numeric,
+	OUT factor numeric, OUT exact numeric, OUT points numeric, OUT trimmed_by text,
+	OUT entry_no bigint
+) RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'explain_row_1';
+COMMENT ON FUNCTION loyalty.explain_row_1(regclass, record) IS
+'Internal: explain() of a program';

@@ -21,3 +21,25 @@ $$;
 REVOKE ALL ON FUNCTION @program@.preview(record) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.preview(record) IS
 'What a row of an attached table would earn if it were inserted now and the source''s condition held. Nothing is written';
+
+CREATE FUNCTION @program@.explain(source text, key text)
+RETURNS TABLE (rule text, unit text, matched boolean, reason text, base numeric, factor numeric, exact numeric, points numeric, trimmed_by text, entry_no bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT e.* FROM loyalty.explain_1('@program@.program'::pg_catalog.regclass, $1, $2) AS e;
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.explain(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.explain(text, text) IS
+'Why an event earned what it did, rule by rule, by the configuration it was judged by: whether the rule matched or why not, what it pays for the amount (base) or its factor, what limits leave of that before rounding (exact), the points the event holds, and the line of the ledger';
+
+CREATE FUNCTION @program@.explain("row" record)
+RETURNS TABLE (rule text, unit text, matched boolean, reason text, base numeric, factor numeric, exact numeric, points numeric, trimmed_by text, entry_no bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT e.* FROM loyalty.explain_row_1('@program@.program'::pg_catalog.regclass, $1) AS e;
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.explain(record) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.explain(record) IS
+'The same for a row of an attached table: what it has earned if its event has been posted, else what it would earn';

@@ -28,6 +28,9 @@ extern HeapTuple given_row_from_record(EventReader *reader, HeapTupleHeader reco
 /* Says that a record is no row of any source. */
 extern void given_refuse_record(Program *program, HeapTupleHeader record);
 
+/* The key of the event that a row belongs to; NULL if it has none. */
+extern Datum *given_key(Batch *batch, HeapTuple row);
+
 /*
  * Makes rows the events of an empty batch, in order.  Rows with the same event
  * value are one event, and so are those that have none.
