@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lots.h"
+#include "lots_pack.h"
 #include "period.h"
 #include "points.h"
 #include "rate.h"
@@ -212,6 +213,20 @@ try_lots_struct(const char *bytes, size_t size)
 	free(pieces);
 }
 
+/* Lots packed. */
+static void
+try_lots_pack(const char *bytes, size_t size)
+{
+	int			count = lots_pack_count((const unsigned char *) bytes, size);
+	LotPiece   *pieces = malloc((count + 1) * sizeof(LotPiece));
+
+	if (count >= 0 &&
+		lots_unpack((const unsigned char *) bytes, size, pieces, count) == CORE_OK &&
+		lots_validate(pieces, count) == CORE_OK)
+		check_lots(pieces, count);
+	free(pieces);
+}
+
 static const struct
 {
 	const char *name;
@@ -225,7 +240,8 @@ static const struct
 	{"period", try_period},
 	{"period_struct", try_period_struct},
 	{"lots", try_lots},
-	{"lots_struct", try_lots_struct}
+	{"lots_struct", try_lots_struct},
+	{"lots_pack", try_lots_pack}
 };
 
 static void (*chosen) (const char *data, size_t size);

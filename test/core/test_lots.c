@@ -8,6 +8,7 @@
  */
 #include "harness.h"
 #include "lots.h"
+#include "lots_pack.h"
 
 #define ROOM	64
 
@@ -577,6 +578,42 @@ round_trip(void)
 	return false;
 }
 
+/* Balances survive being packed, and a piece at the head moves no other byte. */
+static bool
+packing(void)
+{
+	Balance		b = random_balance(10, false),
+				again;
+	unsigned char packed[(ROOM) * LOTS_PACK_MAX],
+				longer[(ROOM) * LOTS_PACK_MAX];
+	size_t		size,
+				longer_size;
+
+	for (int i = 0; i < b.count; i++)
+	{
+		if (below(4) == 0)
+			b.pieces[i].unit += below(INT32_MAX / 2);
+		if (b.pieces[i].to < INSTANT_ACTIVITY && below(2) == 0)
+			b.pieces[i].to += below(INSTANT_END - b.pieces[i].to);
+	}
+	if (lots_normalize(b.pieces, &b.count) != CORE_OK)
+		return true;
+	size = lots_pack(b.pieces, b.count, packed);
+	again.count = lots_pack_count(packed, size);
+	if (again.count != b.count || size > (size_t) b.count * LOTS_PACK_MAX ||
+		lots_unpack(packed, size, again.pieces, again.count) != CORE_OK ||
+		!same(&b, &again))
+	{
+		printf("# %s\n", written(&b));
+		return false;
+	}
+	if (b.count < 2)
+		return true;
+	longer_size = lots_pack(b.pieces, b.count, longer);
+	size = lots_pack(b.pieces + 1, b.count - 1, packed);
+	return memcmp(longer + longer_size - size, packed, size) == 0;
+}
+
 /* The order is one: it can be turned round and chained. */
 static bool
 total_order(void)
@@ -625,6 +662,7 @@ main(void)
 	property("queries look at every piece", 10000, looking);
 	property("spending", 20000, spending);
 	property("round trip", 10000, round_trip);
+	property("packing", 20000, packing);
 	property("total order", 10000, total_order);
 	return end_tests();
 }
