@@ -118,8 +118,9 @@ extern void rules_check_again(const ProgramRef *ref, const char *unit_name);
 extern void rules_pin_again(const ProgramRef *ref, const char *source_name);
 
 /*
- * guard.c: while this is positive, UPDATE and DELETE on the ledger's tables
- * are the engine's own.
+ * guard.c: while this is positive, statements on the ledger's tables and on
+ * table member are the engine's own: guards let them pass, and member's
+ * triggers do nothing.
  */
 extern int	ledger_internal;
 

@@ -4,8 +4,8 @@
  *	  Members: what the application writes about them, and what the account
  *	  keeps a copy of, so that posting need not look here.
  *
- * The engine enrols members by writing both tables directly; none of this is
- * called then.
+ * The engine enrols members by writing both tables itself; nothing of this is
+ * done then.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +31,14 @@ loyalty_member_check(PG_FUNCTION_ARGS)
 	ConfigTrigger trigger;
 	HeapTuple	result;
 	char	   *zone;
+
+	if (ledger_internal > 0 && CALLED_AS_TRIGGER(fcinfo))
+	{
+		TriggerData *data = (TriggerData *) fcinfo->context;
+
+		return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(data->tg_event) ?
+							   data->tg_newtuple : data->tg_trigtuple);
+	}
 
 	config_trigger_begin(fcinfo, "member", CONFIG_BEFORE_ROW, &trigger);
 	result = trigger.new.tuple;
@@ -68,6 +76,9 @@ Datum
 loyalty_member_changed(PG_FUNCTION_ARGS)
 {
 	ConfigTrigger trigger;
+
+	if (ledger_internal > 0 && CALLED_AS_TRIGGER(fcinfo))
+		return PointerGetDatum(NULL);
 
 	config_trigger_begin(fcinfo, "member", CONFIG_AFTER_STATEMENT, &trigger);
 	SPI_register_trigger_data(trigger.data);

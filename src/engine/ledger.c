@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "engine/config.h"
 #include "engine/ledger.h"
 
 #include "access/heapam.h"
@@ -592,16 +593,27 @@ enrol_members(Ledger *ledger, Datum *members, TimestampTz *joined_at, int nmembe
 	values[1] = PointerGetDatum(construct_array(instants, nmembers, TIMESTAMPTZOID,
 												sizeof(TimestampTz), true, TYPALIGN_DOUBLE));
 	SPI_connect();
-	plan_execute(program, &enrol_account_plan,
-				 "INSERT INTO %s.account (member_id, joined_at)"
-				 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
-				 " pg_catalog.unnest($2)) AS n (m, j)"
-				 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
-	plan_execute(program, &enrol_member_plan,
-				 "INSERT INTO %s.member (member_id, joined_at)"
-				 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
-				 " pg_catalog.unnest($2)) AS n (m, j)"
-				 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
+
+	/* the triggers of table member, which would make the account, can rest */
+	ledger_internal++;
+	PG_TRY();
+	{
+		plan_execute(program, &enrol_account_plan,
+					 "INSERT INTO %s.account (member_id, joined_at)"
+					 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
+					 " pg_catalog.unnest($2)) AS n (m, j)"
+					 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
+		plan_execute(program, &enrol_member_plan,
+					 "INSERT INTO %s.member (member_id, joined_at)"
+					 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
+					 " pg_catalog.unnest($2)) AS n (m, j)"
+					 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
+	}
+	PG_FINALLY();
+	{
+		ledger_internal--;
+	}
+	PG_END_TRY();
 	SPI_finish();
 	ledger_refresh(ledger);
 }
