@@ -181,6 +181,21 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	return first_lapse(&timeline, unit, account->core.zone, at, account->now);
 }
 
+/* Whether an activity is older than another, or than a lapse that is booked. */
+static bool
+comes_late(const AccountState *account, const AccountUnit *unit, Instant at)
+{
+	Instant		end;
+
+	if (unit->last_activity == INSTANT_ALWAYS)
+		return false;
+	if (at < unit->last_activity)
+		return true;
+	core_check(period_end(&unit->activity_period, unit->last_activity,
+						  account->core.zone, &end));
+	return end <= account->now && at < end;
+}
+
 /* see activity.h */
 Instant
 activity_note(Ledger *ledger, AccountState *account, int32 unit_no, Instant at)
@@ -195,8 +210,11 @@ activity_note(Ledger *ledger, AccountState *account, int32 unit_no, Instant at)
 
 		if (unit->unit != unit_no || !unit->follows_activity)
 			continue;
-		if (at < unit->last_activity)
+		if (comes_late(account, unit, at))
+		{
 			lapse = note_late(ledger, account, unit, at);
+			unit->last_activity = Max(unit->last_activity, at);
+		}
 		else
 		{
 			/* book a lapse that came before, at its instant */

@@ -41,7 +41,6 @@ LOYALTY_FUNCTION(backfill_1);
 typedef struct BackfillFeed
 {
 	Portal		portal;
-	Oid			relid;
 	MemoryContext context;		/* of the rows fetched last */
 	HeapTuple  *rows;
 	int			nrows;
@@ -66,8 +65,7 @@ fetch_rows(BackfillFeed *feed)
 	old = MemoryContextSwitchTo(feed->context);
 	feed->rows = palloc(sizeof(HeapTuple) * Max(1, SPI_processed));
 	for (i = 0; i < SPI_processed; i++)
-		feed->rows[feed->nrows++] = feed_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
-											 feed->relid);
+		feed->rows[feed->nrows++] = feed_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	feed->ended = SPI_processed == 0;
 	MemoryContextSwitchTo(old);
 	SPI_finish();
@@ -236,6 +234,15 @@ backfill_1(PG_FUNCTION_ARGS)
 	require_execute(&ref);
 	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
 	program = program_get(program_relid);
+	source = program_source_by_name(program, source_name);
+	if (source && source->reduces)
+	{
+		ereport(NOTICE,
+				(errmsg("source \"%s\" reduces events of \"%s\" and has nothing of its own to post",
+						source_name, source->reduces->name)));
+		SPI_finish();
+		PG_RETURN_VOID();
+	}
 	source = source_of_argument(program, source_name);
 	rows = !source->several_rows && source->key < 0 && source->reducers == NIL;
 	show_progress(&ref, source_name, 0, false);
@@ -260,7 +267,6 @@ backfill_1(PG_FUNCTION_ARGS)
 		{
 			RowFeed		row_feed = {next_backfill_row, NULL, &feed};
 
-			feed.relid = source->relid;
 			feed.left = BACKFILL_BATCH;
 			feed.taken = 0;
 			feed.slot = MakeSingleTupleTableSlot(batch->reader->desc, &TTSOpsHeapTuple);

@@ -20,12 +20,16 @@
 
 #include "engine/batch.h"
 
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 /* events of a chunk: new ones, and those whose accounts stay in memory */
 #define CHUNK_NEW_EVENTS		300000
@@ -406,6 +410,39 @@ has_budgets(Batch *batch)
 }
 
 /*
+ * Whether a row that was read before its member's account was locked has
+ * changed, or been posted, since.  Whoever changes it takes the lock, too.
+ */
+static bool
+event_is_stale(Batch *batch, Event *event)
+{
+	Relation	rel;
+	TupleTableSlot *slot;
+	Snapshot	snapshot;
+	Posting		posting;
+	bool		current;
+
+	if (!OidIsValid(event->row_table))
+		return false;
+	rel = table_open(event->row_table, AccessShareLock);
+	slot = table_slot_create(rel, NULL);
+	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+								GetLatestSnapshot());
+	current = table_tuple_fetch_row_version(rel, &event->row_tid, snapshot, slot);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	if (!current)
+		return true;
+	if (!batch->ledger->account_moved)
+		return false;
+
+	/* somebody has posted for the member meanwhile: this event, perhaps */
+	ledger_refresh(batch->ledger);
+	return ledger_find_posting(batch->ledger, event->key, &posting);
+}
+
+/*
  * Posts the chunk's events.  ordered: in order of arrival, with all accounts
  * in memory; else member by member.
  */
@@ -465,6 +502,13 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		}
 		if (accounts[who] == NULL)
 			accounts[who] = ledger_account(ledger, members[who].member);
+		if (event_is_stale(batch, event))
+		{
+			event->nrows = -1;
+			batch_add_key(batch, event->key);
+			previous = who;
+			continue;
+		}
 		if (accounts[who] == NULL && nmembers == 1)
 		{
 			enrol(batch, ledger, members, nmembers);
@@ -578,9 +622,9 @@ chunk_members(Batch *batch, int *nmembers)
 			members[n].joined_at = event->at;
 			members[n++].ord = i;
 		}
-		if (event->nrows >= 0 && event->posting)
+		if (event->nrows >= 0 && (event->posting || event->has_witness))
 		{
-			members[n].member = event->posting->member;
+			members[n].member = event->posting ? event->posting->member : event->witness;
 			members[n].joined_at = DT_NOEND;
 			members[n++].ord = i;
 		}
@@ -700,6 +744,11 @@ fill_chunk(void *arg)
 		event->row.holds = true;
 		event->rules = rules;
 		event->key = event_read_key(reader, state->slot);
+		if (!batch->options.own_rows && ItemPointerIsValid(&state->slot->tts_tid))
+		{
+			event->row_table = state->slot->tts_tableOid;
+			event->row_tid = state->slot->tts_tid;
+		}
 		event_match_rules(reader, rules, &event->row, state->slot, false, true);
 		if (state->uses_member)
 		{
@@ -838,15 +887,32 @@ void
 batch_add_key(Batch *batch, const Datum *key)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	PendingKey *pending;
 
 	if (batch->nkeys == batch->keys_capacity)
 	{
 		batch->keys_capacity = Max(16, batch->keys_capacity * 2);
 		batch->keys = batch->keys ?
-			repalloc_huge(batch->keys, sizeof(Datum *) * batch->keys_capacity) :
-			palloc(sizeof(Datum *) * batch->keys_capacity);
+			repalloc_huge(batch->keys, sizeof(PendingKey) * batch->keys_capacity) :
+			palloc(sizeof(PendingKey) * batch->keys_capacity);
 	}
-	batch->keys[batch->nkeys++] = event_key_copy(batch->source, key);
+	pending = &batch->keys[batch->nkeys++];
+	pending->key = event_key_copy(batch->source, key);
+	pending->has_member = false;
+	MemoryContextSwitchTo(old);
+}
+
+/* see batch.h */
+void
+batch_add_key_of(Batch *batch, const Datum *key, Datum member)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	PendingKey *pending;
+
+	batch_add_key(batch, key);
+	pending = &batch->keys[batch->nkeys - 1];
+	pending->has_member = true;
+	pending->member = member_copy(batch->program, member);
 	MemoryContextSwitchTo(old);
 }
 
@@ -874,7 +940,7 @@ batch_move_key(Batch *batch, const Datum *old_key, const Datum *new_key)
 typedef struct KeyOrder
 {
 	const SourceConfig *source;
-	Datum	   *key;
+	PendingKey	pending;
 	int			ord;
 } KeyOrder;
 
@@ -883,7 +949,7 @@ key_order(const void *a, const void *b)
 {
 	const KeyOrder *left = (const KeyOrder *) a;
 	const KeyOrder *right = (const KeyOrder *) b;
-	int			cmp = event_key_cmp(left->source, left->key, right->key);
+	int			cmp = event_key_cmp(left->source, left->pending.key, right->pending.key);
 
 	return cmp != 0 ? cmp : left->ord - right->ord;
 }
@@ -908,18 +974,24 @@ distinct_keys(Batch *batch)
 	for (i = 0; i < batch->nkeys; i++)
 	{
 		order[i].source = batch->source;
-		order[i].key = batch->keys[i];
+		order[i].pending = batch->keys[i];
 		order[i].ord = i;
 	}
 	qsort(order, batch->nkeys, sizeof(KeyOrder), key_order);
 	for (i = 0; i < batch->nkeys; i++)
 	{
-		if (n == 0 || event_key_cmp(batch->source, order[n - 1].key, order[i].key) != 0)
+		if (n == 0 || event_key_cmp(batch->source, order[n - 1].pending.key,
+									order[i].pending.key) != 0)
 			order[n++] = order[i];
+		else if (order[i].pending.has_member && !order[n - 1].pending.has_member)
+		{
+			order[n - 1].pending.has_member = true;
+			order[n - 1].pending.member = order[i].pending.member;
+		}
 	}
 	qsort(order, n, sizeof(KeyOrder), arrival_order);
 	for (i = 0; i < n; i++)
-		batch->keys[i] = order[i].key;
+		batch->keys[i] = order[i].pending;
 	batch->nkeys = n;
 	pfree(order);
 }
@@ -932,9 +1004,13 @@ rows_may_move(Batch *batch)
 		batch->source->key >= 0 || batch->source->reducers != NIL;
 }
 
-/* Finds what the chunk's events have posted. */
+/*
+ * Finds what the chunk's events have posted.  Not the last time: what is to be
+ * done about events without rows and posting is decided when their members'
+ * accounts are locked.
+ */
 static void
-load_postings(Batch *batch)
+load_postings(Batch *batch, bool last)
 {
 	int			i;
 
@@ -957,6 +1033,8 @@ load_postings(Batch *batch)
 		}
 		if (event->nrows > 0)
 			continue;
+		if (event->posting == NULL && event->has_witness && !last)
+			continue;
 		if (event->posting == NULL)
 			skip_event(batch, event, event->nfound == 0 ? "there is no such event" :
 					   "the source's condition does not hold, or no member is named");
@@ -968,15 +1046,21 @@ load_postings(Batch *batch)
 
 /* Reads the events of keys [from, until) into the chunk, with their postings. */
 static void
-load_keys(Batch *batch, int from, int until)
+load_keys(Batch *batch, int from, int until, bool last)
 {
 	int			i;
 
 	batch->nevents = 0;
 	for (i = from; i < until; i++)
-		batch_new_event(batch)->key = batch->keys[i];
+	{
+		Event	   *event = batch_new_event(batch);
+
+		event->key = batch->keys[i].key;
+		event->has_witness = batch->keys[i].has_member;
+		event->witness = batch->keys[i].member;
+	}
 	read_event_rows(batch, batch->events, batch->nevents);
-	load_postings(batch);
+	load_postings(batch, last);
 }
 
 /* Evaluates the rules of loaded events, by the configuration each is judged by. */
@@ -1045,7 +1129,9 @@ batch_post_keys(Batch *batch)
 
 			until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
 			open_ledger(batch);
-			load_keys(batch, from, until);
+			batch->looks_only = true;
+			load_keys(batch, from, until, false);
+			batch->looks_only = false;
 			members = chunk_members(batch, &nmembers);
 			for (i = 0; i < nmembers; i++)
 				note_member(&state, members[i].member, members[i].joined_at);
@@ -1074,7 +1160,9 @@ batch_post_keys(Batch *batch)
 
 		until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
 		open_ledger(batch);
-		load_keys(batch, from, until);
+		batch->looks_only = rows_may_move(batch) && !batch->options.dry;
+		load_keys(batch, from, until, batch->options.dry);
+		batch->looks_only = false;
 		batch->clears_failures = failed_events_exist(batch);
 		members = chunk_members(batch, &nmembers);
 		enrol(batch, batch->ledger, members, nmembers);
@@ -1094,9 +1182,9 @@ batch_post_keys(Batch *batch)
 			ledger_refresh(batch->ledger);
 			before = nmembers;
 			if (rows_may_move(batch))
-				load_keys(batch, from, until);
+				load_keys(batch, from, until, true);
 			else
-				load_postings(batch);
+				load_postings(batch, true);
 			members = chunk_members(batch, &nmembers);
 			for (i = 0; i < nmembers; i++)
 			{

@@ -37,6 +37,13 @@ typedef struct BatchOptions
 
 /* told of each event judged, see explain.c */
 struct Batch;
+typedef struct PendingKey
+{
+	Datum	   *key;
+	bool		has_member;		/* the row named a member before the change */
+	Datum		member;
+} PendingKey;
+
 typedef struct JudgedRule
 {
 	const RuleConfig *rule;		/* NULL: the rule does not concern the source */
@@ -81,7 +88,7 @@ typedef struct Batch
 	int			capacity;
 
 	/* keys whose events must be read again, in order of arrival */
-	Datum	  **keys;
+	PendingKey *keys;
 	int			nkeys;
 	int			keys_capacity;
 
@@ -94,6 +101,8 @@ typedef struct Batch
 	int			nbudgets;
 	void	   *dry_usages;		/* see dry.c */
 
+	bool		looks_only;		/* rows are read to learn whom to lock; what
+								 * fails will fail again */
 	bool		clears_failures;	/* events of the source wait in failed_event */
 	int64		nposted;		/* events that posted lines */
 	int64		nfailed;		/* rows queued as failed_event */
@@ -117,8 +126,14 @@ typedef struct RowFeed
 
 extern void batch_post_new_rows(Batch *batch, RowFeed *feed);
 
-/* Remembers an event by key; batch_post_keys posts all that were remembered. */
+/*
+ * Remembers an event by key; batch_post_keys posts all that were remembered.
+ * A member that a deleted or changed row named has its account locked even if
+ * the event has no posting: somebody may be about to post it from the row as
+ * it was.
+ */
 extern void batch_add_key(Batch *batch, const Datum *key);
+extern void batch_add_key_of(Batch *batch, const Datum *key, Datum member);
 extern void batch_post_keys(Batch *batch);
 
 /*

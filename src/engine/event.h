@@ -45,6 +45,11 @@ typedef struct Event
 	TimestampTz at;
 	RuleSet    *rules;			/* that the matches were computed for */
 	Frac		reduction;		/* sum of reductions, 0 if none */
+	bool		has_witness;	/* see batch_add_key_of */
+	Datum		witness;
+	Oid			row_table;		/* where a new event's row was read, if it may
+								 * have changed since; else InvalidOid */
+	ItemPointerData row_tid;
 	Posting    *posting;		/* what it was posted as before, NULL if new */
 	Posting		result;			/* of a new event: what to insert */
 } Event;

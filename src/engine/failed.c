@@ -26,6 +26,8 @@ failed_event_add(Batch *batch, const Datum *key, const EvalError *error)
 	Datum		values[5];
 	RightsSave	rights;
 
+	if (batch->looks_only)
+		return;
 	batch->nfailed++;
 	if (batch->options.dry)
 		return;

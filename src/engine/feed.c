@@ -190,7 +190,7 @@ feed_unposted_query(SourceConfig *source, bool rows, bool member)
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT ");
 	if (rows)
-		appendStringInfoString(&query, "t");
+		appendStringInfoString(&query, "t, t.tableoid, t.ctid");
 	else
 		append_keys(&query, source, ", ");
 	appendStringInfoString(&query, " FROM ");
@@ -226,16 +226,15 @@ feed_unposted_query(SourceConfig *source, bool rows, bool member)
 
 /* see feed.h */
 HeapTuple
-feed_row(HeapTuple tuple, TupleDesc desc, int column, Oid relid)
+feed_row(HeapTuple tuple, TupleDesc desc)
 {
 	bool		isnull;
-	HeapTupleHeader row = DatumGetHeapTupleHeaderCopy(SPI_getbinval(tuple, desc, column,
-																	&isnull));
+	HeapTupleHeader row = DatumGetHeapTupleHeaderCopy(SPI_getbinval(tuple, desc, 1, &isnull));
 	HeapTuple	result = palloc(sizeof(HeapTupleData));
 
 	result->t_len = HeapTupleHeaderGetDatumLength(row);
-	ItemPointerSetInvalid(&result->t_self);
-	result->t_tableOid = relid;
+	result->t_tableOid = DatumGetObjectId(SPI_getbinval(tuple, desc, 2, &isnull));
+	result->t_self = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 3, &isnull));
 	result->t_data = row;
 	return result;
 }

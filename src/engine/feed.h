@@ -23,13 +23,13 @@ extern void feed_all_keys(Batch *batch, bool orphans);
 extern List *feed_failed_keys(Program *program, SourceConfig *source);
 
 /*
- * The query for what a backfill has to post: rows as "t" (simple sources) or
- * key columns, in the order of occurred_at, with no posting yet.  $1 is the
+ * The query for what a backfill has to post: rows and where they are (simple
+ * sources) or key columns, in the order of occurred_at, with no posting yet.  $1 is the
  * member if member is set.
  */
 extern char *feed_unposted_query(SourceConfig *source, bool rows, bool member);
 
-/* The query's result column of a row as a tuple of the table. */
-extern HeapTuple feed_row(HeapTuple tuple, TupleDesc desc, int column, Oid relid);
+/* A row of that query's result as a tuple of the table. */
+extern HeapTuple feed_row(HeapTuple tuple, TupleDesc desc);
 
 #endif							/* LOYALTY_FEED_H */

@@ -559,6 +559,7 @@ lock_account(Ledger *ledger)
 							  LockWaitBlock,
 							  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
 							  &failure);
+	ledger->account_moved = result == TM_Ok && failure.traversed;
 	if (result == TM_Updated || result == TM_Deleted)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

@@ -141,6 +141,8 @@ typedef struct Ledger
 	IndexScanDesc account_scan;
 	IndexScanDesc posting_scan;
 	ScanKeyData *posting_keys;
+	bool		account_moved;	/* the account locked last had changed since the
+								 * snapshot */
 	RightsSave	rights;
 	MemoryContext write_context;	/* of one write */
 	LineObserver observe;

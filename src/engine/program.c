@@ -163,7 +163,14 @@ program_now(const ProgramRef *ref)
 TimestampTz
 program_clock(const Program *program)
 {
-	return program->test_clock ? program->clock : GetCurrentTimestamp();
+	if (!program->test_clock)
+		return GetCurrentTimestamp();
+
+	/* whoever waited for a lock must see a clock that was set meanwhile */
+	AcceptInvalidationMessages();
+	if (!program->valid)
+		return program_get(program->ref.relid)->clock;
+	return program->clock;
 }
 
 /* -------- the cache -------- */

@@ -479,6 +479,40 @@ row_event_key(Call *call, EventReader *reader, TupleTableSlot *slot)
 	return request.key;
 }
 
+/* arguments of read_witness, for guarded() */
+typedef struct WitnessRequest
+{
+	EventReader *reader;
+	TupleTableSlot *slot;
+	SourceRow	row;
+} WitnessRequest;
+
+static void
+read_witness(void *arg)
+{
+	WitnessRequest *request = (WitnessRequest *) arg;
+
+	event_read_row(request->reader, request->slot, &request->row);
+}
+
+/*
+ * Remembers the event of a row as it was.  If it could have been posted from
+ * that, by a backfill at work now, its member's account is locked in any case.
+ */
+static void
+add_old_key(Call *call, EventReader *reader, TupleTableSlot *slot, const Datum *key)
+{
+	WitnessRequest request = {reader, slot};
+	EvalError	error;
+
+	if (call->source->reduces == NULL &&
+		guarded(call->batch, read_witness, &request, &error) &&
+		request.row.holds && request.row.has_member)
+		batch_add_key_of(call->batch, key, request.row.member);
+	else
+		batch_add_key(call->batch, key);
+}
+
 /* Remembers the events of all rows of a transition table. */
 static void
 add_keys(Call *call, EventReader *reader, Tuplestorestate *store, bool deleted)
@@ -492,12 +526,13 @@ add_keys(Call *call, EventReader *reader, Tuplestorestate *store, bool deleted)
 		Datum	   *key = row_event_key(call, reader, slot);
 
 		CHECK_FOR_INTERRUPTS();
-		if (key)
+		if (key && deleted)
 		{
-			batch_add_key(call->batch, key);
-			if (deleted)
-				forget_moved_key(call, key);
+			add_old_key(call, reader, slot, key);
+			forget_moved_key(call, key);
 		}
+		else if (key)
+			batch_add_key(call->batch, key);
 		MemoryContextReset(call->batch->chunk);
 	}
 	close_transition(&transition);
@@ -673,7 +708,7 @@ add_changed_pairs(Call *call, EventReader *reader)
 		else if (call->nested || moved_keys != NIL || row_changed(call, old_row, new_row))
 		{
 			if (old_key)
-				batch_add_key(call->batch, old_key);
+				add_old_key(call, reader, old_row, old_key);
 			if (new_key)
 				batch_add_key(call->batch, new_key);
 		}
