@@ -190,7 +190,12 @@ feed_unposted_query(SourceConfig *source, bool rows, bool member)
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT ");
 	if (rows)
-		appendStringInfoString(&query, "t, t.tableoid, t.ctid");
+	{
+		/* the cast makes it the row, whatever its columns are called */
+		appendStringInfoString(&query, "(t.*)::");
+		append_relation(&query, source->relid);
+		appendStringInfoString(&query, ", t.tableoid, t.ctid");
+	}
 	else
 		append_keys(&query, source, ", ");
 	appendStringInfoString(&query, " FROM ");

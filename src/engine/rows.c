@@ -70,7 +70,11 @@ find_rows(Batch *batch, Oid relid, SourceConfig *keyed, const Pin *pin, int expr
 	int			k;
 
 	initStringInfo(&query);
-	appendStringInfoString(&query, "SELECT k.ord, t FROM ROWS FROM (");
+
+	/* the cast makes it the row, whatever its columns are called */
+	appendStringInfo(&query, "SELECT k.ord, (t.*)::%s FROM ROWS FROM (",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												get_rel_name(relid)));
 	for (i = 0; i < keyed->nkeys; i++)
 		appendStringInfo(&query, "%spg_catalog.unnest($%d)", i == 0 ? "" : ", ", i + 1);
 	appendStringInfoString(&query, ") WITH ORDINALITY AS k (");
