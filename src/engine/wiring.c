@@ -240,7 +240,8 @@ wire_name(Oid relid, const char *prefix, const char *suffix)
 static uint32
 wired_kinds(Relation rel, Oid pin, bool enabled)
 {
-	TriggerDesc *desc = rel->trigdesc;
+	/* lookups may rebuild what the relation cache has */
+	TriggerDesc *desc = CopyTriggerDesc(rel->trigdesc);
 	uint32		kinds = 0;
 	int			i;
 	int			kind;
@@ -415,7 +416,7 @@ pins_of_table(Oid relid, List *pins)
 		rel = try_relation_open(current, AccessShareLock);
 		if (rel == NULL)
 			continue;
-		desc = rel->trigdesc;
+		desc = CopyTriggerDesc(rel->trigdesc);
 		for (j = 0; desc != NULL && j < desc->numtriggers; j++)
 		{
 			if (desc->triggers[j].tgqual != NULL &&
