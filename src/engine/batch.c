@@ -96,6 +96,16 @@ prepare_expressions(Batch *batch, RuleSet *rules)
 	}
 }
 
+/* Adds to an error which expression it is about; an error context callback. */
+static void
+evaluation_context(void *arg)
+{
+	char	   *whereabouts = event_reader_whereabouts((EventReader *) arg);
+
+	if (whereabouts)
+		errcontext("%s", whereabouts);
+}
+
 /* see batch.h */
 bool
 guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
@@ -106,13 +116,20 @@ guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 	Oid			program_owner = batch->program->ref.owner;
 	volatile bool fine = true;
 	PinScope	scope;
+	ErrorContextCallback callback;
 
+	reader->part = NULL;
 	if (!batch->program->queue_errors || batch->options.raise_errors)
 	{
+		callback.callback = evaluation_context;
+		callback.arg = reader;
+		callback.previous = error_context_stack;
+		error_context_stack = &callback;
 		pin_enter(program_owner, reader->tz, reader->builtin, &scope);
 		prepare_expressions(batch, batch->program->rules);
 		function(arg);
 		pin_leave(&scope);
+		error_context_stack = callback.previous;
 		return true;
 	}
 
@@ -140,7 +157,8 @@ guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 		if (!may_be_queued(caught->sqlerrcode))
 			ReThrowError(caught);
 		error->sqlstate = pstrdup(unpack_sql_state(caught->sqlerrcode));
-		error->message = caught->message;
+		error->message = reader->part == NULL ? caught->message :
+			psprintf("%s (%s)", caught->message, event_reader_whereabouts(reader));
 		fine = false;
 	}
 	PG_END_TRY();

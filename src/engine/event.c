@@ -95,12 +95,26 @@ event_reader_close(EventReader *reader)
 	pfree(reader);
 }
 
+/* see event.h */
+char *
+event_reader_whereabouts(const EventReader *reader)
+{
+	if (reader->part == NULL)
+		return NULL;
+	if (reader->rule)
+		return psprintf("%s of rule \"%s\"", reader->part, reader->rule->name);
+	return psprintf("%s of source \"%s\"", reader->part, reader->source->name);
+}
+
 /* Evaluates one expression of the source over the row in the econtext. */
 static Datum
 read_expr(EventReader *reader, int index, bool *isnull)
 {
 	Pin		   *pin = reader->source->pin;
 	PinExpr    *expr = &pin->exprs[index];
+
+	reader->part = expr->name;
+	reader->rule = NULL;
 
 	if (expr->simple_attno > 0)
 		return slot_getattr(reader->econtext->ecxt_outertuple, expr->simple_attno, isnull);
@@ -292,13 +306,16 @@ event_match_rules(EventReader *reader, RuleSet *rules, EventRow *row,
 							rule->name, rules->config_version),
 					 errhint("Their view was dropped, with a column they read or by hand.")));
 		old = MemoryContextSwitchTo(reader->econtext->ecxt_per_tuple_memory);
+		reader->rule = rule;
 		if (rule->condition >= 0)
 		{
+			reader->part = "condition";
 			value = pin_eval(rule->pin, rule->condition, reader->econtext, &isnull);
 			matches = !isnull && DatumGetBool(value);
 		}
 		if (matches && rule->amount >= 0)
 		{
+			reader->part = "amount";
 			value = pin_eval(rule->pin, rule->amount, reader->econtext, &isnull);
 			if (row->own == NULL)
 				row->own = MemoryContextAllocZero(reader->context,

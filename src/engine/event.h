@@ -80,6 +80,8 @@ typedef struct EventReader
 	PinScope	scope;
 	pg_tz	   *tz;
 	bool		builtin;
+	const char *part;			/* what is being evaluated: "condition", ... */
+	const RuleConfig *rule;		/* of this rule; NULL: of the source */
 	bool		assume_condition;	/* preview: the condition counts as true */
 	bool		instant_is_now; /* preview: a missing instant is now */
 } EventReader;
@@ -114,6 +116,9 @@ event_row_matches(const EventRow *row, int rule)
 
 	return (words[rule / 64] >> (rule % 64)) & 1;
 }
+
+/* what is being evaluated, for messages; NULL if nothing is */
+extern char *event_reader_whereabouts(const EventReader *reader);
 
 /* whether a rule of the set concerns the source at all */
 static inline bool
