@@ -23,6 +23,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -274,6 +275,29 @@ member_instant_order(const void *a, const void *b, void *program)
 	return left->ord < right->ord ? -1 : left->ord > right->ord ? 1 : 0;
 }
 
+/* the same for whole numbers, inlined */
+#define ST_SORT sort_numbered_members
+#define ST_ELEMENT_TYPE MemberInstant
+#define ST_COMPARE(a, b) \
+	((int64) (a)->member < (int64) (b)->member ? -1 : \
+	 (int64) (a)->member > (int64) (b)->member ? 1 : \
+	 (a)->ord < (b)->ord ? -1 : (a)->ord > (b)->ord)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Sorts members, and occurrences of one by arrival. */
+static void
+sort_members(Program *program, MemberInstant *members, int nmembers)
+{
+	if (nmembers < 2)
+		return;
+	if (program->ref.member_type == INT8OID || program->ref.member_type == INT4OID)
+		sort_numbered_members(members, nmembers);
+	else
+		qsort_arg(members, nmembers, sizeof(MemberInstant), member_instant_order, program);
+}
+
 /* Sorts members, leaves one of each, the first to arrive; returns how many. */
 static int
 distinct_members(Program *program, MemberInstant *members, int nmembers)
@@ -281,8 +305,7 @@ distinct_members(Program *program, MemberInstant *members, int nmembers)
 	int			n = 0;
 	int			i;
 
-	if (nmembers > 1)
-		qsort_arg(members, nmembers, sizeof(MemberInstant), member_instant_order, program);
+	sort_members(program, members, nmembers);
 	for (i = 0; i < nmembers; i++)
 	{
 		if (n > 0 && member_cmp(program, members[n - 1].member, members[i].member) == 0)
@@ -354,24 +377,6 @@ event_is_ignored(Batch *batch, Event *event, AccountState *account)
 	/* what has been granted before the member joined stays granted */
 	return event->posting == NULL || event->posting->occurred_at != event->at ||
 		member_cmp(batch->program, event->posting->member, event->member) != 0;
-}
-
-/* position of an event in the order of posting */
-typedef struct EventOrder
-{
-	int			member;			/* index into the sorted members */
-	uint32		ord;
-} EventOrder;
-
-static int
-event_order(const void *a, const void *b)
-{
-	const EventOrder *left = (const EventOrder *) a;
-	const EventOrder *right = (const EventOrder *) b;
-
-	if (left->member != right->member)
-		return left->member < right->member ? -1 : 1;
-	return left->ord < right->ord ? -1 : left->ord > right->ord ? 1 : 0;
 }
 
 /* The index of a member among the chunk's sorted members. */
@@ -468,29 +473,13 @@ static void
 post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 {
 	Ledger	   *ledger = batch->ledger;
-	EventOrder *order;
 	AccountState **accounts;
 	MemoryContext member_context;
 	MemoryContext old;
-	int			n = 0;
 	int			previous = -1;
 	int			i;
 
-	order = MemoryContextAllocHuge(batch->chunk, sizeof(EventOrder) * Max(1, batch->nevents));
 	accounts = palloc0(sizeof(AccountState *) * Max(1, nmembers));
-	for (i = 0; i < batch->nevents; i++)
-	{
-		Event	   *event = &batch->events[i];
-
-		if (event->nrows < 0)
-			continue;
-		order[n].member = find_member(batch, members, nmembers,
-									  event->nrows > 0 ? event->member :
-									  event->posting->member);
-		order[n++].ord = i;
-	}
-	if (!ordered && n > 1)
-		qsort(order, n, sizeof(EventOrder), event_order);
 	if (ordered)
 	{
 		Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
@@ -504,13 +493,15 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 	member_context = AllocSetContextCreate(batch->chunk, "loyalty member",
 										   ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(ordered ? batch->chunk : member_context);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < (ordered ? batch->nevents : batch->nby_member); i++)
 	{
-		Event	   *event = &batch->events[order[i].ord];
-		int			who = order[i].member;
+		Event	   *event = &batch->events[ordered ? i : batch->by_member[i]];
+		int			who = event->who;
 		AccountState *old_account = NULL;
 
 		CHECK_FOR_INTERRUPTS();
+		if (event->nrows < 0)
+			continue;
 		if (!ordered && who != previous && previous >= 0)
 		{
 			if (accounts[previous])
@@ -647,7 +638,29 @@ chunk_members(Batch *batch, int *nmembers)
 			members[n++].ord = i;
 		}
 	}
-	*nmembers = distinct_members(batch->program, members, n);
+
+	/* which member each event is posted to; and the events member by member */
+	sort_members(batch->program, members, n);
+	batch->by_member = MemoryContextAllocHuge(batch->chunk, sizeof(uint32) * Max(1, n));
+	batch->nby_member = 0;
+	*nmembers = 0;
+	for (i = 0; i < n; i++)
+	{
+		Event	   *event = &batch->events[members[i].ord];
+		Datum		whose = members[i].member;
+
+		if (*nmembers == 0 ||
+			member_cmp(batch->program, members[*nmembers - 1].member, whose) != 0)
+			members[(*nmembers)++] = members[i];
+		else if (members[*nmembers - 1].joined_at == DT_NOEND)
+			members[*nmembers - 1].joined_at = members[i].joined_at;
+		if (event->nrows == 0 ||
+			member_cmp(batch->program, event->member, whose) == 0)
+		{
+			event->who = *nmembers - 1;
+			batch->by_member[batch->nby_member++] = event->ord;
+		}
+	}
 	return members;
 }
 

@@ -87,6 +87,10 @@ typedef struct Batch
 	int			nevents;
 	int			capacity;
 
+	/* the events member by member: indexes into events */
+	uint32	   *by_member;
+	int			nby_member;
+
 	/* keys whose events must be read again, in order of arrival */
 	PendingKey *keys;
 	int			nkeys;

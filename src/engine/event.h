@@ -40,6 +40,7 @@ typedef struct Event
 								 * included: none are left of an orphan */
 	bool		failed;			/* an expression failed; it is queued */
 	uint32		ord;			/* order of arrival */
+	int32		who;			/* its member among those of its chunk */
 	Datum	   *key;			/* columns of the posting table's key */
 	Datum		member;
 	TimestampTz at;
