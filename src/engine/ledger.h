@@ -238,6 +238,9 @@ extern void ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64
 /* usage of an account */
 extern UsageItem *account_usage(AccountState *account, int32 key, bool create);
 
+/* equality function of a type, for index scans */
+extern RegProcedure equality_function(Oid type);
+
 /* reports a CoreResult that is not CORE_OK: points out of range */
 extern void core_check(CoreResult result);
 

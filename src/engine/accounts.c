@@ -1,0 +1,444 @@
+/*-------------------------------------------------------------------------
+ *
+ * accounts.c
+ *	  Accounts: enrolled, locked, read and saved.
+ *
+ * This is the only place that locks and saves accounts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "engine/config.h"
+#include "engine/layout.h"
+#include "engine/pages.h"
+#include "engine/plan.h"
+#include "engine/writer.h"
+#include "types/lots.h"
+#include "types/zone.h"
+
+/* Finds a member's account row, as the ledger's snapshot sees it. */
+static bool
+find_account(Ledger *ledger, Datum member)
+{
+	ScanKeyData key;
+	Relation	rel = ledger->account.rel;
+	MemoryContext old = MemoryContextSwitchTo(ledger->context);
+	bool		found;
+
+	/* the scan allocates as it goes what must live as long as it does */
+	if (ledger->account_pk == NULL)
+		ledger->account_pk = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+	if (ledger->account_scan == NULL)
+		ledger->account_scan = index_beginscan(rel, ledger->account_pk,
+											   ledger->snapshot, 1, 0);
+	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
+						   ledger->account_pk->rd_indcollation[0],
+						   equality_function(ledger->program->ref.member_type), member);
+	index_rescan(ledger->account_scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(ledger->account_scan, ForwardScanDirection,
+							   ledger->account.slot);
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/*
+ * Locks the account row that find_account found and reads its latest version
+ * into the slot.  Under REPEATABLE READ and above a row changed since the
+ * snapshot is a serialization failure, as it is for UPDATE.
+ */
+static void
+lock_account(Ledger *ledger)
+{
+	TupleTableSlot *slot = ledger->account.slot;
+	ItemPointerData tid = slot->tts_tid;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(ledger->account.rel, &tid, ledger->snapshot, slot,
+							  GetCurrentCommandId(false), LockTupleNoKeyExclusive,
+							  LockWaitBlock,
+							  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+							  &failure);
+	ledger->account_moved = result == TM_Ok && failure.traversed;
+	if (result == TM_Updated || result == TM_Deleted)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	if (result != TM_Ok)
+		elog(ERROR, "unexpected result %d of locking an account", (int) result);
+}
+
+/* see plan_execute */
+static const char enrol_account_plan = 0;
+static const char enrol_member_plan = 0;
+
+/* Makes accounts, and members, that do not exist; others may do so meanwhile. */
+static void
+enrol_members(Ledger *ledger, Datum *members, TimestampTz *joined_at, int nmembers)
+{
+	Program    *program = ledger->program;
+	char		align = program->ref.member_type == UUIDOID ? TYPALIGN_CHAR :
+		program->ref.member_type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
+	Datum	   *instants = palloc(sizeof(Datum) * nmembers);
+	Oid			types[2];
+	Datum		values[2];
+	int			i;
+
+	for (i = 0; i < nmembers; i++)
+		instants[i] = TimestampTzGetDatum(joined_at[i]);
+	types[0] = get_array_type(program->ref.member_type);
+	types[1] = get_array_type(TIMESTAMPTZOID);
+	values[0] = PointerGetDatum(construct_array(members, nmembers, program->ref.member_type,
+												program->member_len, program->member_byval,
+												align));
+	values[1] = PointerGetDatum(construct_array(instants, nmembers, TIMESTAMPTZOID,
+												sizeof(TimestampTz), true, TYPALIGN_DOUBLE));
+	SPI_connect();
+
+	/* the triggers of table member, which would make the account, can rest */
+	ledger_internal++;
+	PG_TRY();
+	{
+		plan_execute(program, &enrol_account_plan,
+					 "INSERT INTO %s.account (member_id, joined_at)"
+					 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
+					 " pg_catalog.unnest($2)) AS n (m, j)"
+					 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
+		plan_execute(program, &enrol_member_plan,
+					 "INSERT INTO %s.member (member_id, joined_at)"
+					 " SELECT m, j FROM ROWS FROM (pg_catalog.unnest($1),"
+					 " pg_catalog.unnest($2)) AS n (m, j)"
+					 " ON CONFLICT DO NOTHING", 2, types, values, false, SPI_OK_INSERT);
+	}
+	PG_FINALLY();
+	{
+		ledger_internal--;
+	}
+	PG_END_TRY();
+	SPI_finish();
+	ledger_refresh(ledger);
+}
+
+/* see ledger.h */
+void
+ledger_enrol(Ledger *ledger, Datum *members, TimestampTz *joined_at, int nmembers)
+{
+	Datum	   *missing = NULL;
+	TimestampTz *missing_joined = NULL;
+	int			nmissing = 0;
+	int			i;
+
+	for (i = 0; i < nmembers; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (find_account(ledger, members[i]))
+			continue;
+		if (missing == NULL)
+		{
+			missing = palloc(sizeof(Datum) * nmembers);
+			missing_joined = palloc(sizeof(TimestampTz) * nmembers);
+		}
+		missing[nmissing] = members[i];
+		missing_joined[nmissing++] = joined_at[i];
+	}
+	ExecClearTuple(ledger->account.slot);
+	if (nmissing > 0)
+		enrol_members(ledger, missing, missing_joined, nmissing);
+}
+
+/* see ledger.h */
+void
+ledger_lock_accounts(Ledger *ledger, Datum *members, int nmembers)
+{
+	int			i;
+
+	for (i = 0; i < nmembers && !ledger->dry; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (find_account(ledger, members[i]))
+			lock_account(ledger);
+	}
+	ExecClearTuple(ledger->account.slot);
+}
+
+/* Makes room for more lots; see Account.grow. */
+static void
+grow_lots(Account *account, int capacity)
+{
+	int			size = Max(capacity, account->capacity * 2);
+
+	account->pieces = repalloc(account->pieces, sizeof(LotPiece) * size);
+	account->capacity = size;
+}
+
+/* Reads an account from its row in the slot. */
+static AccountState *
+account_from_slot(Ledger *ledger, TupleTableSlot *slot)
+{
+	Program    *program = ledger->program;
+	RuleSet    *rules = program->rules;
+	AccountState *account = palloc0(sizeof(AccountState));
+	LotsData   *lots;
+	Datum	   *values;
+	bool	   *isnull;
+	int			i;
+
+	slot_getallattrs(slot);
+	values = slot->tts_values;
+	isnull = slot->tts_isnull;
+	account->tid = slot->tts_tid;
+	account->member = member_copy(program, values[ACCOUNT_MEMBER_ID]);
+	account->last_entry = DatumGetInt64(values[ACCOUNT_LAST_ENTRY]);
+	account->last_at = DatumGetTimestampTz(values[ACCOUNT_LAST_AT]);
+	account->next_due = DatumGetTimestampTz(values[ACCOUNT_NEXT_DUE]);
+	account->joined_at = DatumGetTimestampTz(values[ACCOUNT_JOINED_AT]);
+	account->purchases = DatumGetInt64(values[ACCOUNT_PURCHASES]);
+	account->spend = DatumGetInt64(values[ACCOUNT_SPEND]);
+	account->has_purchase = !isnull[ACCOUNT_FIRST_PURCHASE_AT];
+	if (account->has_purchase)
+	{
+		account->first_purchase_at = DatumGetTimestampTz(values[ACCOUNT_FIRST_PURCHASE_AT]);
+		account->last_purchase_at = DatumGetTimestampTz(values[ACCOUNT_LAST_PURCHASE_AT]);
+	}
+	account->status = DatumGetInt16(values[ACCOUNT_STATUS]);
+	account->now = account->last_at;
+
+	/* the member's own zone, if it has one */
+	account->zone = rules->zone;
+	if (!isnull[ACCOUNT_TIME_ZONE])
+	{
+		pg_tz	   *tz;
+
+		account->zone_name = TextDatumGetCString(values[ACCOUNT_TIME_ZONE]);
+		tz = zone_lookup(account->zone_name);
+		if (tz)
+			account->zone = zone_for_tz(tz);
+	}
+
+	if (!isnull[ACCOUNT_USAGE])
+	{
+		bytea	   *usage = DatumGetByteaPP(values[ACCOUNT_USAGE]);
+
+		account->nusage = VARSIZE_ANY_EXHDR(usage) / sizeof(UsageItem);
+		account->usage_capacity = account->nusage + 4;
+		account->usage = palloc(sizeof(UsageItem) * account->usage_capacity);
+		memcpy(account->usage, VARDATA_ANY(usage), sizeof(UsageItem) * account->nusage);
+	}
+
+	lots = DatumGetLotsP(values[ACCOUNT_LOTS]);
+	account->core.npieces = LOTS_COUNT(lots);
+	account->core.capacity = account->core.npieces + 8;
+	account->core.pieces = palloc(sizeof(LotPiece) * account->core.capacity);
+	memcpy(account->core.pieces, LOTS_PIECES(lots), sizeof(LotPiece) * account->core.npieces);
+	account->core.grow = grow_lots;
+	account->core.zone = &account->zone;
+	account->core.nunits = rules->nunits;
+	account->core.units = palloc0(sizeof(AccountUnit) * Max(1, rules->nunits));
+	for (i = 0; i < rules->nunits; i++)
+	{
+		UnitConfig *config = &rules->units[i];
+		AccountUnit *unit = &account->core.units[i];
+		UsageItem  *item;
+
+		unit->unit = config->unit_no;
+		unit->last_activity = INSTANT_ALWAYS;
+		unit->follows_activity = config->expires.kind == PERIOD_ACTIVITY;
+		unit->activity_period = config->expires;
+		item = account->nusage > 0 ? account_usage(account, -config->unit_no, false) : NULL;
+		if (item)
+			unit->last_activity = item->at;
+	}
+	if (!isnull[ACCOUNT_PAGED])
+		pages_attach(account, values[ACCOUNT_PAGED]);
+	return account;
+}
+
+/* see ledger.h */
+AccountState *
+ledger_blank_account(Ledger *ledger, Datum member, TimestampTz joined_at)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(ledger->account.rel),
+													&TTSOpsVirtual);
+	AccountState *account;
+
+	memset(slot->tts_isnull, 0, sizeof(bool) * ACCOUNT_COLUMNS);
+	memset(slot->tts_values, 0, sizeof(Datum) * ACCOUNT_COLUMNS);
+	slot->tts_values[ACCOUNT_MEMBER_ID] = member;
+	slot->tts_values[ACCOUNT_LAST_AT] = TimestampTzGetDatum(DT_NOBEGIN);
+	slot->tts_values[ACCOUNT_NEXT_DUE] = TimestampTzGetDatum(DT_NOEND);
+	slot->tts_values[ACCOUNT_JOINED_AT] = TimestampTzGetDatum(joined_at);
+	slot->tts_isnull[ACCOUNT_FIRST_PURCHASE_AT] = true;
+	slot->tts_isnull[ACCOUNT_LAST_PURCHASE_AT] = true;
+	slot->tts_isnull[ACCOUNT_TIME_ZONE] = true;
+	slot->tts_isnull[ACCOUNT_USAGE] = true;
+	slot->tts_isnull[ACCOUNT_PAGED] = true;
+	slot->tts_values[ACCOUNT_LOTS] = PointerGetDatum(lots_make(NULL, 0));
+	ExecStoreVirtualTuple(slot);
+	account = account_from_slot(ledger, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	account->now = program_clock(ledger->program);
+	return account;
+}
+
+/* see ledger.h */
+AccountState *
+ledger_read_account(Ledger *ledger, Datum member)
+{
+	AccountState *account;
+
+	if (!find_account(ledger, member))
+		return NULL;
+	account = account_from_slot(ledger, ledger->account.slot);
+	ExecClearTuple(ledger->account.slot);
+	return account;
+}
+
+/* see ledger.h */
+AccountState *
+ledger_account(Ledger *ledger, Datum member)
+{
+	AccountState *account;
+
+	if (!find_account(ledger, member))
+		return NULL;
+	if (!ledger->dry)
+		lock_account(ledger);
+	account = account_from_slot(ledger, ledger->account.slot);
+	account->locked = !ledger->dry;
+	ExecClearTuple(ledger->account.slot);
+	account_bring_to(ledger, account,
+					 Max(program_clock(ledger->program), account->last_at));
+	return account;
+}
+
+/* see ledger.h */
+void
+account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
+{
+	LedgerSink	sink;
+	TimestampTz since = account->now;
+
+	if (now < account->now)
+		now = account->now;
+	account->now = now;
+	if (account->next_due > now)
+		return;
+	if (account->paged)
+		pages_bring_in_due(ledger, account, now);
+	memset(&sink, 0, sizeof(sink));
+	sink.ledger = ledger;
+	sink.account = account;
+	core_check(account_advance(&account->core, since, now, ledger_sink, &sink));
+	account_find_due(account);
+	account->dirty = true;
+}
+
+/* see ledger.h */
+void
+account_find_due(AccountState *account)
+{
+	core_check(account_next_due(&account->core, &account->next_due));
+	if (account->paged)
+		account->next_due = Min(account->next_due, account->paged->summary.next_due);
+}
+
+/* see ledger.h */
+UsageItem *
+account_usage(AccountState *account, int32 key, bool create)
+{
+	UsageItem  *item;
+	int			i;
+
+	for (i = 0; i < account->nusage; i++)
+	{
+		if (account->usage[i].key == key)
+			return &account->usage[i];
+	}
+	if (!create)
+		return NULL;
+	if (account->nusage == account->usage_capacity)
+	{
+		account->usage_capacity += 4;
+		account->usage = account->usage ?
+			repalloc(account->usage, sizeof(UsageItem) * account->usage_capacity) :
+			palloc(sizeof(UsageItem) * account->usage_capacity);
+	}
+	item = &account->usage[account->nusage++];
+	memset(item, 0, sizeof(UsageItem));
+	item->key = key;
+	item->at = INSTANT_ALWAYS;
+	return item;
+}
+
+/* see ledger.h */
+void
+ledger_save_account(Ledger *ledger, AccountState *account)
+{
+	TupleTableSlot *slot = ledger->account.slot;
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
+	int			i;
+
+	if (!account->dirty || ledger->dry)
+		return;
+	for (i = 0; i < account->core.nunits; i++)
+	{
+		AccountUnit *unit = &account->core.units[i];
+
+		if (unit->last_activity != INSTANT_ALWAYS)
+			account_usage(account, -unit->unit, true)->at = unit->last_activity;
+	}
+	pages_save(ledger, account);
+
+	ExecClearTuple(slot);
+	memset(isnull, 0, sizeof(bool) * ACCOUNT_COLUMNS);
+	values[ACCOUNT_MEMBER_ID] = account->member;
+	values[ACCOUNT_LAST_ENTRY] = Int64GetDatum(account->last_entry);
+	values[ACCOUNT_LAST_AT] = TimestampTzGetDatum(account->now);
+	values[ACCOUNT_NEXT_DUE] = TimestampTzGetDatum(account->next_due);
+	values[ACCOUNT_JOINED_AT] = TimestampTzGetDatum(account->joined_at);
+	values[ACCOUNT_PURCHASES] = Int64GetDatum(account->purchases);
+	values[ACCOUNT_SPEND] = Int64GetDatum(account->spend);
+	isnull[ACCOUNT_FIRST_PURCHASE_AT] = !account->has_purchase;
+	values[ACCOUNT_FIRST_PURCHASE_AT] = TimestampTzGetDatum(account->first_purchase_at);
+	isnull[ACCOUNT_LAST_PURCHASE_AT] = !account->has_purchase;
+	values[ACCOUNT_LAST_PURCHASE_AT] = TimestampTzGetDatum(account->last_purchase_at);
+	values[ACCOUNT_STATUS] = Int16GetDatum(account->status);
+	isnull[ACCOUNT_TIME_ZONE] = account->zone_name == NULL;
+	if (account->zone_name)
+		values[ACCOUNT_TIME_ZONE] = CStringGetTextDatum(account->zone_name);
+	isnull[ACCOUNT_USAGE] = account->nusage == 0;
+	if (account->nusage > 0)
+	{
+		Size		size = VARHDRSZ + sizeof(UsageItem) * account->nusage;
+		bytea	   *usage = palloc(size);
+
+		SET_VARSIZE(usage, size);
+		memcpy(VARDATA(usage), account->usage, size - VARHDRSZ);
+		values[ACCOUNT_USAGE] = PointerGetDatum(usage);
+	}
+	isnull[ACCOUNT_PAGED] = account->paged == NULL;
+	if (account->paged)
+		values[ACCOUNT_PAGED] = pages_to_datum(account);
+	values[ACCOUNT_LOTS] = PointerGetDatum(lots_make_packed(account->core.pieces,
+															account->core.npieces));
+	ExecStoreVirtualTuple(slot);
+	writer_update(ledger, &ledger->account, &account->tid);
+	account->tid = slot->tts_tid;
+	account->dirty = false;
+	ExecClearTuple(slot);
+}

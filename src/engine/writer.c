@@ -1,0 +1,175 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer.c
+ *	  Rows of the program's tables, written through the access methods.
+ *
+ * Rows are written as COPY does: a plan per row would cost more than everything
+ * else together.  Where somebody has put row triggers on a table of the
+ * program, the executor's own single-row functions are used, which fire them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "engine/writer.h"
+
+/* Whether a table has row triggers that an insert or update must fire. */
+static bool
+has_row_triggers(Relation rel)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	return triggers &&
+		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+		 triggers->trig_update_before_row || triggers->trig_update_after_row ||
+		 triggers->trig_insert_instead_row || triggers->trig_update_instead_row);
+}
+
+/* see writer.h */
+void
+writer_open(Ledger *ledger, TableWriter *writer, Oid relid)
+{
+	LOCKMODE	mode = ledger->dry ? AccessShareLock : RowExclusiveLock;
+
+	writer->rel = table_open(relid, mode);
+	writer->slot = table_slot_create(writer->rel, NULL);
+	if (ledger->dry)
+		return;
+	writer->info = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->info, writer->rel, 1, NULL, 0);
+	ExecOpenIndices(writer->info, false);
+	writer->plain = !has_row_triggers(writer->rel) &&
+		!(writer->rel->rd_att->constr && writer->rel->rd_att->constr->has_generated_stored);
+	if (!writer->plain)
+		ledger->fires_triggers = true;
+}
+
+/* see writer.h */
+void
+writer_close(TableWriter *writer)
+{
+	int			i;
+
+	for (i = 0; writer->buffer && i < WRITER_BUFFER && writer->buffer[i]; i++)
+		ExecDropSingleTupleTableSlot(writer->buffer[i]);
+	if (writer->info)
+		ExecCloseIndices(writer->info);
+	ExecDropSingleTupleTableSlot(writer->slot);
+	table_close(writer->rel, NoLock);
+}
+
+/* see writer.h */
+void
+writer_flush(Ledger *ledger, TableWriter *writer)
+{
+	MemoryContext old;
+	int			i;
+
+	if (writer->nbuffered == 0)
+		return;
+	old = MemoryContextSwitchTo(ledger->write_context);
+	if (writer->plain)
+	{
+		table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
+						   GetCurrentCommandId(true), 0, NULL);
+		for (i = 0; i < writer->nbuffered; i++)
+		{
+			ExecInsertIndexTuples(writer->info, writer->buffer[i], ledger->estate,
+								  false, false, NULL, NIL);
+			ResetPerTupleExprContext(ledger->estate);
+		}
+	}
+	else
+	{
+		for (i = 0; i < writer->nbuffered; i++)
+			ExecSimpleRelationInsert(writer->info, ledger->estate, writer->buffer[i]);
+	}
+	for (i = 0; i < writer->nbuffered; i++)
+		ExecClearTuple(writer->buffer[i]);
+	writer->nbuffered = 0;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(ledger->write_context);
+}
+
+/* see writer.h */
+TupleTableSlot *
+writer_next(Ledger *ledger, TableWriter *writer)
+{
+	TupleTableSlot *slot;
+
+	if (writer->nbuffered == WRITER_BUFFER)
+		writer_flush(ledger, writer);
+	if (writer->buffer == NULL)
+		writer->buffer = MemoryContextAllocZero(ledger->context,
+												sizeof(TupleTableSlot *) * WRITER_BUFFER);
+	slot = writer->buffer[writer->nbuffered];
+	if (slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(ledger->context);
+
+		slot = writer->buffer[writer->nbuffered] = table_slot_create(writer->rel, NULL);
+		MemoryContextSwitchTo(old);
+	}
+	ExecClearTuple(slot);
+	return slot;
+}
+
+/* see writer.h */
+void
+writer_insert(Ledger *ledger, TableWriter *writer)
+{
+	TupleTableSlot *slot = writer->buffer[writer->nbuffered++];
+
+	ExecStoreVirtualTuple(slot);
+	ExecMaterializeSlot(slot);
+	if (writer->plain && writer->rel->rd_att->constr)
+		ExecConstraints(writer->info, slot, ledger->estate);
+}
+
+/* see writer.h */
+void
+writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
+{
+	TupleTableSlot *slot = writer->slot;
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	bool		update_indexes;
+	TM_Result	result;
+
+	if (!writer->plain)
+	{
+		TupleTableSlot *search = table_slot_create(writer->rel, NULL);
+		EPQState	epq;
+
+		EvalPlanQualInit(&epq, ledger->estate, NULL, NIL, -1);
+		if (!table_tuple_fetch_row_version(writer->rel, tid, ledger->snapshot, search))
+			elog(ERROR, "row to update has vanished");
+		ExecSimpleRelationUpdate(writer->info, ledger->estate, &epq, search, slot);
+		EvalPlanQualEnd(&epq);
+		ExecDropSingleTupleTableSlot(search);
+		return;
+	}
+	if (writer->rel->rd_att->constr)
+		ExecConstraints(writer->info, slot, ledger->estate);
+	result = table_tuple_update(writer->rel, tid, slot, GetCurrentCommandId(true),
+								ledger->snapshot, InvalidSnapshot, true,
+								&failure, &lockmode, &update_indexes);
+	if (result == TM_Updated || result == TM_Deleted)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	if (result != TM_Ok)
+		elog(ERROR, "unexpected result %d of updating \"%s\"", (int) result,
+			 RelationGetRelationName(writer->rel));
+	if (writer->info->ri_NumIndices > 0 && update_indexes)
+		ExecInsertIndexTuples(writer->info, slot, ledger->estate, false, false, NULL, NIL);
+	ResetPerTupleExprContext(ledger->estate);
+}

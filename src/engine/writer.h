@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer.h
+ *	  Rows of the program's tables, written through the access methods.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_WRITER_H
+#define LOYALTY_WRITER_H
+
+#include "engine/ledger.h"
+
+/* Opens a table for reading and, unless the ledger is dry, writing. */
+extern void writer_open(Ledger *ledger, TableWriter *writer, Oid relid);
+extern void writer_close(TableWriter *writer);
+
+/*
+ * A slot to fill with the next new row, then to be given to writer_insert,
+ * which keeps it to be written with others by writer_flush.
+ */
+extern TupleTableSlot *writer_next(Ledger *ledger, TableWriter *writer);
+extern void writer_insert(Ledger *ledger, TableWriter *writer);
+extern void writer_flush(Ledger *ledger, TableWriter *writer);
+
+/* Replaces the row at tid, which this transaction has locked, by the slot's. */
+extern void writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid);
+
+#endif							/* LOYALTY_WRITER_H */
