@@ -195,6 +195,8 @@ extern Datum lot_end(AccountState *account, int32 unit_no, Instant from, Instant
 
 /* budget.c: room of budgets, locked behind the accounts */
 extern void budget_lock(Batch *batch);
+/* the same even for an event posted alone, before it gives back and claims */
+extern void budget_lock_all(Batch *batch);
 /* before an event posted alone is judged, for each budget it may move, in the
  * order of rule numbers: need is what it may claim at most */
 extern void budget_reserve(Batch *batch, int32 rule_no, Points need);

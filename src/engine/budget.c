@@ -31,6 +31,7 @@
 typedef struct BudgetState
 {
 	int32		rule_no;
+	bool		whole;			/* all slots are locked */
 	int			nslots;			/* slots locked; 0: none yet */
 	int16	   *slot;
 	Points	   *room;
@@ -92,6 +93,7 @@ take_all_slots(Batch *batch, BudgetState *state)
 	else
 		take_slots(batch, state, &all_slots_plan,
 				   SLOT_QUERY " ORDER BY slot FOR NO KEY UPDATE", 0);
+	state->whole = true;
 }
 
 /* What the batch holds of a rule's budget; NULL if nothing. */
@@ -110,16 +112,13 @@ find_budget(Batch *batch, int32 rule_no)
 
 /* see batch.h */
 void
-budget_lock(Batch *batch)
+budget_lock_all(Batch *batch)
 {
 	RuleSet    *rules = batch->program->rules;
 	int			i;
 	int			k;
 
 	batch->nbudgets = 0;
-	batch->budgets = palloc0(sizeof(BudgetState) * Max(1, rules->nrules));
-	if (batch->nevents == 1 && !batch->options.dry)
-		return;					/* see budget_reserve */
 	for (i = 0; i < rules->nrules; i++)
 	{
 		if (!rules->rules[i].has_budget || !rule_concerns(&rules->rules[i], batch->source))
@@ -138,24 +137,24 @@ budget_lock(Batch *batch)
 
 /* see batch.h */
 void
+budget_lock(Batch *batch)
+{
+	batch->nbudgets = 0;
+	batch->budgets = palloc0(sizeof(BudgetState) * (batch->program->rules->nrules + 8));
+	if (batch->nevents != 1 || batch->options.dry)
+		budget_lock_all(batch);
+}
+
+/* see batch.h */
+void
 budget_reserve(Batch *batch, int32 rule_no, Points need)
 {
 	BudgetState *state;
 
 	if (batch->nevents != 1 || batch->options.dry)
 		return;					/* budget_lock has locked everything */
-	if (batch->nbudgets == 0)
-		batch->budgets = palloc0(sizeof(BudgetState) * (batch->program->rules->nrules + 8));
-	state = find_budget(batch, rule_no);
-	if (state)
-	{
-		/* an event that moves gave back first what it may claim again */
-		Points		claimed = state->claimed;
-
-		take_all_slots(batch, state);
-		state->claimed = claimed;
-		return;
-	}
+	if (find_budget(batch, rule_no))
+		return;					/* locked as a whole, the event being moved */
 	state = &batch->budgets[batch->nbudgets++];
 	memset(state, 0, sizeof(BudgetState));
 	state->rule_no = rule_no;

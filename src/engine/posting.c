@@ -1067,6 +1067,8 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	}
 	if (event->posting == NULL)
 		posting->facts = freeze(batch, account, rules, uses_member);
+	if (moved && batch->nevents == 1 && !batch->options.dry)
+		budget_lock_all(batch);
 	if (moved)
 		revoke_all(batch, event, before, old_account);
 
