@@ -62,6 +62,15 @@ loyalty_rule_check(PG_FUNCTION_ARGS)
 	config_lock(&trigger.ref);
 
 	result = trigger.new.tuple;
+	if (trigger.new.tuple != NULL)
+	{
+		/* before foreign keys say it in their way */
+		if (tuple_differs(&trigger.old, &trigger.new, "unit") &&
+			!tuple_isnull(&trigger.new, "unit"))
+			find_unit(&trigger.ref, tuple_text(&trigger.new, "unit"));
+		if (tuple_differs(&trigger.old, &trigger.new, "source"))
+			find_source(&trigger.ref, tuple_text(&trigger.new, "source"));
+	}
 	if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
 		config_require_same(&trigger, "rule_no");
 	else if (TRIGGER_FIRED_BY_DELETE(trigger.data->tg_event))

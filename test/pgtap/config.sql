@@ -97,8 +97,8 @@ DELETE FROM r.unit WHERE name IN ('a', 'b', 'c', 'd');
 CREATE FUNCTION rule(columns text, vals text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN EXECUTE format('INSERT INTO r.rule (name, %s) VALUES (''x'', %s)', columns, vals); END$$;
 SELECT throws_ok($$SELECT rule('earn', '''many''')$$, '22P02', NULL);
-SELECT throws_ok($$SELECT rule('earn, source', '''1 per 1'', ''nothing''')$$, '23503', NULL, 'an unknown source');
-SELECT throws_ok($$SELECT rule('earn, unit', '''1 per 1'', ''nothing''')$$, '23503', NULL, 'an unknown unit');
+SELECT throws_ok($$SELECT rule('earn, source', '''1 per 1'', ''nothing''')$$, '42704', 'there is no source "nothing"', 'an unknown source');
+SELECT throws_ok($$SELECT rule('earn, unit', '''1 per 1'', ''nothing''')$$, '42704', 'there is no unit "nothing"', 'an unknown unit');
 SELECT throws_ok($$SELECT rule('earn, source', '''1 per 1'', ''refunds''')$$, '23514', 'rule "x" cannot pay for source "refunds", which reduces another');
 SELECT throws_ok($$SELECT rule('earn, source', '''1 per 1'', ''reviews''')$$, '23514', 'rule "x" needs an amount, and source "reviews" has none');
 SELECT throws_ok($$SELECT rule('earn, source', '''1 per full 10'', ''reviews''')$$, '23514', NULL);
