@@ -291,11 +291,14 @@ check_arguments(const AttachArguments *args)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("on_delete cannot be \"%s\"", args->on_delete),
 				 errhint("Use \"revoke\", or \"keep\" for tables from which old rows are removed.")));
-	if (args->spend == NULL && (args->spend_unit != NULL || args->spend_condition != NULL))
+
+	/* whoever pays with points must not be let go without paying */
+	if (args->spend != NULL || args->spend_unit != NULL || args->spend_condition != NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("spend_unit and spend_condition need spend"),
-				 errhint("Give spend => an expression for the points to spend.")));
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source \"%s\" cannot spend points: this version has no spending yet",
+						args->name),
+				 errhint("Attach it without spend, spend_unit and spend_condition.")));
 
 	if (args->reduces == NULL)
 	{

@@ -58,9 +58,9 @@ SELECT throws_ok($$SELECT attach('orders', 'name => ''My Orders'', member => ''c
 SELECT throws_ok($$SELECT attach('orders', 'name => NULL, member => ''customer''')$$, '22004', NULL);
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x''')$$, '22023', 'source "x" needs member');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', on_delete => ''forget''')$$, '22023', 'on_delete cannot be "forget"');
-SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_unit => ''points''')$$, '22023', 'spend_unit and spend_condition need spend');
-SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend => ''used'', spend_unit => ''gold''')$$, '42704', 'there is no unit "gold"');
-SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend => ''used'', spend_unit => ''status''')$$, 'LY010', 'unit "status" is not spendable');
+SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend => ''used''')$$, '0A000', 'source "x" cannot spend points: this version has no spending yet', 'nobody pays with points that are not taken');
+SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_unit => ''points''')$$, '0A000', 'source "x" cannot spend points: this version has no spending yet', 'nobody pays with points that are not taken');
+SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_condition => ''true''')$$, '0A000', 'source "x" cannot spend points: this version has no spending yet', 'nobody pays with points that are not taken');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', reduces_key => ''id''')$$, '22023', 'reduces_key needs reduces');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', event => ''id'', key => ''id''')$$, '22023', 'event and key cannot be given together');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''status''')$$, '42804', 'member of source "x" must be of type bigint, but is of type text');
@@ -91,12 +91,12 @@ SELECT lives_ok($$SELECT * FROM taken JOIN r.taken_points USING (member_id, unit
 
 -- -------- attached --------
 SELECT lives_ok($$SELECT r.attach('orders', name => 'orders', member => 'customer', amount => 'total', occurred_at => 'at',
-	condition => $c$status IN ('paid', 'shipped')$c$, spend => 'used')$$, 'a table is attached');
+	condition => $c$status IN ('paid', 'shipped')$c$)$$, 'a table is attached');
 SELECT results_eq($$SELECT wires('orders')$$, $$VALUES ('source_delete'), ('source_insert'), ('source_truncate'), ('source_update')$$, 'it has triggers');
 SELECT results_eq($$SELECT count(*) FROM pg_trigger WHERE tgrelid = 'orders'::regclass AND pg_get_triggerdef(oid) LIKE '%''r.source_orders''::regclass IS NOT NULL%' AND tgnargs = 0$$,
 	'VALUES (4::bigint)', 'which name the pin and nothing else');
 SELECT results_eq($$SELECT purchase, spend_unit, on_delete, key_columns, posting, pin FROM r.source WHERE name = 'orders'$$,
-	$$VALUES (true, 'points', 'revoke', ARRAY['id'], 'r.posting_orders'::regclass, 'r.source_orders'::regclass)$$, 'defaults are filled in');
+	$$VALUES (true, NULL::text, 'revoke', ARRAY['id'], 'r.posting_orders'::regclass, 'r.source_orders'::regclass)$$, 'defaults are filled in');
 SELECT throws_ok($$SELECT r.attach('orders', 'orders', member => 'customer')$$, '42710', 'source "orders" is attached already');
 SELECT lives_ok($$SELECT r.attach('orders', 'again', member => 'customer', event => 'status')$$, 'a table can be two sources');
 SELECT columns_are('r', 'again_points', ARRAY['event_key', 'member_id', 'unit', 'points', 'posted_at']);
