@@ -66,16 +66,12 @@ writer_close(TableWriter *writer)
 	table_close(writer->rel, NoLock);
 }
 
-/* see writer.h */
-void
-writer_flush(Ledger *ledger, TableWriter *writer)
+/* Writes rows into their table and its indexes. */
+static void
+write_rows(Ledger *ledger, TableWriter *writer)
 {
-	MemoryContext old;
 	int			i;
 
-	if (writer->nbuffered == 0)
-		return;
-	old = MemoryContextSwitchTo(ledger->write_context);
 	if (writer->plain)
 	{
 		table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
@@ -92,6 +88,55 @@ writer_flush(Ledger *ledger, TableWriter *writer)
 		for (i = 0; i < writer->nbuffered; i++)
 			ExecSimpleRelationInsert(writer->info, ledger->estate, writer->buffer[i]);
 	}
+}
+
+/*
+ * The same for postings.  Two sessions may bring rows of one new event that
+ * name different members, so that no account's lock keeps them apart: who
+ * comes second has judged without the other's rows.
+ */
+static void
+write_postings(Ledger *ledger)
+{
+	MemoryContext old = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		write_rows(ledger, &ledger->posting);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *caught;
+
+		MemoryContextSwitchTo(old);
+		caught = CopyErrorData();
+		if (caught->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("An event of source \"%s\" has been posted by another session meanwhile.",
+						   ledger->source->name),
+				 errhint("The transaction might succeed if retried.")));
+	}
+	PG_END_TRY();
+}
+
+/* see writer.h */
+void
+writer_flush(Ledger *ledger, TableWriter *writer)
+{
+	MemoryContext old;
+	int			i;
+
+	if (writer->nbuffered == 0)
+		return;
+	old = MemoryContextSwitchTo(ledger->write_context);
+	if (writer == &ledger->posting)
+		write_postings(ledger);
+	else
+		write_rows(ledger, writer);
 	for (i = 0; i < writer->nbuffered; i++)
 		ExecClearTuple(writer->buffer[i]);
 	writer->nbuffered = 0;
