@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "core/account.h"
+#include "engine/pages.h"
 #include "engine/read.h"
 #include "types/lots.h"
 #include "types/numbers.h"
@@ -146,7 +147,7 @@ open_view(FunctionCallInfo fcinfo, View *view)
 	view->ending = PG_GETARG_TIMESTAMPTZ(4);
 	view->at = PG_GETARG_TIMESTAMPTZ(5);
 	view->lapsed = 0;
-	if (next_due <= view->at)
+	if (next_due <= view->at || view->ending <= view->at)
 	{
 		Account		account;
 
@@ -441,6 +442,79 @@ loyalty_account_expiring(PG_FUNCTION_ARGS)
 
 		values[0] = TimestampTzGetDatum(lapses.items[i].at);
 		values[1] = Int64GetDatum(lapses.items[i].points);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * account_due_1: the first instant at which something of the lots is due.
+ */
+LOYALTY_FUNCTION(loyalty_account_due);
+Datum
+loyalty_account_due(PG_FUNCTION_ARGS)
+{
+	Lots		lots = PG_GETARG_LOTS_P(0);
+	View		view = {LOTS_PIECES(lots), LOTS_COUNT(lots), PG_GETARG_INT16(1),
+	PG_GETARG_TIMESTAMPTZ(4)};
+	Account		account;
+	Instant		due;
+
+	make_account(&view, &account);
+	core_check(account_next_due(&account, &due));
+	PG_RETURN_TIMESTAMPTZ(due);
+}
+
+/*
+ * account_usage_1(usage): what account.usage holds.
+ */
+LOYALTY_FUNCTION(loyalty_account_usage);
+Datum
+loyalty_account_usage(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bytea	   *usage = PG_GETARG_BYTEA_PP(0);
+	int			count = VARSIZE_ANY_EXHDR(usage) / sizeof(UsageItem);
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (i = 0; i < count; i++)
+	{
+		UsageItem	item;
+		Datum		values[3];
+		bool		isnull[3] = {0};
+
+		memcpy(&item, VARDATA_ANY(usage) + i * sizeof(UsageItem), sizeof(UsageItem));
+		values[0] = Int32GetDatum(item.key);
+		values[1] = TimestampTzGetDatum(item.at);
+		values[2] = Int64GetDatum(item.used);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * account_paged_1(paged): what account.paged says that pages hold.
+ */
+LOYALTY_FUNCTION(loyalty_account_paged);
+Datum
+loyalty_account_paged(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	AccountState account;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	pages_attach(&account, PG_GETARG_DATUM(0));
+	for (i = 0; i < account.paged->summary.nunits; i++)
+	{
+		PagedUnit  *unit = &account.paged->units[i];
+		Datum		values[3];
+		bool		isnull[3] = {0};
+
+		values[0] = Int32GetDatum(unit->unit);
+		values[1] = Int64GetDatum(unit->active);
+		values[2] = Int64GetDatum(unit->pending);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
 	return (Datum) 0;

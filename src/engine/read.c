@@ -79,8 +79,7 @@ reader_account(Ledger *reader, Datum member, const TimestampTz *at,
 	else if (account->paged)
 		pages_bring_in_due(reader, account, instant);
 	account->now = instant;
-	if (account->next_due <= instant || since == DT_NOBEGIN)
-		core_check(account_advance(&account->core, since, instant, NULL, NULL));
+	core_check(account_advance(&account->core, since, instant, NULL, NULL));
 	return account;
 }
 
