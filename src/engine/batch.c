@@ -709,7 +709,7 @@ note_member(FillState *state, Datum member, TimestampTz at)
 	if (state->nmembers == state->members_capacity)
 	{
 		state->nmembers = distinct_members(batch->program, state->members, state->nmembers);
-		if (state->nmembers * 2 > state->members_capacity)
+		if (state->nmembers * 2 >= state->members_capacity)
 		{
 			state->members_capacity = Max(1024, state->members_capacity * 2);
 			state->members = state->members ?
