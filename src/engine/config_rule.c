@@ -732,6 +732,15 @@ choose_pin(const ProgramRef *ref, const ConfigTuple *rule, const ConfigTuple *so
 		relid = DatumGetObjectId(tuple_get(source, "relation", &isnull));
 		if (isnull)
 			relid = InvalidOid;
+		else if (get_rel_name(relid) == NULL)
+		{
+			if (!tuple_bool(rule, "enabled"))
+				return InvalidOid;
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the table of source \"%s\" was dropped", tuple_text(source, "name")),
+					 errhint("Detach the source and attach it to another table, or set enabled = false.")));
+		}
 	}
 
 	pin = latest_pin(ref, rule_no, rule);

@@ -26,7 +26,23 @@ SourceConfig *
 source_of_argument(Program *program, const char *name)
 {
 	SourceConfig *source = program_source_by_name(program, name);
+	ListCell   *cell;
 
+	foreach(cell, program->lost)
+	{
+		LostSource *lost = (LostSource *) lfirst(cell);
+
+		if (strcmp(lost->name, name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 lost->table_gone ?
+					 errmsg("the table of source \"%s\" was dropped", name) :
+					 errmsg("the expressions of source \"%s\" were dropped", name),
+					 lost->table_gone ? 0 :
+					 errdetail("View \"%s.source_%s\" and the triggers that depend on it are gone: with a column they read, or by hand.",
+							   program->ref.name, name),
+					 errhint("Detach the source; then it can be attached again.")));
+	}
 	if (source == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

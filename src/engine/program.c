@@ -709,9 +709,15 @@ load_sources(Program *program)
 		source->purchase = config_bool(&row, "purchase");
 		source->keep = on_delete && strcmp(on_delete, "keep") == 0;
 		source->pin = OidIsValid(pin) ? pin_load(pin, program->context) : NULL;
-		if (source->pin == NULL || !OidIsValid(source->relid))
-			continue;			/* its table or pin was dropped: as good as
-								 * detached */
+		if (source->pin == NULL)
+		{
+			LostSource *lost = palloc(sizeof(LostSource));
+
+			lost->name = source->name;
+			lost->table_gone = get_rel_name(source->relid) == NULL;
+			program->lost = lappend(program->lost, lost);
+			continue;
+		}
 		source->member = pin_find(source->pin, "member");
 		source->amount = pin_find(source->pin, "amount");
 		source->occurred_at = pin_find(source->pin, "occurred_at");

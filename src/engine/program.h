@@ -102,6 +102,16 @@ typedef struct SourceConfig
 	bool		reads_whole_row;
 } SourceConfig;
 
+/*
+ * A source that is attached, but whose table or pin somebody has dropped (with
+ * CASCADE), and the triggers with it: it posts nothing.
+ */
+typedef struct LostSource
+{
+	char	   *name;
+	bool		table_gone;
+} LostSource;
+
 typedef struct Program
 {
 	ProgramRef	ref;
@@ -130,6 +140,7 @@ typedef struct Program
 	List	   *old_rules;		/* RuleSets of earlier versions, as needed */
 	SourceConfig *sources;		/* attached ones */
 	int			nsources;
+	List	   *lost;			/* LostSources */
 
 	List	   *plans;			/* see plan.c */
 	List	   *watched;		/* OIDs whose invalidation makes this stale */

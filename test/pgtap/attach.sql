@@ -282,6 +282,27 @@ RESET ROLE;
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'theirs'::regclass AND pg_get_triggerdef(oid) LIKE '%forged%'$$, 'a forged pin wires nothing');
 SELECT is((SELECT count(*) FROM wires('theirs'))::int, 5);
 
+-- -------- what somebody else drops --------
+CREATE TABLE dropped (id bigint PRIMARY KEY, customer bigint, total numeric, status text);
+GRANT SELECT, TRIGGER ON dropped TO shopkeeper;
+SELECT r.attach('dropped', 'dropped', member => 'customer', amount => 'total', condition => $c$status = 'paid'$c$);
+INSERT INTO r.rule (name, source, earn) VALUES ('of dropped', 'dropped', '1 per 1');
+SELECT throws_ok($$ALTER TABLE dropped DROP COLUMN status$$, '2BP01', NULL, 'a column that is read');
+ALTER TABLE dropped DROP COLUMN status CASCADE;
+SELECT throws_ok($$SELECT r.reconcile('dropped')$$, '55000', 'the expressions of source "dropped" were dropped', 'a source without its pin');
+SELECT throws_ok($$SELECT r.retry_failed('dropped')$$, '55000', 'the expressions of source "dropped" were dropped');
+SELECT lives_ok($$SELECT r.detach('dropped'), r.attach('dropped', 'dropped', member => 'customer', amount => 'total')$$, 'is attached again');
+INSERT INTO dropped VALUES (1, 77, 10);
+SELECT results_eq($$SELECT points FROM r.dropped_points$$, 'VALUES (20::numeric)', 'and earns');
+DROP TABLE dropped CASCADE;
+SELECT throws_ok($$SELECT r.reconcile('dropped')$$, '55000', 'the table of source "dropped" was dropped', 'a source without its table');
+SELECT throws_ok($$INSERT INTO r.rule (name, source, earn, condition) VALUES ('late', 'dropped', '1 per 1', 'total > 1')$$,
+	'55000', 'the table of source "dropped" was dropped', 'for which no rule can be written');
+SELECT lives_ok($$INSERT INTO r.rule (name, source, earn, condition, enabled) VALUES ('late', 'dropped', '1 per 1', 'total > 1', false)$$, 'unless it is not enabled');
+SELECT lives_ok($$SELECT r.detach('dropped')$$, 'it can be detached');
+DELETE FROM r.rule WHERE name = 'late';
+UPDATE r.rule SET enabled = false WHERE name = 'of dropped';
+
 -- names that do not fit together
 SELECT loyalty.create_program(rpad('p', 40, 'x'), 'bigint', 'UTC', 'EUR', owner => 'shopkeeper');
 SELECT lives_ok(format($$SELECT %1$s.attach('orders', %2$L, member => 'customer'), %1$s.attach('orders', %3$L, member => 'customer')$$,
