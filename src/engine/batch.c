@@ -51,6 +51,10 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 		batch->options = *options;
 	batch->context = context;
 	batch->chunk = AllocSetContextCreate(context, "loyalty chunk", ALLOCSET_DEFAULT_SIZES);
+	batch->key_context = AllocSetContextCreate(context, "loyalty keys",
+											   ALLOCSET_DEFAULT_SIZES);
+	batch->window_from = DT_NOBEGIN;
+	batch->window_until = DT_NOEND;
 	batch->reader = event_reader_open(program, source);
 	batch->reader->context = batch->chunk;
 	batch->reader->assume_condition = batch->options.assume_condition;
@@ -349,7 +353,7 @@ enrol(Batch *batch, Ledger *ledger, MemberInstant *members, int nmembers)
 static void
 unknown_member(Batch *batch, Event *event)
 {
-	if (batch->program->enrolment == 'e' &&
+	if (batch->program->enrolment == 'e' && !batch->options.reprices &&
 		(!batch->options.dry || batch->options.raise_errors))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
@@ -409,12 +413,28 @@ member_order(const void *a, const void *b, void *program)
 	return member_cmp((const Program *) program, *(const Datum *) a, *(const Datum *) b);
 }
 
+/* The account of an event's member; NULL if there is none. */
+static AccountState *
+open_account(Batch *batch, Datum member, const Event *event)
+{
+	AccountState *account = ledger_account(batch->ledger, member);
+
+	if (!batch->options.dry)
+		return account;
+	account = dry_account(batch, member, account);
+	if (account == NULL && batch->program->enrolment == 'a')
+		account = ledger_blank_account(batch->ledger, member, event->at);
+	return account;
+}
+
 /* Books what is due at the end of a member's events, and saves the account. */
 static void
 finish_account(Batch *batch, AccountState *account)
 {
 	account_bring_to(batch->ledger, account, account->now);
 	ledger_save_account(batch->ledger, account);
+	if (batch->options.dry && batch->options.reprices)
+		dry_keep_account(batch, account);
 }
 
 /* Whether a budget may have a say in the chunk. */
@@ -540,7 +560,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			event->at = event->posting->occurred_at;
 			who = find_member(batch, members, nmembers, event->posting->member);
 			if (accounts[who] == NULL)
-				accounts[who] = ledger_account(ledger, members[who].member);
+				accounts[who] = open_account(batch, members[who].member, event);
 		}
 		if (event->posting && event->nrows > 0 &&
 			member_cmp(batch->program, event->posting->member, event->member) != 0)
@@ -548,9 +568,16 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			int			other = find_member(batch, members, nmembers, event->posting->member);
 
 			if (accounts[other] == NULL)
-				accounts[other] = ledger_account(ledger, members[other].member);
+				accounts[other] = open_account(batch, members[other].member, event);
 			old_account = accounts[other];
 		}
+		if (batch->gives_back)
+		{
+			if (!give_back_claims(batch, event, accounts[who]))
+				event->failed = true;
+			event->nrows = -1;
+		}
+		else
 		{
 			/* what goes into the posting must outlive the member */
 			bool		existed = event->posting != NULL;
@@ -604,7 +631,9 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			continue;
 		existed = (event->result.flags & POSTING_EXISTS) != 0;
 		event->result.flags &= ~POSTING_EXISTS;
-		if (existed)
+		if (existed && event->rules == NULL)
+			ledger_delete_posting(ledger, &event->result);
+		else if (existed)
 			ledger_update_posting(ledger, event->key, &event->result);
 		else
 			ledger_insert_posting(ledger, event->key, &event->result);
@@ -917,7 +946,7 @@ batch_post_new_rows(Batch *batch, RowFeed *feed)
 void
 batch_add_key(Batch *batch, const Datum *key)
 {
-	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	MemoryContext old = MemoryContextSwitchTo(batch->key_context);
 	PendingKey *pending;
 
 	if (batch->nkeys == batch->keys_capacity)
@@ -937,7 +966,7 @@ batch_add_key(Batch *batch, const Datum *key)
 void
 batch_add_key_of(Batch *batch, const Datum *key, Datum member)
 {
-	MemoryContext old = MemoryContextSwitchTo(batch->context);
+	MemoryContext old = MemoryContextSwitchTo(batch->key_context);
 	PendingKey *pending;
 
 	batch_add_key(batch, key);
@@ -1027,6 +1056,16 @@ distinct_keys(Batch *batch)
 	pfree(order);
 }
 
+/* Forgets the keys that were remembered. */
+static void
+forget_keys(Batch *batch)
+{
+	MemoryContextReset(batch->key_context);
+	batch->keys = NULL;
+	batch->nkeys = 0;
+	batch->keys_capacity = 0;
+}
+
 /* Whether others may change the rows of our events while we wait for a lock. */
 static bool
 rows_may_move(Batch *batch)
@@ -1061,6 +1100,14 @@ load_postings(Batch *batch, bool last)
 			/* without an instant of its own an event keeps that of its posting */
 			if (batch->source->occurred_at < 0 || event->nrows == 0)
 				event->at = posting.occurred_at;
+		}
+		if (event->nrows > 0 || event->posting)
+		{
+			if (event->at < batch->window_from || event->at >= batch->window_until)
+			{
+				event->nrows = -1;
+				continue;
+			}
 		}
 		if (event->nrows > 0)
 			continue;
@@ -1107,10 +1154,12 @@ match_loaded(Batch *batch)
 
 		if (event->nrows < 0)
 			continue;
-		if (event->posting && !batch->options.judge_anew)
+		if (batch->choose_rules)
+			rules = batch->choose_rules(batch->choose_rules_arg, batch, event->posting);
+		else if (event->posting)
 			rules = program_rules(batch->program, event->posting->config_version);
 		event->rules = rules;
-		if (event->nrows > 0 && !batch_match_event(batch, event, rules))
+		if (event->nrows > 0 && rules && !batch_match_event(batch, event, rules))
 		{
 			event->nrows = -1;
 			event->failed = true;
@@ -1131,6 +1180,114 @@ clear_failures(Batch *batch)
 	}
 }
 
+/* Notes the members of the events of all remembered keys. */
+static void
+note_members_of_keys(FillState *state, Batch *batch)
+{
+	int			from;
+	int			until;
+	int			i;
+
+	for (from = 0; from < batch->nkeys; from = until)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+		MemberInstant *members;
+		int			nmembers;
+
+		until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
+		open_ledger(batch);
+		batch->looks_only = true;
+		load_keys(batch, from, until, false);
+		batch->looks_only = false;
+		members = chunk_members(batch, &nmembers);
+		for (i = 0; i < nmembers; i++)
+			note_member(state, members[i].member, members[i].joined_at);
+		MemoryContextSwitchTo(old);
+		close_ledger(batch);
+		end_chunk(batch);
+	}
+}
+
+/* Enrols and locks the noted members, in order. */
+static void
+lock_noted_members(FillState *state)
+{
+	Batch	   *batch = state->batch;
+	Datum	   *ids;
+	int			i;
+
+	state->nmembers = distinct_members(batch->program, state->members, state->nmembers);
+	open_ledger(batch);
+	enrol(batch, batch->ledger, state->members, state->nmembers);
+	ids = MemoryContextAllocHuge(batch->chunk, sizeof(Datum) * Max(1, state->nmembers));
+	for (i = 0; i < state->nmembers; i++)
+		ids[i] = state->members[i].member;
+	ledger_lock_accounts(batch->ledger, ids, state->nmembers);
+	close_ledger(batch);
+	end_chunk(batch);
+}
+
+/* see batch.h */
+void
+batch_lock_feeds(KeyFeed *feeds, int nfeeds)
+{
+	FillState	state;
+	int			i;
+
+	if (nfeeds == 0)
+		return;
+	memset(&state, 0, sizeof(state));
+	state.batch = feeds[0].batch;
+	for (i = 0; i < nfeeds; i++)
+	{
+		feeds[i].rewind(&feeds[i]);
+		while (feeds[i].next(&feeds[i]))
+		{
+			note_members_of_keys(&state, feeds[i].batch);
+			forget_keys(feeds[i].batch);
+		}
+	}
+	lock_noted_members(&state);
+}
+
+/* see batch.h */
+void
+batch_give_back_keys(Batch *batch)
+{
+	int			from;
+	int			until;
+	int			i;
+	int			n = 0;
+
+	distinct_keys(batch);
+	batch->gives_back = true;
+	for (from = 0; from < batch->nkeys; from = until)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+		MemberInstant *members;
+		int			nmembers;
+
+		until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
+		open_ledger(batch);
+		load_keys(batch, from, until, true);
+		members = chunk_members(batch, &nmembers);
+		match_loaded(batch);
+		post_chunk(batch, members, nmembers, true);
+		for (i = from; i < until; i++)
+		{
+			if (!batch->events[i - from].failed)
+				batch->keys[n++] = batch->keys[i];
+		}
+		MemoryContextSwitchTo(old);
+		close_ledger(batch);
+		end_chunk(batch);
+		if (!batch->options.dry)
+			CommandCounterIncrement();
+	}
+	batch->gives_back = false;
+	batch->nkeys = n;
+}
+
 /* see batch.h */
 void
 batch_post_keys(Batch *batch)
@@ -1147,38 +1304,11 @@ batch_post_keys(Batch *batch)
 	if (batch->nkeys > CHUNK_CHANGED_EVENTS && !batch->options.dry)
 	{
 		FillState	state;
-		Datum	   *ids;
-		int			i;
 
 		memset(&state, 0, sizeof(state));
 		state.batch = batch;
-		for (from = 0; from < batch->nkeys; from = until)
-		{
-			MemoryContext old = MemoryContextSwitchTo(batch->chunk);
-			MemberInstant *members;
-			int			nmembers;
-
-			until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
-			open_ledger(batch);
-			batch->looks_only = true;
-			load_keys(batch, from, until, false);
-			batch->looks_only = false;
-			members = chunk_members(batch, &nmembers);
-			for (i = 0; i < nmembers; i++)
-				note_member(&state, members[i].member, members[i].joined_at);
-			MemoryContextSwitchTo(old);
-			close_ledger(batch);
-			end_chunk(batch);
-		}
-		state.nmembers = distinct_members(batch->program, state.members, state.nmembers);
-		open_ledger(batch);
-		enrol(batch, batch->ledger, state.members, state.nmembers);
-		ids = MemoryContextAllocHuge(batch->chunk, sizeof(Datum) * Max(1, state.nmembers));
-		for (i = 0; i < state.nmembers; i++)
-			ids[i] = state.members[i].member;
-		ledger_lock_accounts(batch->ledger, ids, state.nmembers);
-		close_ledger(batch);
-		end_chunk(batch);
+		note_members_of_keys(&state, batch);
+		lock_noted_members(&state);
 	}
 
 	for (from = 0; from < batch->nkeys; from = until)
@@ -1237,7 +1367,7 @@ batch_post_keys(Batch *batch)
 		if (!batch->options.dry)
 			CommandCounterIncrement();
 	}
-	batch->nkeys = 0;
+	forget_keys(batch);
 }
 
 /* see batch.h */

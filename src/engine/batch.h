@@ -22,7 +22,10 @@ typedef struct BatchOptions
 {
 	bool		dry;			/* judge only: nothing locked, nothing written */
 	bool		no_claims;		/* events posted before claim no room (reconcile) */
-	bool		judge_anew;		/* by the present configuration (reprice) */
+	bool		reprices;		/* see reprice.c: choose_rules says by what events
+								 * are judged, and what was claimed of rules that
+								 * are others now has been given back before */
+	int64		undoes;			/* operation whose repricing is undone, 0: none */
 	bool		raise_errors;	/* rows that fail raise, whatever on_error says */
 	bool		enrol_always;	/* enrol unknown members, grant what is older than
 								 * they are (backfill of one member) */
@@ -92,6 +95,7 @@ typedef struct Batch
 	int			nby_member;
 
 	/* keys whose events must be read again, in order of arrival */
+	MemoryContext key_context;
 	PendingKey *keys;
 	int			nkeys;
 	int			keys_capacity;
@@ -101,9 +105,16 @@ typedef struct Batch
 	int			nmoves;
 	int			moves_capacity;
 
+	/* reprice: what an event is judged by, and instants it must lie in */
+	RuleSet    *(*choose_rules) (void *arg, struct Batch *batch, const Posting *posting);
+	void	   *choose_rules_arg;
+	Instant		window_from;	/* included */
+	Instant		window_until;	/* excluded */
+	bool		gives_back;		/* claims are given back, nothing is posted */
+
 	struct BudgetState *budgets;
 	int			nbudgets;
-	void	   *dry_usages;		/* see dry.c */
+	struct DryState *dry_state; /* see dry.c */
 
 	bool		looks_only;		/* rows are read to learn whom to lock; what
 								 * fails will fail again */
@@ -139,6 +150,28 @@ extern void batch_post_new_rows(Batch *batch, RowFeed *feed);
 extern void batch_add_key(Batch *batch, const Datum *key);
 extern void batch_add_key_of(Batch *batch, const Datum *key, Datum member);
 extern void batch_post_keys(Batch *batch);
+
+/*
+ * Enrols and locks the members of all remembered keys, in the order of their
+ * ids.  Feed of keys: next adds some to its batch, false at the end; rewind
+ * starts over.
+ */
+typedef struct KeyFeed
+{
+	Batch	   *batch;
+	bool		(*next) (struct KeyFeed *feed);
+	void		(*rewind) (struct KeyFeed *feed);
+	void	   *arg;
+} KeyFeed;
+
+extern void batch_lock_feeds(KeyFeed *feeds, int nfeeds);
+
+/*
+ * Gives back what the events of remembered keys have claimed of caps and
+ * budgets by rules that choose_rules does not judge them by any more.  Keys of
+ * events that cannot be judged are forgotten.
+ */
+extern void batch_give_back_keys(Batch *batch);
 
 /*
  * Remembers that an event has another key now: batch_post_keys moves its
@@ -181,6 +214,15 @@ extern bool guarded(Batch *batch, void (*function) (void *arg), void *arg,
 extern bool post_event(Batch *batch, Event *event, AccountState *account,
 					   AccountState *old_account);
 
+/*
+ * Gives back what an event claims of caps and budgets by rules that judge it no
+ * more.  False if an expression failed: then nothing has changed.
+ */
+extern bool give_back_claims(Batch *batch, Event *event, AccountState *account);
+
+/* Whether a rule was the same in two configurations. */
+extern bool rule_is_same(const RuleConfig *a, const RuleConfig *b);
+
 /* moving.c: postings whose events have another key now */
 extern void move_postings(Batch *batch);
 
@@ -201,7 +243,7 @@ extern void budget_lock_all(Batch *batch);
  * order of rule numbers: need is what it may claim at most */
 extern void budget_reserve(Batch *batch, int32 rule_no, Points need);
 extern Points budget_room(Batch *batch, const RuleConfig *rule);
-extern void budget_claim(Batch *batch, const RuleConfig *rule, Points points);
+extern void budget_claim(Batch *batch, int32 rule_no, Points points);
 extern void budget_save(Batch *batch);
 
 /* caps.c: room of a member's caps */
@@ -211,11 +253,19 @@ extern void cap_claim(Batch *batch, AccountState *account, const RuleConfig *rul
 					  RuleSet *rules, Instant at, Points points);
 
 /*
- * dry.c: where a dry batch keeps what it would write into cap_usage; NULL if
- * there is nothing and create is false
+ * dry.c: what dry batches would write and read again.  Several of them share a
+ * state made by dry_create; a batch without one makes its own.
+ *
+ * Usage of a cap in an earlier span, and what is claimed of a budget: NULL if
+ * there is nothing and create is false.  Accounts: what events change of them
+ * besides lots.
  */
+extern struct DryState *dry_create(Program *program);
 extern Points *dry_usage(Batch *batch, Datum member, int32 rule_no, Instant span,
 						 bool create);
+extern Points *dry_budget(Batch *batch, int32 rule_no);
+extern void dry_keep_account(Batch *batch, const AccountState *account);
+extern AccountState *dry_account(Batch *batch, Datum member, AccountState *account);
 
 /* failed.c: rows that could not be judged */
 extern void failed_event_add(Batch *batch, const Datum *key, const EvalError *error);

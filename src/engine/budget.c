@@ -45,6 +45,7 @@ static const char read_slots_plan = 0;
 static const char free_slot_plan = 0;
 static const char any_slot_plan = 0;
 static const char save_slot_plan = 0;
+static const char all_budgets_plan = 0;
 
 #define SLOT_QUERY \
 	"SELECT slot, room, used FROM %s.budget_room" \
@@ -110,6 +111,30 @@ find_budget(Batch *batch, int32 rule_no)
 	return NULL;
 }
 
+/* Prepares to lock all budgets that there are or have been, in order. */
+static void
+list_all_budgets(Batch *batch)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint64		i;
+
+	SPI_connect();
+	plan_execute(batch->program, &all_budgets_plan,
+				 "SELECT DISTINCT rule_no FROM %s.budget_room ORDER BY rule_no",
+				 0, NULL, NULL, batch->options.dry, SPI_OK_SELECT);
+	MemoryContextSwitchTo(context);
+	batch->budgets = palloc0(sizeof(BudgetState) * Max(1, SPI_processed));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		batch->budgets[batch->nbudgets++].rule_no =
+			DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
+										&isnull));
+	}
+	SPI_finish();
+}
+
 /* see batch.h */
 void
 budget_lock_all(Batch *batch)
@@ -118,6 +143,8 @@ budget_lock_all(Batch *batch)
 	int			i;
 	int			k;
 
+	if (batch->options.reprices)
+		return;					/* budget_lock has locked those of all rules */
 	batch->nbudgets = 0;
 	for (i = 0; i < rules->nrules; i++)
 	{
@@ -139,7 +166,21 @@ budget_lock_all(Batch *batch)
 void
 budget_lock(Batch *batch)
 {
+	int			k;
+
 	batch->nbudgets = 0;
+	if (batch->options.reprices)
+	{
+		/* rules of any configuration may have a say */
+		list_all_budgets(batch);
+		for (k = 0; k < batch->nbudgets; k++)
+		{
+			take_all_slots(batch, &batch->budgets[k]);
+			if (batch->options.dry)
+				batch->budgets[k].claimed = *dry_budget(batch, batch->budgets[k].rule_no);
+		}
+		return;
+	}
 	batch->budgets = palloc0(sizeof(BudgetState) * (batch->program->rules->nrules + 8));
 	if (batch->nevents != 1 || batch->options.dry)
 		budget_lock_all(batch);
@@ -151,7 +192,7 @@ budget_reserve(Batch *batch, int32 rule_no, Points need)
 {
 	BudgetState *state;
 
-	if (batch->nevents != 1 || batch->options.dry)
+	if (batch->nevents != 1 || batch->options.dry || batch->options.reprices)
 		return;					/* budget_lock has locked everything */
 	if (find_budget(batch, rule_no))
 		return;					/* locked as a whole, the event being moved */
@@ -198,14 +239,14 @@ budget_room(Batch *batch, const RuleConfig *rule)
 
 /* see batch.h */
 void
-budget_claim(Batch *batch, const RuleConfig *rule, Points points)
+budget_claim(Batch *batch, int32 rule_no, Points points)
 {
-	BudgetState *state = find_budget(batch, rule->rule_no);
+	BudgetState *state = find_budget(batch, rule_no);
 
 	if (state == NULL)
 	{
-		budget_reserve(batch, rule->rule_no, 0);
-		state = find_budget(batch, rule->rule_no);
+		budget_reserve(batch, rule_no, 0);
+		state = find_budget(batch, rule_no);
 	}
 	if (state)
 		state->claimed += points;
@@ -220,9 +261,9 @@ budget_save(Batch *batch)
 	int			i;
 	int			k;
 
-	if (batch->options.dry)
-		return;
-	for (k = 0; k < batch->nbudgets; k++)
+	for (k = 0; k < batch->nbudgets && batch->options.dry && batch->options.reprices; k++)
+		*dry_budget(batch, batch->budgets[k].rule_no) = batch->budgets[k].claimed;
+	for (k = 0; k < batch->nbudgets && !batch->options.dry; k++)
 	{
 		BudgetState *state = &batch->budgets[k];
 		Points		left = state->claimed;

@@ -29,7 +29,7 @@ failed_event_add(Batch *batch, const Datum *key, const EvalError *error)
 	if (batch->looks_only)
 		return;
 	batch->nfailed++;
-	if (batch->options.dry)
+	if (batch->options.dry || batch->options.reprices)
 		return;
 	values[0] = CStringGetTextDatum(batch->source->name);
 	values[1] = CStringGetTextDatum(key_text);

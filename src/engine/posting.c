@@ -31,6 +31,7 @@ typedef struct OwnLine
 	Points		lapsed;
 	Points		forgiven;
 	int64		entry_no;
+	int64		operation_no;
 } OwnLine;
 
 /* lots a member's points have lapsed in, less what was excused already */
@@ -49,6 +50,8 @@ typedef struct Judgement
 	Event	   *event;
 	AccountState *account;
 	RuleSet    *rules;
+	RuleSet    *claimed;		/* by what it claimed room before, if its rules
+								 * may be others now; else NULL */
 	EntryLine	line;			/* what its lines have in common */
 
 	OwnLine    *own;			/* lines it has */
@@ -88,6 +91,7 @@ collect_own_line(void *arg, int64 entry_no, const EntryLine *line)
 	own->lapsed = line->movement.lapsed;
 	own->forgiven = line->movement.forgiven;
 	own->entry_no = entry_no;
+	own->operation_no = line->operation_no;
 }
 
 /* Reads all lines an event has posted. */
@@ -502,6 +506,57 @@ lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
 	}
 }
 
+/* see batch.h */
+bool
+rule_is_same(const RuleConfig *a, const RuleConfig *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->source_no == b->source_no && a->unit == b->unit &&
+		rate_cmp(&a->judge.earn, &b->judge.earn) == 0 &&
+		a->judge.priority == b->judge.priority &&
+		(a->judge.exclusive_group == 0) == (b->judge.exclusive_group == 0) &&
+		a->judge.has_max_per_event == b->judge.has_max_per_event &&
+		a->judge.max_per_event == b->judge.max_per_event &&
+		a->has_min_amount == b->has_min_amount &&
+		frac_cmp(a->min_amount, b->min_amount) == 0 &&
+		a->valid_from == b->valid_from && a->valid_until == b->valid_until &&
+		a->cap_period == b->cap_period && a->max_per_member == b->max_per_member &&
+		a->has_budget == b->has_budget &&
+		memcmp(&a->activates, &b->activates, sizeof(Period)) == 0 &&
+		memcmp(&a->expires, &b->expires, sizeof(Period)) == 0 &&
+		a->needs_pin == b->needs_pin &&
+		(a->pin ? a->pin->viewid : InvalidOid) == (b->pin ? b->pin->viewid : InvalidOid);
+}
+
+/*
+ * Whether what an event had claimed by a rule has been given back, because the
+ * rule is another now.
+ */
+static bool
+is_given_back(const Judgement *j, int32 rule_no)
+{
+	return j->claimed &&
+		(j->claimed->tz != j->rules->tz ||
+		 !rule_is_same(rules_rule(j->claimed, rule_no), rules_rule(j->rules, rule_no)));
+}
+
+/* What an operation has changed in what an event holds of a rule. */
+static Points
+operation_points(const Judgement *j, int32 unit_no, int32 rule_no, int64 operation_no)
+{
+	Points		points = 0;
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].rule_no == rule_no &&
+			j->own[i].operation_no == operation_no)
+			points += j->own[i].points - j->own[i].lapsed - j->own[i].forgiven;
+	}
+	return points;
+}
+
 /* Judges an event in one unit and posts the difference. */
 static void
 judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross, Frac net,
@@ -553,6 +608,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		JudgeTerm  *term;
 		bool		base;
 		bool		any = false;
+		bool		released;
 		const char *reason = NULL;
 
 		if (rule->unit != unit_index || !rule_concerns(rule, batch->source))
@@ -663,7 +719,17 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 				else if (judged)
 					judged[i].cap_room = term->room;
 			}
-			for (k = 0; event->posting && k < event->posting->nshort; k++)
+			released = is_given_back(j, rule->rule_no);
+			if (released)
+				term->room -= term->held;
+
+			/* what an operation took may come back, and no more */
+			if (batch->options.undoes && event->posting)
+				term->room = Min(term->room,
+								 -operation_points(j, unit->unit_no, rule->rule_no,
+												   batch->options.undoes));
+			for (k = 0; event->posting && !released && !batch->options.undoes &&
+				 k < event->posting->nshort; k++)
 			{
 				if (event->posting->shorts[k].rule_no == rule->rule_no)
 				{
@@ -718,7 +784,13 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		RuleConfig *rule = i < nterms ? &rules->rules[index[i]] : rules_rule(rules, rule_no[i]);
 		Instant		from = 0;
 		Instant		to = 0;
+		bool		released = is_given_back(j, rule_no[i]);
+		Points		claim = released ? held[i] + delta[i] : delta[i];
 
+		if (claim != 0 && rule && rule->cap_period != CALENDAR_NONE)
+			cap_claim(batch, j->account, rule, rules, event->at, claim);
+		if (claim != 0 && (released || (rule && rule->has_budget)))
+			budget_claim(batch, rule_no[i], claim);
 		if (i < nterms && (delta[i] > 0 || judged))
 			rule_lot(j, rule, &from, &to);
 		if (judged && i < nterms)
@@ -752,10 +824,6 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			take_back(j, unit, rule_no[i], -delta[i]);
 			account_find_due(j->account);
 		}
-		if (rule && rule->cap_period != CALENDAR_NONE)
-			cap_claim(batch, j->account, rule, rules, event->at, delta[i]);
-		if (rule && rule->has_budget)
-			budget_claim(batch, rule, delta[i]);
 	}
 
 	/* what was short of room, for the next time */
@@ -981,15 +1049,71 @@ revoke_all(Batch *batch, Event *event, Posting *posting, AccountState *account)
 
 /* see batch.h */
 bool
+give_back_claims(Batch *batch, Event *event, AccountState *account)
+{
+	Judgement	j;
+	Posting    *posting = event->posting;
+	int			i;
+	int			k;
+
+	/* one that has moved gives back what is revoked when that is done */
+	if (posting == NULL || event->rules == NULL ||
+		(event->nrows > 0 &&
+		 (member_cmp(batch->program, posting->member, event->member) != 0 ||
+		  posting->occurred_at != event->at)))
+		return true;
+	if (event->nrows > 0 && event_rules_use_member(batch->source, event->rules))
+	{
+		MatchMember match = {batch, event->rules, event, event->rows ? event->rows : &event->row};
+		EvalError	error;
+
+		event_facts_frozen(batch->reader, posting->facts);
+		if (!guarded(batch, match_member_rules, &match, &error))
+		{
+			failed_event_add(batch, event->key, &error);
+			return false;
+		}
+	}
+	memset(&j, 0, sizeof(j));
+	j.batch = batch;
+	j.event = event;
+	j.account = account;
+	j.rules = event->rules;
+	j.claimed = program_rules(batch->program, posting->config_version);
+	j.line.source_no = batch->source->source_no;
+	read_own_lines(&j, posting);
+	for (i = 0; i < j.nown; i++)
+	{
+		int32		rule_no = j.own[i].rule_no;
+		RuleConfig *rule = rules_rule(j.claimed, rule_no);
+		Points		held;
+
+		/* once for each rule */
+		for (k = 0; k < i && (j.own[k].rule_no != rule_no || j.own[k].unit != j.own[i].unit);)
+			k++;
+		held = held_points(&j, j.own[i].unit, rule_no);
+		if (k < i || held == 0 || !is_given_back(&j, rule_no))
+			continue;
+		if (rule && rule->cap_period != CALENDAR_NONE)
+			cap_claim(batch, account, rule, j.claimed, posting->occurred_at, -held);
+		budget_claim(batch, rule_no, -held);
+	}
+	return true;
+}
+
+/* see batch.h */
+bool
 post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_account)
 {
 	Judgement	j;
 	Posting    *before = event->posting;
 	Posting    *posting = &event->result;
 	EventRow   *rows = event->rows ? event->rows : &event->row;
-	RuleSet    *rules = event->rules;
+	bool		unposts = event->rules == NULL;
+	RuleSet    *rules = unposts ? program_rules(batch->program, before->config_version) :
+	event->rules;
 	JudgedRule *judged = NULL;
-	bool		uses_member = event_rules_use_member(batch->source, rules);
+	bool		uses_member = !unposts && event_rules_use_member(batch->source, rules);
 	bool		moved;
 	bool		claims;
 	const char *why_not = NULL;
@@ -998,7 +1122,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	int			i;
 
 	/* another member or instant: all is revoked, and the event judged as new */
-	moved = before && event->nrows > 0 &&
+	moved = before && event->nrows > 0 && !unposts &&
 		(member_cmp(batch->program, before->member, event->member) != 0 ||
 		 before->occurred_at != event->at);
 	if (old_account == NULL)
@@ -1006,7 +1130,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	if (moved)
 	{
 		event->posting = NULL;
-		if (rules != batch->program->rules)
+		if (rules != batch->program->rules && batch->choose_rules == NULL)
 		{
 			rules = event->rules = batch->program->rules;
 			if (!batch_match_event(batch, event, rules))
@@ -1035,6 +1159,8 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		posting->flags &= ~POSTING_COUNTS;
 		posting->amount = 0;
 		read_own_lines(&j, before);
+		if (batch->options.reprices)
+			j.claimed = program_rules(batch->program, before->config_version);
 	}
 	else
 	{
@@ -1073,7 +1199,9 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		revoke_all(batch, event, before, old_account);
 
 	event_amounts(event, rows, &gross, &net);
-	if (event->nrows == 0)
+	if (unposts)
+		why_not = "it has not been posted";
+	else if (event->nrows == 0)
 		why_not = event->nfound == 0 ? "its rows are gone" :
 			"the source's condition does not hold";
 	else if (posting->flags & POSTING_BLOCKED)
