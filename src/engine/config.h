@@ -114,7 +114,10 @@ extern bool periods_leave_time(const ProgramRef *ref, const Period *activates,
 /* config_rule.c: checks all rules of a unit (NULL: of all) once more */
 extern void rules_check_again(const ProgramRef *ref, const char *unit_name);
 
-/* config_rule.c: makes the pins of a source's rules anew if its table changed */
+/* config_rule.c: drops the pins of a source's rules, those of old versions, too */
+extern void rules_drop_pins(const ProgramRef *ref, int32 source_no);
+
+/* config_rule.c: makes the pins of a source's rules, as they are now, anew */
 extern void rules_pin_again(const ProgramRef *ref, const char *source_name);
 
 /*

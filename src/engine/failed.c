@@ -25,6 +25,8 @@ failed_event_add(Batch *batch, const Datum *key, const EvalError *error)
 	Oid			types[5] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID};
 	Datum		values[5];
 	RightsSave	rights;
+	Posting		posting;
+	bool		has_posted;
 
 	if (batch->looks_only)
 		return;
@@ -50,8 +52,13 @@ failed_event_add(Batch *batch, const Datum *key, const EvalError *error)
 		elog(ERROR, "could not queue an event: %s", SPI_result_code_string(SPI_result));
 	SPI_finish();
 	rights_leave(&rights);
+	has_posted = key && batch->ledger &&
+		ledger_find_posting(batch->ledger, key, &posting) && posting.first_entry != 0;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
+			 has_posted ?
+			 errmsg("event %s of source \"%s\" keeps what it has posted: %s",
+					key_text, batch->source->name, error->message) :
 			 errmsg("event %s of source \"%s\" earns nothing yet: %s",
 					key_text, batch->source->name, error->message),
 			 errdetail("It is kept in \"%s.failed_event\".", program->ref.name),

@@ -182,6 +182,9 @@ loyalty_detach(PG_FUNCTION_ARGS)
 		performDeletion(&object, DROP_CASCADE, PERFORM_DELETION_QUIETLY);
 	}
 
+	/* so that the table can be altered; attaching makes the present ones anew */
+	rules_drop_pins(&ref, tuple_int(&source, "source_no"));
+
 	config_execute(&ref, "UPDATE @.source SET attached = false, relation = NULL, pin = NULL"
 				   " WHERE name OPERATOR(pg_catalog.=) $1",
 				   1, types, values, NULL);

@@ -393,7 +393,19 @@ check_postings(Verify *verify)
 static void
 check_wiring(const Verify *verify)
 {
+	ListCell   *lc;
 	int			i;
+
+	foreach(lc, verify->program->lost)
+	{
+		LostSource *lost = (LostSource *) lfirst(lc);
+
+		report(verify, "wiring", NULL,
+			   psprintf("the %s of source \"%s\" %s dropped, and its triggers with %s",
+						lost->table_gone ? "table" : "expressions", lost->name,
+						lost->table_gone ? "was" : "were",
+						lost->table_gone ? "it" : "them"));
+	}
 
 	for (i = 0; i < verify->program->nsources; i++)
 	{

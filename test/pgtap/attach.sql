@@ -282,6 +282,37 @@ RESET ROLE;
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'theirs'::regclass AND pg_get_triggerdef(oid) LIKE '%forged%'$$, 'a forged pin wires nothing');
 SELECT is((SELECT count(*) FROM wires('theirs'))::int, 5);
 
+-- -------- the table is altered meanwhile --------
+CREATE TABLE altered (id bigint PRIMARY KEY, customer bigint, total numeric, coupon text, bonus numeric);
+GRANT SELECT, TRIGGER ON altered TO shopkeeper;
+SELECT r.attach('altered', 'altered', member => 'customer', amount => 'total');
+INSERT INTO r.rule (name, source, earn, condition) VALUES ('read', 'altered', '2 per 1', 'coupon IS NULL');
+INSERT INTO altered VALUES (1, 60, 10, NULL, 0);
+UPDATE r.rule SET earn = '3 per 1', condition = 'total > 5' WHERE name = 'read';
+INSERT INTO r.rule (name, source, earn, condition) VALUES ('off', 'altered', '10', 'bonus > 1');
+INSERT INTO altered VALUES (2, 60, 10, NULL, 2);
+UPDATE r.rule SET enabled = false WHERE name = 'off';
+UPDATE r.rule SET earn = '4 per 1' WHERE name = 'read';
+SELECT throws_ok($$ALTER TABLE altered ALTER COLUMN total TYPE numeric(12, 2)$$, '0A000', NULL, 'a column that is read keeps its type');
+SELECT throws_ok($$ALTER TABLE altered DROP COLUMN coupon$$, '2BP01', NULL, 'also one that a rule read once');
+ALTER TABLE altered RENAME COLUMN total TO gross;
+SELECT r.detach('altered');
+SELECT is_empty($$SELECT * FROM r.rule_version v JOIN r.source s USING (source_no) WHERE s.name = 'altered' AND v.pin IS NOT NULL$$, 'detached, nothing reads it');
+SELECT results_eq($$SELECT condition FROM r.rule WHERE name IN ('read', 'off') ORDER BY name$$,
+	$$VALUES ('bonus > 1'), ('(altered.gross > (5)::numeric)')$$, 'text says what was pinned; what needs no change is kept');
+SELECT lives_ok($$ALTER TABLE altered ALTER COLUMN gross TYPE numeric(12, 2), DROP COLUMN coupon$$, 'it can be altered');
+SELECT lives_ok($$UPDATE r.rule SET earn = '5 per 1' WHERE name = 'read'$$, 'rules can be changed, but for their expressions');
+SELECT lives_ok($$SELECT r.attach('altered', 'altered', member => 'customer', amount => 'gross')$$, 'and attached again');
+INSERT INTO altered VALUES (3, 60, 10, 0);
+SELECT results_eq('SELECT id, points FROM r.altered_points ORDER BY id', 'VALUES (1::bigint, 30::numeric), (2, 50), (3, 60)', 'rules go on');
+UPDATE altered SET gross = 20;
+SELECT results_eq('SELECT id, points FROM r.altered_points ORDER BY id', 'VALUES (1::bigint, 30::numeric), (2, 90), (3, 120)',
+	'events follow the versions they were judged by, also with rules that are off now; but not those whose expressions are gone');
+SELECT results_eq($$SELECT event_key, error LIKE 'the expressions of rule "read" as of configuration version % are gone%' FROM r.failed_event WHERE source = 'altered'$$,
+	$$VALUES ('1', true)$$, 'which wait');
+SELECT is((SELECT count(*) FROM r.rule_version v JOIN r.source s USING (source_no) WHERE s.name = 'altered' AND v.condition IS NOT NULL AND v.pin IS NULL)::int, 1, 'all others have pins');
+UPDATE r.rule SET enabled = false WHERE name = 'read';
+
 -- -------- what somebody else drops --------
 CREATE TABLE dropped (id bigint PRIMARY KEY, customer bigint, total numeric, status text);
 GRANT SELECT, TRIGGER ON dropped TO shopkeeper;
@@ -289,6 +320,8 @@ SELECT r.attach('dropped', 'dropped', member => 'customer', amount => 'total', c
 INSERT INTO r.rule (name, source, earn) VALUES ('of dropped', 'dropped', '1 per 1');
 SELECT throws_ok($$ALTER TABLE dropped DROP COLUMN status$$, '2BP01', NULL, 'a column that is read');
 ALTER TABLE dropped DROP COLUMN status CASCADE;
+SELECT results_eq($$SELECT invariant, detail FROM r.verify() WHERE detail LIKE '%dropped%'$$,
+	$$VALUES ('wiring', 'the expressions of source "dropped" were dropped, and its triggers with them')$$, 'which verify tells');
 SELECT throws_ok($$SELECT r.reconcile('dropped')$$, '55000', 'the expressions of source "dropped" were dropped', 'a source without its pin');
 SELECT throws_ok($$SELECT r.retry_failed('dropped')$$, '55000', 'the expressions of source "dropped" were dropped');
 SELECT lives_ok($$SELECT r.detach('dropped'), r.attach('dropped', 'dropped', member => 'customer', amount => 'total')$$, 'is attached again');
