@@ -1,0 +1,3 @@
+BEGIN;
+\ir conventional_history.sql
+COMMIT;

@@ -1,0 +1,1 @@
+CALL rewards.backfill('purchases');

@@ -1,0 +1,1 @@
+SELECT rewards.book_due();

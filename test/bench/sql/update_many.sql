@@ -1,0 +1,1 @@
+UPDATE shop.purchase SET note = 'seen' WHERE id <= :rows;
