@@ -416,9 +416,18 @@ static bool
 next_row(void *arg, TupleTableSlot **slot)
 {
 	Transition *transition = (Transition *) arg;
+	MemoryContext old;
+	bool		found;
 
+	/*
+	 * A tuple that comes from disk is the slot's to free when the next one
+	 * comes, so it must not be in a context that is reset before.
+	 */
 	tuplestore_select_read_pointer(transition->store, transition->pointer);
-	if (!tuplestore_gettupleslot(transition->store, true, false, transition->slot))
+	old = MemoryContextSwitchTo(transition->slot->tts_mcxt);
+	found = tuplestore_gettupleslot(transition->store, true, false, transition->slot);
+	MemoryContextSwitchTo(old);
+	if (!found)
 		return false;
 	*slot = root_row(transition->call, transition->slot);
 	return true;
