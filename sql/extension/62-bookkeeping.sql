@@ -20,6 +20,11 @@ CREATE FUNCTION loyalty.account_usage_1(usage bytea, OUT key integer, OUT at tim
 COMMENT ON FUNCTION loyalty.account_usage_1(bytea) IS
 	'what an account has used of caps in their latest spans (key: number of the rule), and its last activity in units (key: minus number of the unit)';
 
+CREATE FUNCTION loyalty.account_usage_with_1(usage bytea, key integer, at timestamp with time zone, used loyalty.points) RETURNS bytea
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_usage_with';
+COMMENT ON FUNCTION loyalty.account_usage_with_1(bytea, integer, timestamp with time zone, loyalty.points) IS
+'account.usage with another item of a key, or, if at is null, without it';
+
 CREATE FUNCTION loyalty.account_paged_1(paged bytea, OUT unit integer, OUT active loyalty.points, OUT pending loyalty.points) RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_account_paged';
 COMMENT ON FUNCTION loyalty.account_paged_1(bytea) IS

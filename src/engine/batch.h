@@ -249,8 +249,9 @@ extern void budget_save(Batch *batch);
 /* caps.c: room of a member's caps */
 extern Points cap_room(Batch *batch, AccountState *account, const RuleConfig *rule,
 					   RuleSet *rules, Instant at);
-extern void cap_claim(Batch *batch, AccountState *account, const RuleConfig *rule,
-					  RuleSet *rules, Instant at, Points points);
+/* rule: as of the event's configuration, NULL: it was not enabled */
+extern void cap_claim(Batch *batch, AccountState *account, int32 rule_no,
+					  const RuleConfig *rule, RuleSet *rules, Instant at, Points points);
 
 /*
  * dry.c: what dry batches would write and read again.  Several of them share a

@@ -7,6 +7,9 @@
  * earlier spans, which only late events and corrections need, are rows of
  * cap_usage.  Whoever holds the account's lock may read and write both.
  *
+ * Spans are those of the cap that the rule has now, also for events that were
+ * judged when it had another or none: a change counts anew, see recount.c.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -84,17 +87,29 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 }
 
 /*
+ * The spans in which a rule's usage is counted: of the cap it has now, or else
+ * had when the event was judged.
+ */
+static CalendarUnit
+counted_period(Batch *batch, int32 rule_no, const RuleConfig *rule)
+{
+	CalendarUnit period = program_cap_period(batch->program, rule_no);
+
+	return period != CALENDAR_NONE || rule == NULL ? period : rule->cap_period;
+}
+
+/*
  * The account's usage item of the span that contains an instant.  NULL if the
  * account holds a later span; *span is set in any case.
  */
 static UsageItem *
-current_usage(Batch *batch, AccountState *account, const RuleConfig *rule,
+current_usage(Batch *batch, AccountState *account, int32 rule_no, CalendarUnit period,
 			  RuleSet *rules, Instant at, Instant *span)
 {
-	UsageItem  *item = account_usage(account, rule->rule_no, true);
+	UsageItem  *item = account_usage(account, rule_no, true);
 	Instant		end;
 
-	core_check(calendar_span(rule->cap_period, at, &rules->zone, span, &end));
+	core_check(calendar_span(period, at, &rules->zone, span, &end));
 	if (item->at == *span)
 		return item;
 	if (item->at > *span)
@@ -102,7 +117,7 @@ current_usage(Batch *batch, AccountState *account, const RuleConfig *rule,
 
 	/* a new span begins: the old one becomes a row */
 	if (item->used != 0)
-		write_usage(batch, account, rule->rule_no, item->at, item->used);
+		write_usage(batch, account, rule_no, item->at, item->used);
 	item->at = *span;
 	item->used = 0;
 	account->dirty = true;
@@ -115,7 +130,9 @@ cap_room(Batch *batch, AccountState *account, const RuleConfig *rule, RuleSet *r
 		 Instant at)
 {
 	Instant		span;
-	UsageItem  *item = current_usage(batch, account, rule, rules, at, &span);
+	UsageItem  *item = current_usage(batch, account, rule->rule_no,
+									 counted_period(batch, rule->rule_no, rule),
+									 rules, at, &span);
 	Points		used = item ? item->used : read_usage(batch, account, rule->rule_no, span);
 
 	return Max(rule->max_per_member - used, 0);
@@ -123,16 +140,20 @@ cap_room(Batch *batch, AccountState *account, const RuleConfig *rule, RuleSet *r
 
 /* see batch.h */
 void
-cap_claim(Batch *batch, AccountState *account, const RuleConfig *rule, RuleSet *rules,
-		  Instant at, Points points)
+cap_claim(Batch *batch, AccountState *account, int32 rule_no, const RuleConfig *rule,
+		  RuleSet *rules, Instant at, Points points)
 {
+	CalendarUnit period = counted_period(batch, rule_no, rule);
+	UsageItem  *item;
 	Instant		span;
-	UsageItem  *item = current_usage(batch, account, rule, rules, at, &span);
 
+	if (period == CALENDAR_NONE)
+		return;
+	item = current_usage(batch, account, rule_no, period, rules, at, &span);
 	if (item)
 		core_check(points_add(item->used, points, &item->used) ? CORE_OK : CORE_RANGE);
 	else
-		write_usage(batch, account, rule->rule_no, span,
-					read_usage(batch, account, rule->rule_no, span) + points);
+		write_usage(batch, account, rule_no, span,
+					read_usage(batch, account, rule_no, span) + points);
 	account->dirty = true;
 }

@@ -182,6 +182,9 @@ config_execute(const ProgramRef *ref, const char *statement, int nargs,
 	guc_level = NewGUCNestLevel();
 	set_local("search_path", PINNED_SEARCH_PATH);
 
+	/* and compiling takes longer than any of these statements */
+	set_local("jit", "off");
+
 	config_internal++;
 	PG_TRY();
 	{

@@ -114,6 +114,9 @@ extern bool periods_leave_time(const ProgramRef *ref, const Period *activates,
 /* config_rule.c: checks all rules of a unit (NULL: of all) once more */
 extern void rules_check_again(const ProgramRef *ref, const char *unit_name);
 
+/* recount.c: what members have used of a rule's cap, by its present period */
+extern void caps_recount(const ProgramRef *ref, int32 rule_no);
+
 /* config_rule.c: drops the pins of a source's rules, those of old versions, too */
 extern void rules_drop_pins(const ProgramRef *ref, int32 source_no);
 

@@ -161,6 +161,9 @@ loyalty_rule_changed(PG_FUNCTION_ARGS)
 		set_budget(&trigger, &unit);
 		pin = choose_pin(&trigger.ref, &trigger.new, &source, writer);
 		write_version(&trigger.ref, tuple_int(&trigger.new, "rule_no"), pin);
+		if (trigger.old.tuple != NULL && !tuple_isnull(&trigger.new, "cap_period") &&
+			tuple_differs(&trigger.old, &trigger.new, "cap_period"))
+			caps_recount(&trigger.ref, tuple_int(&trigger.new, "rule_no"));
 	}
 
 	config_trigger_end(&trigger);

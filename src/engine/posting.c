@@ -787,8 +787,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		bool		released = is_given_back(j, rule_no[i]);
 		Points		claim = released ? held[i] + delta[i] : delta[i];
 
-		if (claim != 0 && rule && rule->cap_period != CALENDAR_NONE)
-			cap_claim(batch, j->account, rule, rules, event->at, claim);
+		if (claim != 0)
+			cap_claim(batch, j->account, rule_no[i], rule, rules, event->at, claim);
 		if (claim != 0 && (released || (rule && rule->has_budget)))
 			budget_claim(batch, rule_no[i], claim);
 		if (i < nterms && (delta[i] > 0 || judged))
@@ -1094,8 +1094,7 @@ give_back_claims(Batch *batch, Event *event, AccountState *account)
 		held = held_points(&j, j.own[i].unit, rule_no);
 		if (k < i || held == 0 || !is_given_back(&j, rule_no))
 			continue;
-		if (rule && rule->cap_period != CALENDAR_NONE)
-			cap_claim(batch, account, rule, j.claimed, posting->occurred_at, -held);
+		cap_claim(batch, account, rule_no, rule, j.claimed, posting->occurred_at, -held);
 		budget_claim(batch, rule_no, -held);
 	}
 	return true;

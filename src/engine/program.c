@@ -467,6 +467,14 @@ load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
 		config_points(row, "max_per_event", &unit->judge.max_per_event);
 }
 
+/* A cap_period that is not NULL. */
+static CalendarUnit
+cap_period_from_text(const char *text)
+{
+	return strcmp(text, "ever") == 0 ? CALENDAR_EVER :
+		calendar_unit_parse(text, strlen(text));
+}
+
 /* Reads a rule's configuration from a row of rule_version. */
 static void
 load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
@@ -504,8 +512,7 @@ load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
 
 	cap_period = config_text(row, "cap_period");
 	if (config_points(row, "max_per_member", &rule->max_per_member) && cap_period)
-		rule->cap_period = strcmp(cap_period, "ever") == 0 ? CALENDAR_EVER :
-			calendar_unit_parse(cap_period, strlen(cap_period));
+		rule->cap_period = cap_period_from_text(cap_period);
 	value = config_datum(row, "budget", NUMERICOID, &isnull);
 	rule->has_budget = !isnull;
 	config_struct(row, "activates", "period", &rule->activates, sizeof(Period));
@@ -613,6 +620,27 @@ load_rules(Program *program, int32 config_version)
 	qsort(rules->rules, rules->nrules, sizeof(RuleConfig), rule_order);
 	MemoryContextSwitchTo(old);
 	return rules;
+}
+
+/* Loads which rules have caps now. */
+static void
+load_caps(Program *program)
+{
+	uint64		i;
+
+	config_query(&program->ref,
+				 "SELECT rule_no, cap_period FROM %s.rule"
+				 " WHERE cap_period IS NOT NULL AND $1 IS NOT NULL", 0);
+	MemoryContextSwitchTo(program->context);
+	program->ncapped = (int) SPI_processed;
+	program->capped = palloc(sizeof(CappedRule) * Max(1, program->ncapped));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		ConfigRow	row = config_row(i);
+
+		program->capped[i].rule_no = config_int(&row, "rule_no", 0);
+		program->capped[i].period = cap_period_from_text(config_text(&row, "cap_period"));
+	}
 }
 
 /* The columns of the key of a source's posting table, and where it reads them. */
@@ -813,6 +841,7 @@ program_load(Oid relid)
 		program->test_clock = false;
 	program->config_version = config_int(&row, "config_version", 0);
 	program->rules = load_rules(program, program->config_version);
+	load_caps(program);
 	load_sources(program);
 	for (i = 0; i < program->rules->nrules; i++)
 	{
@@ -859,6 +888,20 @@ program_rules(Program *program, int32 config_version)
 	program->old_rules = lappend(program->old_rules, rules);
 	MemoryContextSwitchTo(old);
 	return rules;
+}
+
+/* see program.h */
+CalendarUnit
+program_cap_period(const Program *program, int32 rule_no)
+{
+	int			i;
+
+	for (i = 0; i < program->ncapped; i++)
+	{
+		if (program->capped[i].rule_no == rule_no)
+			return program->capped[i].period;
+	}
+	return CALENDAR_NONE;
 }
 
 /* see program.h */

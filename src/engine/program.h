@@ -112,6 +112,13 @@ typedef struct LostSource
 	bool		table_gone;
 } LostSource;
 
+/* a rule whose points for a member are capped, enabled or not */
+typedef struct CappedRule
+{
+	int32		rule_no;
+	CalendarUnit period;
+} CappedRule;
+
 typedef struct Program
 {
 	ProgramRef	ref;
@@ -138,6 +145,8 @@ typedef struct Program
 
 	RuleSet    *rules;			/* of config_version */
 	List	   *old_rules;		/* RuleSets of earlier versions, as needed */
+	CappedRule *capped;
+	int			ncapped;
 	SourceConfig *sources;		/* attached ones */
 	int			nsources;
 	List	   *lost;			/* LostSources */
@@ -155,6 +164,9 @@ extern Program *program_get(Oid relid);
 
 /* The rules and units as they were in a configuration version. */
 extern RuleSet *program_rules(Program *program, int32 config_version);
+
+/* The period of the cap that a rule has now; CALENDAR_NONE: it has none. */
+extern CalendarUnit program_cap_period(const Program *program, int32 rule_no);
 
 extern SourceConfig *program_source(Program *program, int32 source_no);
 extern SourceConfig *program_source_by_name(Program *program, const char *name);

@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
+#include "engine/lines.h"
 #include "engine/program.h"
 #include "engine/source.h"
 
@@ -44,11 +45,6 @@ typedef struct Verify
 	"CASE WHEN a.paged IS NULL THEN a.lots ELSE a.lots OPERATOR(loyalty.+)" \
 	" (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots) FROM @.account_page AS g" \
 	"  WHERE g.member_id = a.member_id) END"
-
-/* what an event holds by lines: points, and what counts as such */
-#define HELD \
-	"(coalesce(loyalty.sum(e.points)::numeric, 0) - coalesce(loyalty.sum(e.lapsed)::numeric, 0)" \
-	" - coalesce(loyalty.sum(e.forgiven)::numeric, 0))"
 
 /* the account equals its lines, which are numbered without gaps */
 static const char state_query[] =
@@ -184,20 +180,14 @@ static const char events_query[] =
 " FROM covered AS c LEFT JOIN @.entry AS e ON e.member_id = c.member_id AND e.entry_no = c.entry_no"
 " WHERE e.entry_no IS NULL";
 
-/*
- * What members have used of caps is what was posted by configurations with a
- * cap; %s: covered lines.
- */
+/* What members have used of caps is what was posted; %s: covered lines. */
 static const char caps_query[] =
-"WITH version AS (SELECT v.rule_no, v.config_version, v.cap_period,"
-"   lead(v.config_version) OVER (PARTITION BY v.rule_no ORDER BY v.config_version) AS until"
-"  FROM @.rule_version AS v), zone AS (SELECT z.time_zone, z.config_version,"
+"WITH zone AS (SELECT z.time_zone, z.config_version,"
 "   lead(z.config_version) OVER (ORDER BY z.config_version) AS until FROM @.program_version AS z),"
 " expected AS (SELECT e.member_id, e.rule_no, s.span_start, " HELD " AS used"
 "  FROM (%s) AS c JOIN @.entry AS e"
 "   ON e.member_id = c.member_id AND e.entry_no = c.entry_no AND e.source_no = c.source_no"
-"  JOIN version AS v ON v.rule_no = e.rule_no AND v.cap_period IS NOT NULL"
-"   AND v.config_version <= e.config_version AND (v.until IS NULL OR v.until > e.config_version)"
+"  JOIN @.rule AS v ON v.rule_no = e.rule_no AND v.cap_period IS NOT NULL"
 "  JOIN zone AS z ON z.config_version <= e.config_version"
 "   AND (z.until IS NULL OR z.until > e.config_version)"
 "  CROSS JOIN LATERAL (SELECT CASE v.cap_period WHEN 'ever' THEN '-infinity'"
@@ -205,11 +195,12 @@ static const char caps_query[] =
 "  GROUP BY e.member_id, e.rule_no, s.span_start),"
 " latest AS (SELECT a.member_id, i.key AS rule_no, i.at AS span_start, i.used::numeric AS used"
 "  FROM @.account AS a CROSS JOIN LATERAL loyalty.account_usage_1(a.usage) AS i"
-"  WHERE i.key > 0{a.member_id}),"
+"  WHERE i.key IN (SELECT rule_no FROM @.rule WHERE cap_period IS NOT NULL){a.member_id}),"
 " actual AS (SELECT * FROM latest UNION ALL"
 "  SELECT u.member_id, u.rule_no, u.span_start, u.used::numeric FROM @.cap_usage AS u"
 "  WHERE NOT EXISTS (SELECT FROM latest AS l WHERE l.member_id = u.member_id"
-"   AND l.rule_no = u.rule_no AND l.span_start = u.span_start){u.member_id})"
+"   AND l.rule_no = u.rule_no AND l.span_start = u.span_start)"
+"   AND u.rule_no IN (SELECT rule_no FROM @.rule WHERE cap_period IS NOT NULL){u.member_id})"
 "SELECT 'caps', coalesce(a.member_id, x.member_id)::text,"
 "  format('%%s used of the cap of rule %%s in the span from %%s, but %%s posted',"
 "   coalesce(a.used, 0), r.name, coalesce(a.span_start, x.span_start), coalesce(x.used, 0))"
@@ -351,19 +342,8 @@ collect_postings(Verify *verify)
 		}
 		appendStringInfo(&postings, "SELECT member_id, flags, amount FROM %s AS p"
 						 " WHERE true{p.member_id}", table);
-
-		/* most postings name one line, and the later ones are few */
 		appendStringInfo(&covered,
-						 "SELECT %1$s AS source_no, p.member_id, p.occurred_at AS event_at,"
-						 " p.first_entry AS entry_no FROM %2$s AS p"
-						 " WHERE p.first_entry IS NOT NULL AND p.entries = 1{p.member_id}"
-						 " UNION ALL SELECT %1$s, p.member_id, p.occurred_at,"
-						 " generate_series(p.first_entry, p.first_entry + p.entries - 1)"
-						 " FROM %2$s AS p WHERE p.entries > 1{p.member_id}"
-						 " UNION ALL SELECT %1$s, p.member_id, p.occurred_at,"
-						 " generate_series(p.later[i], p.later[i + 1]) FROM %2$s AS p"
-						 " CROSS JOIN LATERAL generate_series(1, cardinality(p.later), 2) AS i"
-						 " WHERE p.later IS NOT NULL{p.member_id}", number, table);
+						 POSTING_LINES, number, table, "{p.member_id}");
 	}
 	if (SPI_processed > 0)
 	{
@@ -380,7 +360,7 @@ check_postings(Verify *verify)
 		return;
 	check(verify, psprintf(counters_query, verify->postings));
 	check(verify, psprintf(events_query, verify->covered));
-	if (finds(verify, "SELECT FROM @.rule_version WHERE cap_period IS NOT NULL LIMIT 1"))
+	if (finds(verify, "SELECT FROM @.rule WHERE cap_period IS NOT NULL LIMIT 1"))
 		check(verify, psprintf(caps_query, verify->covered));
 	if (!verify->has_member &&
 		finds(verify, "SELECT FROM @.budget_room LIMIT 1"))
@@ -470,6 +450,9 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	rights_enter(verify.program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	guc_level = NewGUCNestLevel();
 	set_local("search_path", PINNED_SEARCH_PATH);
+
+	/* compiling the queries takes longer than they do, unless there is very much */
+	set_local("jit", "off");
 	SPI_connect();
 	check(&verify, state_query);
 	check(&verify, lots_query);
