@@ -40,7 +40,14 @@ from clock import DAY, HOUR, INF, NINF, naive, show
 from generate import FEATURES, Generator, apply, possible
 from model import Refused
 
-psycopg2.extensions.register_type(psycopg2.extensions.new_type((1700,), 'NUMERIC', lambda v, c: None if v is None else Fraction(v)))
+
+def numeric(text, cursor):
+    if text in ('Infinity', '-Infinity'):
+        return INF if text[0] == 'I' else NINF
+    return None if text is None else Fraction(text)
+
+
+psycopg2.extensions.register_type(psycopg2.extensions.new_type((1700,), 'NUMERIC', numeric))
 
 
 # ---------------------------------------------------------------- SQL text
@@ -526,7 +533,7 @@ class Run:
         rows = self.query('SELECT u.member_id::text, r.name, u.span_start, sum(u.used::numeric) FROM (SELECT member_id, rule_no, '
                           'extract(epoch FROM span_start) * 1000000 AS span_start, used FROM %s.cap_usage) AS u '
                           'JOIN %s.rule AS r USING (rule_no) GROUP BY 1, 2, 3' % (p, p))
-        found = {(r[0], r[1], NINF if r[2] <= NINF else int(r[2])): r[3] for r in rows if r[3]}
+        found = {(r[0], r[1], self.moment(r[2])): r[3] for r in rows if r[3]}
         expected = {}
         for (member, rule, start), n in m.usage.items():
             if n and m.rules[rule].max_per_member is not None:
@@ -545,11 +552,46 @@ class Run:
         self.report('budgets', wrong)
 
         # lots
-        for text, member in texts.items():
-            pass
+        asked = [x for x in texts.values() if any((x, u) in m.purses for u in units)]
+        if asked:
+            rows = self.query(
+                'SELECT x::text, l.unit, extract(epoch FROM l.active_from) * 1000000, extract(epoch FROM l.expires_at) * 1000000, '
+                'l.state, l.points FROM (VALUES %s) AS v (x), LATERAL %s.member_lots(x) AS l'
+                % (', '.join('(%s)' % self.sql.typed(x, 'member') for x in asked), p))
+            found = {}
+            for text, unit, start, end, state, points in rows:
+                k = (text, unit, self.moment(start), self.moment(end), state)
+                found[k] = found.get(k, 0) + points
+            expected = {}
+            for x in asked:
+                now = m.now(x)
+                for unit in units:
+                    if (x, unit) in m.purses:
+                        purse = m.purses[(x, unit)].copy()
+                        purse.settle(now)
+                        for lots, state in ((purse.active(now), 'active'), (purse.pending(now), 'pending')):
+                            for lot in lots:
+                                k = (str(x), unit, lot.start, purse.end_of(lot), state)
+                                expected[k] = expected.get(k, 0) + purse.points(lot, now)
+                        if purse.debt() > 0:
+                            expected[(str(x), unit, NINF, INF, 'debt')] = -purse.debt()
+            for k in sorted(set(found) | set(expected), key=str):
+                if found.get(k, 0) != expected.get(k, 0):
+                    wrong.append('member_lots of %s, %s [%s, %s) %s: expected: %s; actual: %s' % (
+                        k[0], k[1], show(k[2]), show(k[3]), k[4], show_row([expected.get(k, 0)]), show_row([found.get(k, 0)])))
+            self.report('lots', wrong)
         rows = self.query('SELECT * FROM %s.verify()' % p)
         if rows:
             raise Mismatch('verify', ['%s.verify(): expected: no rows; actual:' % p] + ['    %s' % (r,) for r in rows[:10]])
+
+    @staticmethod
+    def moment(us):
+        """An instant from extract(epoch) in microseconds, infinite ones too."""
+        if us is None:
+            return None
+        if us != us or abs(us) >= INF:
+            return INF if us > 0 else NINF
+        return int(us)
 
     def check_failed(self, wrong):
         p, m = self.program, self.model
