@@ -641,7 +641,7 @@ class Program:
             e.member, e.t, e.version, e.facts = member, j.t, version, facts
             e.zone = self.zone_of(member)
             e.dead = m.status == 'blocked'
-        counts = source.purchase and (source.amount is None or j.amount > 0)
+        counts = source.purchase and not e.dead and (source.amount is None or j.amount > 0)
         self.count(e, round_half_away(j.amount, Fraction(1, 10000)) if counts else None)
         if e.dead:
             return
@@ -826,20 +826,24 @@ class Program:
         return purse.lot(start, (rule.expires or unit.expires).end(e.t, e.zone))
 
     def increase(self, e, purse, unit, steps, now, dated):
+        # what lapsed or was forgiven is used up first, by each rule what its own lot lost
         excess = e.excess.setdefault(unit, [])
+        lots = [self.lot_of(e, purse, r) for r, _ in steps]
+        rest = [n for _, n in steps]
+        for own in (True, False):
+            for i, lot in enumerate(lots):
+                for x in excess:
+                    if x[1] is lot or not own:
+                        used = min(rest[i], x[2])
+                        rest[i] -= used
+                        x[2] -= used
+                        if x[0] == 'lapsed':
+                            x[1].excused -= used
         earned = ZERO
-        for r, n in steps:
-            lot = self.lot_of(e, purse, r)
+        for lot, n in zip(lots, rest):
             own = e.own_lots.setdefault(unit, [])
             if lot not in own:
                 own.append(lot)
-            # what lapsed or was forgiven is used up first, the rule's own first
-            for x in sorted(excess, key=lambda x: x[1] is not lot):
-                used = min(n, x[2])
-                x[2] -= used
-                n -= used
-                if x[0] == 'lapsed':
-                    x[1].excused -= used
             if n > 0:
                 lot.lines.append((dated, now, n))
                 earned += n
@@ -868,6 +872,12 @@ class Program:
                 lot.lines.append((now, now, -got))
                 taken += got
             rest += n - got
+        for lot in e.own_lots.get(unit, []):        # what its other lots lost
+            excused = min(rest, purse.state(lot, now)[1])
+            if excused > 0:
+                lot.excused += excused
+                excess.append(['lapsed', lot, excused])
+                rest -= excused
         own = purse.ordered([x for x in e.own_lots.get(unit, []) if purse.points(x, now) > 0])
         for lot in own + purse.pending(now) + purse.active(now):
             got = min(rest, max(purse.points(lot, now), ZERO))
