@@ -122,16 +122,10 @@ def value(x, row, facts):
     raise AssertionError(x)
 
 
-def member_facts(x, found=None):
-    """The member.* names that an expression mentions."""
-    found = set() if found is None else found
-    if x is not None:
-        if x[0] == 'member':
-            found.add(x[1])
-        elif x[0] == 'attr':
-            found.add('attributes')
-        else:
-            for y in x[1:]:
-                if isinstance(y, (tuple, list)) and y and isinstance(y[0], str) and isinstance(y, tuple):
-                    member_facts(y, found)
-    return found
+def columns(x):
+    """The columns of the row that an expression reads."""
+    if x is None:
+        return set()
+    if x[0] == 'col':
+        return {x[1]}
+    return set().union(*(columns(y) for y in x[1:] if isinstance(y, tuple)))

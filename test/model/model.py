@@ -14,7 +14,7 @@ from bisect import insort
 from fractions import Fraction
 
 from clock import INF, NINF, Period, span_start, to_instant, naive
-from expr import EvalError, value
+from expr import EvalError, columns, value
 
 ZERO = Fraction(0)
 
@@ -306,11 +306,11 @@ class Event:
 
     def __init__(self, source, key):
         self.source, self.key = source, key
-        self.posted = {}            # (member, unit) -> points of all its lines ever
         self.forget()
 
     def forget(self):
         """Not posted (yet, or under the present member and instant)."""
+        self.posted = {}            # (member, unit) -> points of all its lines
         self.member = self.t = self.version = self.zone = self.facts = None
         self.dead = False           # judged while its member was blocked
         self.shares = {}            # rule name -> points it is entitled to and holds
@@ -344,6 +344,7 @@ class Program:
         self.spent_budget = {}      # rule -> points
         self.failed = set()         # (source, event key)
         self.cached_version = None
+        self.read_by_rules = set()  # columns that any rule ever read
         self.index = {}             # source -> event key -> set of row keys
         self.reductions = {}        # source -> reduced event key -> set of row keys
 
@@ -363,6 +364,7 @@ class Program:
 
     def add_rule(self, rule):
         self.rules[rule.name] = rule
+        self.read_by_rules |= columns(rule.amount) | columns(rule.condition)
         self.cached_version = None
 
     def set_stacking(self, stacking):
@@ -444,6 +446,9 @@ class Program:
                 else:
                     old = self.place(source, c[1], None)
                     undo.append((c[1], old))
+                if old is not None and new is not None:
+                    if all(old.get(k) == new.get(k) for k in self.relevant(source)):
+                        continue
                 if source.reduces:
                     for row in (old, new):
                         if row is not None and row[source.reduces_key] is not None:
@@ -471,6 +476,11 @@ class Program:
         for s, k in touched:
             if s in self.attached:
                 self.touch(self.sources[s], k)
+
+    def relevant(self, source):
+        """The columns that matter: a change of others is no change."""
+        return set(source.key) | {source.event, source.occurred_at, source.reduces_key} | columns(source.member) \
+            | columns(source.amount) | columns(source.condition) | self.read_by_rules
 
     def may_refuse(self, source, key):
         """LY002 and, under on_error 'raise', errors of evaluation."""
@@ -517,8 +527,8 @@ class Program:
                 self.failed.add((name, key))
                 continue
             if j is not None:
-                todo.append((j.t, str(key), key))
-        for _, _, key in sorted(todo):
+                todo.append((j.t, key))
+        for _, key in sorted(todo):
             self.touch(source, key)
 
     def retry_failed(self):
@@ -950,7 +960,7 @@ class Program:
         return floor_to(points, self.units[unit].shown_step)
 
     def posted(self, source, key):
-        """Points per (member, unit) of all lines of an event."""
+        """Points per (member, unit) of all lines of an event, as it is now identified."""
         e = self.events.get((source, key))
         return {} if e is None else {k: v for k, v in e.posted.items() if v != 0}
 

@@ -514,7 +514,7 @@ class Run:
             name = s['model']['name']
             if s['model'].get('reduces'):
                 continue
-            keys = [s['model']['event']] if s['model'].get('event') else list(s['model']['key'])
+            keys = ['event_key'] if s['model'].get('event') else list(s['model']['key'])
             rows = self.query('SELECT %s, member_id::text, unit, sum(points) FROM %s.%s_points GROUP BY %s, member_id, unit'
                               % (', '.join(c + '::text' for c in keys), p, name, ', '.join(keys)))
             found = {r: v for r, v in ((r[:-1], r[-1]) for r in rows) if v != 0}
