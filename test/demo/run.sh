@@ -33,7 +33,7 @@ else
 	for s in orders:orders lines:order_lines reviews:reviews; do
 		run -At -v source="${s%%:*}" -v relation="shop.${s##*:}" -f backfill.sql
 	done
-	title "June comes in through the till"
+	title "June comes in, day by day"
 	run -At -f june.sql
 	title "A morning at the till"
 	member=$(run -At -c "SELECT member_id FROM rewards.balances WHERE unit = 'points' ORDER BY earned DESC, member_id OFFSET 9 LIMIT 1")
