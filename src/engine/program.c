@@ -974,7 +974,8 @@ rules_unit_by_name(RuleSet *rules, const char *name)
 	if (name == NULL && nspendable != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
-				 errmsg("the program has %d spendable units: say which one", nspendable)));
+				 errmsg("the program has %d spendable units: say which one", nspendable),
+				 errhint("Give unit => the name of a unit.")));
 	return found;
 }
 

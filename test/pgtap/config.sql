@@ -295,6 +295,19 @@ CREATE TRIGGER wrong AFTER INSERT ON r.rule FOR EACH ROW EXECUTE FUNCTION loyalt
 SELECT throws_ok($$INSERT INTO r.rule (name, earn) VALUES ('x', '5')$$, '39P01', NULL, 'a trigger that was made by hand');
 DROP TRIGGER wrong ON r.rule;
 
+-- which of several units
+CREATE FUNCTION hint(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+	EXECUTE query;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS result = PG_EXCEPTION_HINT;
+	RETURN result;
+END$$;
+INSERT INTO real.unit (name) VALUES ('second');
+SELECT is(hint('SELECT real.balance(1)'), 'Give unit => the name of a unit.', 'a unit must be named');
+
 -- hostile search path
 CREATE SCHEMA hostile;
 CREATE FUNCTION hostile.yes(text, text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
