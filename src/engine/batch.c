@@ -35,6 +35,7 @@
 /* events of a chunk: new ones, and those whose accounts stay in memory */
 #define CHUNK_NEW_EVENTS		300000
 #define CHUNK_CHANGED_EVENTS	20000
+#define CHUNK_LARGE_EVENTS		1000	/* of several rows each */
 
 /* see batch.h */
 Batch *
@@ -1030,7 +1031,7 @@ distinct_keys(Batch *batch)
 
 	if (batch->nkeys < 2)
 		return;
-	order = MemoryContextAllocHuge(batch->context, sizeof(KeyOrder) * batch->nkeys);
+	order = MemoryContextAllocHuge(batch->key_context, sizeof(KeyOrder) * batch->nkeys);
 	for (i = 0; i < batch->nkeys; i++)
 	{
 		order[i].source = batch->source;
@@ -1294,6 +1295,8 @@ batch_post_keys(Batch *batch)
 {
 	int			from;
 	int			until;
+	int			piece = batch->source->several_rows ? CHUNK_LARGE_EVENTS :
+		CHUNK_CHANGED_EVENTS;
 
 	move_postings(batch);
 	if (batch->nkeys == 0)
@@ -1301,7 +1304,7 @@ batch_post_keys(Batch *batch)
 	distinct_keys(batch);
 
 	/* a large batch: all its accounts are locked before anything is posted */
-	if (batch->nkeys > CHUNK_CHANGED_EVENTS && !batch->options.dry)
+	if (batch->nkeys > piece && !batch->options.dry)
 	{
 		FillState	state;
 
@@ -1319,7 +1322,7 @@ batch_post_keys(Batch *batch)
 		int			before;
 		int			i;
 
-		until = Min(batch->nkeys, from + CHUNK_CHANGED_EVENTS);
+		until = Min(batch->nkeys, from + piece);
 		open_ledger(batch);
 		batch->looks_only = rows_may_move(batch) && !batch->options.dry;
 		load_keys(batch, from, until, batch->options.dry);

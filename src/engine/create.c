@@ -60,6 +60,7 @@ static void check_text_ids(const ProgramRef *ref);
 static void set_version(const ProgramRef *ref);
 static void drop_pins(const ProgramRef *ref);
 static void drop_schema(const ProgramRef *ref);
+static void analyze_small_tables(const ProgramRef *ref);
 
 
 /*
@@ -118,6 +119,9 @@ loyalty_create_program(PG_FUNCTION_ARGS)
 	activity.occurred_at = "occurred_at";
 	activity.writer = owner;
 	source_attach(&ref, &activity);
+
+	/* without statistics views over these look too large to plan them well */
+	analyze_small_tables(&ref);
 
 	rights_leave(&rights);
 	SPI_finish();
@@ -497,4 +501,21 @@ drop_schema(const ProgramRef *ref)
 
 	performMultipleDeletions(objects, DROP_RESTRICT, 0);
 	free_object_addresses(objects);
+}
+
+/*
+ * Gathers statistics of the tables that stay small: without them the planner
+ * takes each for hundreds of rows, and views over them for work worth JIT
+ * compilation.
+ */
+static void
+analyze_small_tables(const ProgramRef *ref)
+{
+	const char *schema = quote_identifier(ref->name);
+
+	SPI_connect();
+	if (SPI_execute(psprintf("ANALYZE %s.program, %s.unit, %s.rule, %s.source",
+							 schema, schema, schema, schema), false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not analyze: %s", SPI_result_code_string(SPI_result));
+	SPI_finish();
 }
