@@ -1,0 +1,92 @@
+-- Units whose lots last until so long after the member's last activity.
+BEGIN;
+\ir include/shop.sql
+SELECT * FROM no_plan();
+
+UPDATE rewards.unit SET expires = '6 months since last activity' WHERE name = 'points';
+INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1');
+
+INSERT INTO shop.orders VALUES (1, 1, 100, '2026-01-10 12:00Z');
+SELECT is(ARRAY[rewards.balance(1, at => '2026-07-10 11:59:59.999999Z'), rewards.balance(1, at => '2026-07-10 12:00Z')], '{100,0}'::numeric[],
+	'six months after the only activity the points end');
+SELECT rewards.set_clock('2026-05-01 12:00Z');
+INSERT INTO shop.orders VALUES (2, 1, 50, '2026-05-01 12:00Z');
+SELECT is(ARRAY[rewards.balance(1, at => '2026-07-10 12:00Z'), rewards.balance(1, at => '2026-11-01 11:59Z'), rewards.balance(1, at => '2026-11-01 12:00Z')],
+	'{150,150,0}'::numeric[], 'the next purchase extends all of them');
+SELECT is(ledger(1), 'earn 100, earn 50', 'without any more lines in the ledger');
+SELECT is((SELECT next_expiry_at FROM rewards.balances WHERE member_id = 1), '2026-11-01 12:00Z'::timestamptz, 'the view knows the end');
+SELECT is((SELECT max(expires_at) FROM rewards.member_lots(1)), '2026-11-01 12:00Z'::timestamptz, 'so does member_lots()');
+
+-- adjustments and refunds are no activity
+SELECT rewards.set_clock('2026-06-01 12:00Z');
+SELECT run('SELECT rewards.adjust(1, 10, reason => ''a gift'')');
+SELECT run('SELECT rewards.adjust(1, -5, reason => ''a mistake'')');
+UPDATE shop.orders SET total = 40 WHERE order_id = 2;
+SELECT is((SELECT next_expiry_at FROM rewards.balances WHERE member_id = 1), '2026-11-01 12:00Z'::timestamptz,
+	'an adjustment or a refund is no activity');
+UPDATE shop.orders SET status = 'refunded' WHERE order_id = 2;
+SELECT is(rewards.balance(1, at => '2026-10-31'), 105::numeric, 'a purchase that was refunded has been an activity');
+
+-- a late event of an earlier date does not shorten
+INSERT INTO shop.orders VALUES (3, 1, 20, '2026-02-01 12:00Z');
+SELECT is((SELECT next_expiry_at FROM rewards.balances WHERE member_id = 1), '2026-11-01 12:00Z'::timestamptz, 'an older event changes no end');
+
+-- a late event that would have prevented a lapse brings the points back
+INSERT INTO shop.orders VALUES (10, 2, 100, '2026-01-10 12:00Z'), (20, 3, 100, '2026-01-10 12:00Z'), (25, 4, 100, '2026-01-10 12:00Z');
+SELECT rewards.set_clock('2026-08-01 12:00Z');
+SELECT is(state(2), '0 available', 'lapsed on 10 July');
+INSERT INTO shop.orders VALUES (11, 2, 50, '2026-07-01 12:00Z');
+SELECT is(state(2), '150 available', 'a purchase of 1 July that arrives in August brings them back');
+SELECT is(rewards.balance(2, at => '2026-12-31'), 150::numeric, 'all until New Year');
+SELECT is(rewards.balance(2, at => '2027-01-01 12:00Z'), 0::numeric, 'and not longer');
+SELECT run('SELECT rewards.book_due()');
+SELECT is(ledger(3), 'earn 100, expire -100', 'for another member the lapse is booked');
+INSERT INTO shop.orders VALUES (21, 3, 50, '2026-07-01 12:00Z');
+SELECT is(state(3), '150 available', 'the late purchase brings them back all the same');
+INSERT INTO shop.orders VALUES (26, 4, 50, '2026-07-10 12:00Z');
+SELECT is(state(4), '50 available', 'one of the very instant of the lapse comes too late');
+
+-- a lapse is booked before the next activity
+INSERT INTO shop.orders VALUES (30, 5, 100, '2026-01-10 12:00Z');
+INSERT INTO shop.orders VALUES (31, 5, 50, '2026-08-01 12:00Z');
+SELECT is(ledger(5), 'earn 100, expire -100, earn 50', 'points that have lapsed stay lapsed when the member comes back');
+SELECT is((SELECT occurred_at FROM rewards.statement(5) WHERE kind = 'expire'), '2026-07-10 12:00Z'::timestamptz, 'dated at the lapse');
+SELECT is(state(5), '50 available', 'only the new ones are there');
+
+-- rules with an end of their own keep it
+INSERT INTO rewards.rule (name, source, earn, expires) VALUES ('fixed', 'orders', '7', '10 days');
+INSERT INTO shop.orders VALUES (40, 6, 100, '2026-08-01 12:00Z');
+SELECT is(ARRAY[rewards.balance(6, at => '2026-08-11 11:59Z'), rewards.balance(6, at => '2026-08-11 12:00Z'), rewards.balance(6, at => '2027-02-01 11:59Z'), rewards.balance(6, at => '2027-02-01 12:00Z')],
+	'{107,100,100,0}'::numeric[], 'a fixed end beside one that follows activity');
+SELECT rewards.set_clock('2026-08-05 12:00Z');
+INSERT INTO shop.orders VALUES (41, 6, 100, '2026-08-05 12:00Z');
+SELECT is(ARRAY[rewards.balance(6, at => '2026-08-11 12:00Z'), rewards.balance(6, at => '2026-08-15 12:00Z'), rewards.balance(6, at => '2027-02-05 11:59Z')],
+	'{207,200,200}'::numeric[], 'activity moves the one, not the other');
+UPDATE rewards.rule SET enabled = name = 'base';
+
+-- spending takes what ends first
+SELECT run('SELECT rewards.adjust(6, -14, reason => ''spent'')');
+SELECT is(rewards.balance(6, at => '2026-09-01'), 200::numeric, 'the two lots with fixed ends went first');
+
+-- lines do not grow with the number of purchases
+INSERT INTO shop.orders SELECT 1000 + i, 7, 10, timestamptz '2026-07-01 12:00Z' + i * interval '1 hour' FROM generate_series(1, 200) i;
+SELECT is((SELECT count(*) FROM rewards.statement(7)), 200::bigint, 'a line per purchase, none for the end that moves');
+SELECT is(rewards.balance(7, at => '2027-01-09 19:59Z'), 2000::numeric, 'all there until six months after the last');
+SELECT is(rewards.balance(7, at => '2027-01-09 20:00Z'), 0::numeric, 'and gone then');
+
+-- another unit's activity does not count
+INSERT INTO rewards.unit (name) VALUES ('stamps');
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('stamp', 'orders', 'stamps', '1');
+SELECT rewards.set_clock('2026-12-01 12:00Z');
+INSERT INTO shop.orders VALUES (50, 6, 1, '2026-12-01 12:00Z');
+SELECT is((SELECT next_expiry_at FROM rewards.balances WHERE member_id = 6 AND unit = 'points'), '2027-02-05 12:00Z'::timestamptz,
+	'earning stamps does not extend points');
+
+-- a purchase deleted after everything lapsed
+SELECT rewards.set_clock('2027-01-10 12:00Z');
+SELECT is(state(7), '0 available', 'lapsed');
+DELETE FROM shop.orders WHERE order_id = 1001;
+SELECT is(state(7), '0 available', 'a refund after the lapse: the points had lapsed, nothing is due');
+
+\ir include/finish.sql
