@@ -1,0 +1,57 @@
+# The server is killed in the middle of a load: what is there afterwards is
+# whole, purchases with their points and points with their purchases.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use IPC::Run;
+use LoyaltyTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $rounds = $ENV{CRASH_ROUNDS} // 3;
+my $node = new_node('crash');
+$node->append_conf('postgresql.conf', "restart_after_crash = off\n");
+$node->restart;
+make_shop($node, 'postgres');
+my @load = load_scripts(30);
+
+my $lines = 0;
+foreach my $round (1 .. $rounds)
+{
+	my ($out, $err) = ('', '');
+	my $bench = IPC::Run::start([ 'pgbench', '-n', '-h', $node->host, '-p', $node->port, '-c', 8, '-j', 2, '-T', 120, @load, 'postgres' ], '<', \undef, '>', \$out, '2>', \$err);
+	# wait for work to have been done, not for time to pass
+	ok($node->poll_query_until('postgres', "SELECT count(*) > $lines + 300 FROM rewards.entry"), "round $round: the load runs");
+	$node->kill9;
+	$bench->finish;
+	# the postmaster's children go by themselves; then it starts again
+	foreach (1 .. 100)
+	{
+		last if $node->start(fail_ok => 1);
+		select(undef, undef, undef, 0.2);
+	}
+	is_sound($node, 'postgres', "round $round, after the crash");
+	$lines = $node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry');
+	cmp_ok($lines, '>', 300 * $round - 1, "round $round: committed lines are there");
+	$node->safe_psql('postgres', 'INSERT INTO shop.orders (customer_id, total) VALUES (1, 10)');
+	is_sound($node, 'postgres', "round $round, going on");
+}
+
+# a backend dies, and a statement is cancelled, in the middle of a large load
+foreach my $how ('terminate', 'cancel')
+{
+	my $before = $node->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM shop.orders) FROM rewards.entry');
+	my ($out, $err) = ('', '');
+	my $load = IPC::Run::start([ 'psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-c',
+			"/* big load */ INSERT INTO shop.orders (customer_id, total) SELECT i % 5000, 1 FROM generate_series(1, 2000000) i" ], '<', \undef, '>', \$out, '2>', \$err);
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '/* big load */%' AND state = 'active' AND backend_xid IS NOT NULL"), "$how: a large load runs");
+	$node->safe_psql('postgres', "SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE query LIKE '/* big load */%'");
+	$load->finish;
+	isnt($load->result(0), 0, "$how: it ended with an error");
+	is($node->safe_psql('postgres', 'SELECT count(*), (SELECT count(*) FROM shop.orders) FROM rewards.entry'), $before, "$how: nothing of it is there");
+	is_sound($node, 'postgres', "after $how");
+}
+
+$node->stop;
+done_testing();

@@ -1,0 +1,90 @@
+# A dump restored is the program as it was, and it goes on from there.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use LoyaltyTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('dump');
+make_shop($node, 'postgres');
+$node->safe_psql('postgres', <<'SQL');
+INSERT INTO shop.orders (customer_id, total) SELECT i % 20, i * 1.37 FROM generate_series(1, 300) i;
+UPDATE shop.orders SET status = 'cancelled' WHERE order_id % 7 = 0;
+DELETE FROM shop.orders WHERE order_id % 11 = 0;
+INSERT INTO shop.refunds (order_id, amount) SELECT order_id, 5 FROM shop.orders WHERE order_id % 13 = 0;
+INSERT INTO shop.lines (basket, customer_id, price) SELECT i % 10, i % 10, 3.33 FROM generate_series(1, 50) i;
+SELECT rewards.adjust(1, -20, unit => 'points', reason => 'spent', key => 'k1');
+UPDATE rewards.rule SET earn = '1 per 3' WHERE name = 'miles';
+INSERT INTO shop.orders (customer_id, total) VALUES (1, 99), (21, 99);
+UPDATE rewards.member SET attributes = '{"club": "gold"}' WHERE member_id = 1;
+INSERT INTO rewards.rule (name, source, unit, earn, condition) VALUES ('club', 'orders', 'points', '3', $$member.attributes ->> 'club' = 'gold' AND status <> 'x'$$);
+CREATE TABLE shop.sales (id bigint, at timestamptz, m bigint, v numeric, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE shop.sales_1 PARTITION OF shop.sales FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+SELECT rewards.attach('shop.sales', name => 'sales', member => 'm', amount => 'v', occurred_at => 'at');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('sale', 'sales', 'miles', '1 per 1');
+CREATE TABLE shop.sales_2 PARTITION OF shop.sales FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+INSERT INTO shop.sales VALUES (1, '2026-01-05 12:00Z', 50, 10), (2, '2026-02-05 12:00Z', 50, 10);
+SELECT rewards.set_clock('2026-03-01 12:00Z');
+SQL
+is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'sound before');
+my $before = fingerprint($node, 'postgres');
+my $dir = PostgreSQL::Test::Utils::tempdir();
+my $port = $node->port;
+my @host = ('-h', $node->host, '-p', $port);
+
+# plain
+command_ok([ 'pg_dump', @host, '-f', "$dir/plain.sql", 'postgres' ], 'pg_dump, plain');
+$node->safe_psql('postgres', 'CREATE DATABASE plain');
+command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', @host, '-f', "$dir/plain.sql", '-o', "$dir/psql.out", 'plain' ], 'restored by psql');
+
+# custom, restored in parallel
+command_ok([ 'pg_dump', @host, '-Fc', '-f', "$dir/custom", 'postgres' ], 'pg_dump, custom');
+$node->safe_psql('postgres', 'CREATE DATABASE custom');
+command_ok([ 'pg_restore', '--exit-on-error', '-j', '2', @host, '-d', 'custom', "$dir/custom" ], 'restored by pg_restore, in parallel');
+
+# in sections
+$node->safe_psql('postgres', 'CREATE DATABASE sections');
+command_ok([ 'pg_restore', '--exit-on-error', "--section=$_", @host, '-d', 'sections', "$dir/custom" ], "restored by section: $_")
+	foreach qw(pre-data data post-data);
+
+# as INSERT statements
+command_ok([ 'pg_dump', @host, '--inserts', '--rows-per-insert=10', '-f', "$dir/inserts.sql", 'postgres' ], 'pg_dump, as INSERT statements');
+$node->safe_psql('postgres', 'CREATE DATABASE inserts');
+command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', @host, '-f', "$dir/inserts.sql", '-o', "$dir/psql.out", 'inserts' ], 'restored by psql');
+
+foreach my $db (qw(plain custom sections inserts))
+{
+	is(fingerprint($node, $db), $before, "$db: everything readers see is as it was");
+	is($node->safe_psql($db, 'SELECT * FROM rewards.verify()'), '', "$db: verify() finds nothing");
+	command_ok([ 'pg_dump', @host, '-f', "$dir/again.sql", $db ], "$db: dumped again");
+	is(clean_dump("$dir/again.sql") eq clean_dump("$dir/plain.sql"), 1, "$db: the same dump");
+	unlink "$dir/again.sql";
+
+	# it goes on
+	$node->safe_psql($db, <<'SQL');
+INSERT INTO shop.orders (customer_id, total, placed_at) VALUES (1, 10, '2026-03-01 12:00Z'), (77, 20, '2026-03-01 12:00Z');
+UPDATE shop.orders SET total = total + 1 WHERE order_id = (SELECT min(order_id) FROM shop.orders);
+INSERT INTO shop.sales VALUES (3, '2026-01-06 12:00Z', 50, 10);
+INSERT INTO shop.sales_2 VALUES (4, '2026-02-06 12:00Z', 50, 10);
+CREATE TABLE shop.sales_3 PARTITION OF shop.sales FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
+INSERT INTO shop.sales_3 VALUES (5, '2026-03-01 12:00Z', 50, 10);
+SQL
+	is($node->safe_psql($db, q{SELECT rewards.balance(77, 'points'), rewards.balance(50, 'miles')}), '20|50', "$db: purchases post");
+	is($node->safe_psql($db, q{SELECT id FROM rewards.adjust(1, -20, unit => 'points', reason => 'spent', key => 'k1')}),
+		$node->safe_psql('postgres', q{SELECT operation_no FROM rewards.operation WHERE key = 'k1'}), "$db: keys of calls are known");
+	is($node->safe_psql($db, 'SELECT * FROM rewards.verify()'), '', "$db: verify() finds nothing");
+	isnt(($node->psql($db, 'TRUNCATE shop.orders'))[0], 0, "$db: TRUNCATE is still refused");
+	$node->safe_psql($db, q{SELECT rewards.detach('sales'); SELECT rewards.attach('shop.sales', name => 'sales again', member => 'm', amount => 'v', occurred_at => 'at')});
+}
+
+# a program that is dropped leaves nothing, and another of its name starts anew
+$node->safe_psql('plain', q{SELECT loyalty.drop_program('rewards', force => true)});
+is($node->safe_psql('plain', q{SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal}), '0', 'a dropped program leaves no trigger');
+is($node->safe_psql('plain', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'rewards'}), '0', 'nor its schema');
+$node->safe_psql('plain', 'INSERT INTO shop.orders (customer_id, total) VALUES (1, 10); DROP EXTENSION loyalty');
+pass('and the extension can be dropped');
+
+$node->stop;
+done_testing();

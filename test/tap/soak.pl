@@ -1,0 +1,40 @@
+# Many sessions do what shops do, all at once, over few members: no deadlock, no
+# error, and afterwards everything adds up.  SOAK_SECONDS says for how long.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use LoyaltyTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $seconds = $ENV{SOAK_SECONDS} // 60;
+my $clients = $ENV{SOAK_CLIENTS} // 16;
+my $node = new_node('soak');
+$node->append_conf('postgresql.conf', "deadlock_timeout = 200ms\nsynchronous_commit = off\n");
+$node->restart;
+make_shop($node, 'postgres');
+# bookkeeping and configuration beside it
+my @load = load_scripts(25);
+my $dir = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$dir/book.sql", "\\set d random(1, 1000)\nSELECT rewards.book_due(5);\n");
+append_to_file("$dir/config.sql", "\\set d random(1, 1000)\nUPDATE rewards.rule SET priority = :d WHERE name = 'miles';\n");
+append_to_file("$dir/reconcile.sql", "SELECT count(*) FROM rewards.reconcile('orders');\n");
+append_to_file("$dir/verify.sql", "SELECT 1 / (CASE count(*) WHEN 0 THEN 1 ELSE 0 END) FROM rewards.verify();\n");
+
+my ($out, $err);
+my $ok = IPC::Run::run([ 'pgbench', '-n', '-h', $node->host, '-p', $node->port, '-c', $clients, '-j', 2, '-T', $seconds, '--failures-detailed', @load,
+		'-f', "$dir/book.sql\@1", '-f', "$dir/config.sql\@1", '-f', "$dir/reconcile.sql\@1", '-f', "$dir/verify.sql\@1", 'postgres' ], '<', \undef, '>', \$out, '2>', \$err);
+ok($ok, "$clients clients for $seconds seconds") or diag($err);
+my @errors = grep { /ERROR|FATAL|PANIC|aborted/ } split /\n/, $err;
+is(join("\n", @errors), '', 'no session met an error');
+my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
+unlike($log, qr/deadlock detected/, 'no deadlock');
+unlike($log, qr/PANIC|terminated by signal/, 'no crash');
+note($1) if $out =~ /(number of transactions actually processed: \d+)/;
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry'), '>', 100, 'something was done');
+is_sound($node, 'postgres', 'afterwards');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.failed_event'), '0', 'nothing waits');
+
+$node->stop;
+done_testing();
