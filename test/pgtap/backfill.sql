@@ -49,7 +49,7 @@ SELECT backfill_shop.configure('backfill_live');
 INSERT INTO backfill_shop.refunds SELECT i, i * 13, 20 FROM generate_series(1, 60) i;
 DO $$
 DECLARE
-	o record;
+	o backfill_shop.orders;
 BEGIN
 	FOR o IN SELECT * FROM backfill_shop.history(1, 800) ORDER BY placed_at LOOP
 		INSERT INTO backfill_shop.orders VALUES (o.*);

@@ -9,7 +9,7 @@ INSERT INTO shop.orders VALUES (1, 1, 100, '2025-11-01 12:00Z'), (2, 1, 100, '20
 SELECT results_eq('SELECT member_id, joined_at, status FROM rewards.member', $$VALUES (1::bigint, '2025-11-01 12:00Z'::timestamptz, 'active')$$,
 	'auto: the first event enrols, as of its instant');
 SELECT is(state(1), '200 available', 'both earn');
-INSERT INTO shop.orders VALUES (3, 2, 100, DEFAULT, 'cart'), (4, 3, 0);
+INSERT INTO shop.orders VALUES (3, 2, 100, DEFAULT, 'cart'), (4, 3, 0, DEFAULT, 'paid');
 SELECT is_empty('SELECT * FROM rewards.member WHERE member_id = 2', 'an event whose condition does not hold enrols nobody');
 
 -- blocked
@@ -38,7 +38,7 @@ SELECT is((SELECT array_agg(DISTINCT rewards.balance(member_id)) FROM rewards.me
 
 -- ignore
 UPDATE rewards.program SET enrolment = 'ignore';
-INSERT INTO shop.orders VALUES (10, 10, 100, '2026-01-05 12:00Z'), (11, 1, 100);
+INSERT INTO shop.orders VALUES (10, 10, 100, '2026-01-05 12:00Z'), (11, 1, 100, DEFAULT);
 SELECT is(ARRAY[earned(10), earned(11)], '{0,100}'::numeric[], 'ignore: strangers earn nothing, members do');
 SELECT is_empty('SELECT * FROM rewards.member WHERE member_id = 10', 'nor are they enrolled');
 SELECT is_empty('SELECT * FROM rewards.failed_event', 'which is no failure');

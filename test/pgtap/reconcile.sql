@@ -3,11 +3,13 @@ BEGIN;
 \ir include/shop.sql
 SELECT * FROM no_plan();
 INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1');
-INSERT INTO shop.orders VALUES (1, 1, 10), (2, 1, 20), (3, 2, 30), (4, 3, 40), (5, 3, 50, DEFAULT, 'cart'), (6, 4, 60), (7, 4, 70);
+INSERT INTO shop.orders VALUES (1, 1, 10), (2, 1, 20), (3, 2, 30), (4, 3, 40), (6, 4, 60), (7, 4, 70);
+INSERT INTO shop.orders VALUES (5, 3, 50, DEFAULT, 'cart');
 SELECT is_empty($$SELECT * FROM rewards.reconcile('orders')$$, 'nothing was missed');
 
 SET LOCAL session_replication_role = replica;
-INSERT INTO shop.orders VALUES (10, 1, 5), (11, 9, 100, '2026-01-05 12:00Z'), (12, 9, 7, DEFAULT, 'cart'), (13, NULL, 7);
+INSERT INTO shop.orders VALUES (10, 1, 5), (13, NULL, 7);
+INSERT INTO shop.orders VALUES (11, 9, 100, '2026-01-05 12:00Z', 'paid'), (12, 9, 7, DEFAULT, 'cart');
 UPDATE shop.orders SET total = 25 WHERE order_id = 3;
 UPDATE shop.orders SET customer_id = 2 WHERE order_id = 4;
 UPDATE shop.orders SET status = 'paid' WHERE order_id = 5;

@@ -89,7 +89,7 @@ SELECT is(order_earned(310), 1::numeric, 'and a cap per event is per order');
 UPDATE rewards.rule SET enabled = false;
 INSERT INTO rewards.rule (name, source, earn) VALUES ('plain', 'lines', '1 per 1');
 INSERT INTO shop.lines VALUES
-	(400, 400, 5, 10, NULL, '2026-01-09 12:00Z'), (401, 400, 5, 10, NULL, '2026-01-07 12:00Z'), (402, 400, 5, 10, NULL, '2026-01-05 12:00Z', true);
+	(400, 400, 5, 10, NULL, '2026-01-09 12:00Z', false), (401, 400, 5, 10, NULL, '2026-01-07 12:00Z', false), (402, 400, 5, 10, NULL, '2026-01-05 12:00Z', true);
 SELECT is((SELECT array_agg(DISTINCT occurred_at) FROM rewards.statement(5)), '{2026-01-07 12:00Z}'::timestamptz[],
 	'dated at the earliest row whose condition holds');
 UPDATE shop.lines SET cancelled = false WHERE line_id = 402;

@@ -9,7 +9,7 @@ SELECT rewards.set_clock('2030-01-01 00:00Z');
 INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1');
 CREATE FUNCTION t.end_of(period text, at timestamptz, zone text DEFAULT 'UTC', member_zone text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	member bigint := (SELECT coalesce(max(customer_id), 0) + 1 FROM shop.orders);
+	member bigint := (SELECT coalesce(max(customer_id), 0) + 10 FROM shop.orders);
 BEGIN
 	EXECUTE format('UPDATE rewards.rule SET expires = %L', period);
 	INSERT INTO rewards.member (member_id, joined_at, time_zone) VALUES (member, '1970-01-01', member_zone);

@@ -141,7 +141,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER before BEFORE INSERT OR UPDATE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.before();
-INSERT INTO shop.orders VALUES (3001, 21, 10, DEFAULT, 'paid', NULL, 'suppress'), (3002, 21, 10, DEFAULT, 'paid', NULL, 'double'), (3003, 21, 10);
+INSERT INTO shop.orders VALUES (3001, 21, 10, DEFAULT, 'paid', NULL, 'suppress'), (3002, 21, 10, DEFAULT, 'paid', NULL, 'double'), (3003, 21, 10, DEFAULT, 'paid', NULL, NULL);
 SELECT is(state(21), '30 available', 'rows changed or suppressed by BEFORE triggers count as they are');
 UPDATE shop.orders SET note = CASE order_id WHEN 3002 THEN 'suppress' ELSE 'double' END WHERE customer_id = 21;
 SELECT is(state(21), '40 available', 'on update too');

@@ -1,0 +1,62 @@
+-- An account with thousands of lots, each with an end of its own.
+BEGIN;
+\ir include/shop.sql
+SELECT * FROM no_plan();
+INSERT INTO rewards.rule (name, source, earn, expires) VALUES ('base', 'orders', '1 per 1', '30 days');
+
+INSERT INTO shop.orders SELECT i, 1, i % 50 + 1, timestamptz '2026-01-10 12:00Z' - i * interval '1 minute' FROM generate_series(1, 5000) i;
+CREATE FUNCTION t.wanted(at timestamptz) RETURNS numeric STABLE LANGUAGE sql AS $$
+	SELECT coalesce(sum(floor(total)), 0) FROM shop.orders WHERE customer_id = 1 AND status = 'paid' AND placed_at + interval '30 days' > $1
+$$;
+SELECT is(rewards.balance(1), wanted('2026-01-10 12:00Z'), '5000 lots');
+SELECT is((SELECT count(*) FROM rewards.member_lots(1)), 5000::bigint, 'member_lots() lists them');
+SELECT is((SELECT array_agg(rewards.balance(1, at => at) ORDER BY at) FROM generate_series('2026-02-01'::timestamptz, '2026-02-10', '13 hours') at),
+	(SELECT array_agg(wanted(at) ORDER BY at) FROM generate_series('2026-02-01'::timestamptz, '2026-02-10', '13 hours') at), 'at many instants');
+
+-- corrections in the middle of the queue
+UPDATE shop.orders SET total = total + 3 WHERE order_id % 97 = 0;
+DELETE FROM shop.orders WHERE order_id % 89 = 0;
+UPDATE shop.orders SET status = 'cancelled' WHERE order_id % 83 = 0;
+SELECT is(rewards.balance(1), wanted('2026-01-10 12:00Z'), 'corrected here and there');
+UPDATE shop.orders SET status = 'paid' WHERE status = 'cancelled';
+SELECT is(rewards.balance(1), wanted('2026-01-10 12:00Z'), 'and back');
+INSERT INTO shop.orders SELECT 6000 + i, 1, 10, timestamptz '2026-01-10 12:00Z' - i * interval '7 minutes' - interval '30 seconds' FROM generate_series(1, 500) i;
+SELECT is(rewards.balance(1), wanted('2026-01-10 12:00Z'), 'late orders between the others');
+SELECT is_empty('SELECT * FROM rewards.verify(1)', 'verify() is clean');
+
+-- spending takes the ends in order
+CREATE TABLE t.before AS SELECT expires_at, points FROM rewards.member_lots(1);
+SELECT run('SELECT rewards.adjust(1, -20000, reason => ''spent'')');
+SELECT is((SELECT min(expires_at) FROM rewards.member_lots(1)),
+	(SELECT min(expires_at) FROM (SELECT expires_at, sum(points) OVER (ORDER BY expires_at) AS so_far FROM t.before) b WHERE so_far > 20000), 'what is spent ends first');
+SELECT is((SELECT trim_scale(sum(points)) FROM rewards.member_lots(1)), (SELECT trim_scale(sum(points)) - 20000 FROM t.before), 'what is left is the rest');
+
+-- time passes
+SELECT rewards.set_clock('2026-02-08 12:00Z');
+SELECT is(rewards.balance(1), (SELECT sum(points) FROM rewards.member_lots(1)), 'on 8 February');
+SELECT is(rewards.balance(1), (SELECT least(wanted('2026-02-08 12:00Z'), (SELECT trim_scale(sum(points)) - 20000 FROM t.before))), 'only lots that have not lapsed');
+SELECT run('SELECT rewards.book_due()');
+SELECT is_empty('SELECT * FROM rewards.verify(1)', 'booked, verify() is clean');
+INSERT INTO shop.orders VALUES (9000, 1, 10, '2026-02-08 12:00Z');
+SELECT is(earned(9000), 10::numeric, 'a purchase more');
+SELECT rewards.set_clock('2026-02-09 11:00Z');
+SELECT is((SELECT count(*) FROM rewards.member_lots(1)), (SELECT count(DISTINCT placed_at) FROM shop.orders WHERE customer_id = 1 AND placed_at + interval '30 days' > '2026-02-09 11:00Z'), 'the last hour''s lots');
+SELECT rewards.set_clock('2026-03-10 12:00Z');
+SELECT is(state(1), '0 available', 'and then nothing');
+SELECT run('SELECT rewards.book_due()');
+SELECT is((SELECT trim_scale(sum(points)) FROM rewards.statement(1)), 0::numeric, 'all of it is booked');
+DELETE FROM shop.orders WHERE order_id BETWEEN 3000 AND 3100;
+SELECT is_empty('SELECT * FROM rewards.verify(1)', 'orders deleted after their points have lapsed or were spent');
+
+-- a company card: many purchases in one statement, and many statements
+INSERT INTO shop.orders SELECT 20000 + i, 2, 1, timestamptz '2026-03-10 12:00Z' + i * interval '1 second' FROM generate_series(1, 3000) i;
+DO $$ BEGIN FOR i IN 1 .. 300 LOOP INSERT INTO shop.orders VALUES (30000 + i, 2, 1, timestamptz '2026-03-10 14:00Z' + i * interval '1 second'); END LOOP; END $$;
+SELECT is(state(2), '0 available, 3300 pending', 'ahead of the clock they are pending');
+SELECT rewards.set_clock('2026-03-10 12:50Z');
+SELECT is(state(2), '3000 available, 300 pending', 'then they are there');
+SELECT run('SELECT rewards.adjust(2, -2999, reason => ''spent'')');
+SELECT is(state(2), '1 available, 300 pending', 'all but one spent');
+DELETE FROM shop.orders WHERE customer_id = 2;
+SELECT is(state(2), '0 available, 2999 debt', 'all returned');
+
+\ir include/finish.sql
