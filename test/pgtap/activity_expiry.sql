@@ -2,6 +2,7 @@
 BEGIN;
 \ir include/shop.sql
 SELECT * FROM no_plan();
+INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2025-01-01' FROM generate_series(1, 30) i;
 
 UPDATE rewards.unit SET expires = '6 months since last activity' WHERE name = 'points';
 INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1');

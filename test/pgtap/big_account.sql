@@ -2,6 +2,7 @@
 BEGIN;
 \ir include/shop.sql
 SELECT * FROM no_plan();
+INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2025-01-01' FROM generate_series(1, 30) i;
 INSERT INTO rewards.rule (name, source, earn, expires) VALUES ('base', 'orders', '1 per 1', '30 days');
 
 INSERT INTO shop.orders SELECT i, 1, i % 50 + 1, timestamptz '2026-01-10 12:00Z' - i * interval '1 minute' FROM generate_series(1, 5000) i;

@@ -22,6 +22,7 @@ SELECT is((SELECT count(*) FROM rewards.history WHERE kind = 'expire'), 20::bigi
 SELECT is_empty('SELECT * FROM rewards.verify()', 'verify() is clean');
 
 -- whether it has run does not matter
+INSERT INTO rewards.member (member_id, joined_at) VALUES (100, '2025-01-01'), (200, '2025-01-01');
 CREATE FUNCTION t.play(member bigint, booking boolean) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	log text := '';

@@ -2,6 +2,7 @@
 BEGIN;
 \ir include/shop.sql
 SELECT * FROM no_plan();
+INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2025-01-01' FROM generate_series(1, 30) i;
 
 INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1'), ('double', 'orders', 'x2');
 UPDATE rewards.unit SET max_per_event = 150 WHERE name = 'points';

@@ -59,7 +59,7 @@ SELECT is((SELECT count(*) FROM rewards.failed_event), 0::bigint, 'none of this 
 UPDATE rewards.rule SET enabled = false WHERE name = 'flat';
 INSERT INTO shop.orders SELECT 100 + i, 5, 0.1 FROM generate_series(1, 9) i;
 INSERT INTO shop.orders VALUES (110, 5, 99999999.99);
-SELECT is(rewards.balance(5), 99999999::numeric, 'a large amount');
+SELECT is(rewards.balance(5, 'points'), 99999999::numeric, 'a large amount');
 
 -- candidates
 UPDATE rewards.rule SET enabled = false;

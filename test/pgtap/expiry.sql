@@ -2,6 +2,7 @@
 BEGIN;
 \ir include/shop.sql
 SELECT * FROM no_plan();
+INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2025-01-01' FROM generate_series(1, 30) i;
 
 -- spending takes what ends first
 SELECT run('SELECT rewards.adjust(1, 100, reason => ''lot 1'', expires_at => ''2026-01-31 00:00Z'')');
@@ -69,7 +70,7 @@ SELECT is(state(13, 'miles'), '0 available, 150 pending', 'an event dated in the
 UPDATE rewards.rule SET enabled = false;
 INSERT INTO rewards.rule (name, source, earn, expires) VALUES ('base', 'orders', '1 per 1', '30 days');
 INSERT INTO shop.orders VALUES (20, 20, 100, '2026-03-08 12:00Z');
-SELECT run('SELECT rewards.adjust(20, -60, reason => ''spent'')');
+SELECT run('SELECT rewards.adjust(20, -60, unit => ''points'', reason => ''spent'')');
 SELECT rewards.set_clock('2026-04-10 12:00Z');
 SELECT is(state(20), '0 available', 'example 2.5: 100 earned, 60 spent, 40 expired');
 UPDATE shop.orders SET status = 'refunded' WHERE order_id = 20;
@@ -81,7 +82,7 @@ SELECT is(state(20), '0 available, 60 debt', 'refunded again: the same 60');
 
 -- the same when the expiry has been booked before
 INSERT INTO shop.orders VALUES (21, 21, 100, '2026-04-10 12:00Z');
-SELECT run('SELECT rewards.adjust(21, -60, reason => ''spent'')');
+SELECT run('SELECT rewards.adjust(21, -60, unit => ''points'', reason => ''spent'')');
 SELECT rewards.set_clock('2026-05-15 12:00Z');
 SELECT run('SELECT rewards.book_due()');
 SELECT is(ledger(21), 'earn 100, adjust -60, expire -40', 'booked');
@@ -94,7 +95,7 @@ SELECT is(state(21), '0 available, 60 debt', 'the rest: all 60 that were spent, 
 
 -- two events in one lot: lapsed points are excused once each
 INSERT INTO shop.orders VALUES (22, 22, 100, '2026-05-15 12:00Z'), (23, 22, 100, '2026-05-15 12:00Z');
-SELECT run('SELECT rewards.adjust(22, -150, reason => ''spent'')');
+SELECT run('SELECT rewards.adjust(22, -150, unit => ''points'', reason => ''spent'')');
 SELECT rewards.set_clock('2026-06-20 12:00Z');
 UPDATE shop.orders SET status = 'refunded' WHERE order_id = 22;
 SELECT is(state(22), '0 available, 50 debt', 'of 200, 50 lapsed: the first refund of 100 is excused those 50');

@@ -2,6 +2,7 @@
 BEGIN;
 \ir include/shop.sql
 SELECT * FROM no_plan();
+INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2025-01-01' FROM generate_series(1, 30) i;
 INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1'), ('flat', 'orders', '5');
 INSERT INTO shop.orders VALUES (1, 1, 100, '2026-01-02 12:00Z'), (2, 1, 50, '2026-01-05 12:00Z'), (3, 2, 10, '2026-01-05 12:00Z'), (4, 3, 10, '2025-12-31 12:00Z'), (5, 3, 10, '2026-01-08 12:00Z');
 UPDATE rewards.rule SET earn = '2 per 1' WHERE name = 'base';

@@ -55,51 +55,60 @@ CREATE TABLE evil.failed_event (name text); CREATE TABLE evil.pg_class (name tex
 CREATE TYPE evil.numeric AS (x text); CREATE TYPE evil.points AS (x text);
 CREATE TEMP TABLE pg_proc (name text);
 
-SET LOCAL search_path = evil, pg_catalog, public;
--- the tests themselves name everything in full from here on
-INSERT INTO rewards.rule (name, source, earn, condition, max_per_member, cap_period, budget) VALUES ('base', 'orders', '1 per 1', 'total OPERATOR(pg_catalog.>) 5', 1000, 'day', 100000);
-INSERT INTO rewards.rule (name, source, earn, condition) VALUES ('welcome', 'orders', '50', 'member.purchases OPERATOR(pg_catalog.=) 0::bigint');
-UPDATE rewards.unit SET expires = '12 months' WHERE name OPERATOR(pg_catalog.=) 'points'::text;
-INSERT INTO shop.orders (order_id, customer_id, total) VALUES (1, 1, 100), (2, 2, 50);
-UPDATE shop.orders SET total = 60 WHERE order_id OPERATOR(pg_catalog.=) 1::bigint;
-UPDATE shop.orders SET order_id = 7 WHERE order_id OPERATOR(pg_catalog.=) 2::bigint;
-DELETE FROM shop.orders WHERE order_id OPERATOR(pg_catalog.=) 7::bigint;
-SELECT public.lives_ok($$SELECT rewards.balance(1), rewards.balance(1, 'points', '2026-02-01', '2026-02-01')$$, 'balance()');
-SELECT public.lives_ok($$SELECT * FROM rewards.statement(1)$$, 'statement()');
-SELECT public.lives_ok($$SELECT * FROM rewards.member_lots(1)$$, 'member_lots()');
-SELECT public.lives_ok($$TABLE rewards.balances$$, 'balances');
-SELECT public.lives_ok($$TABLE rewards.history$$, 'history');
-SELECT public.lives_ok($$TABLE rewards.expiring$$, 'expiring');
-SELECT public.lives_ok($$TABLE rewards.liability$$, 'liability');
-SELECT public.lives_ok($$TABLE rewards.orders_points$$, 'orders_points');
-SELECT public.lives_ok($$SELECT rewards.adjust(1, 5, reason => 'x', key => 'k1')$$, 'adjust()');
-SELECT public.lives_ok($$SELECT rewards.adjust(1, 5, reason => 'x', key => 'k1')$$, 'adjust() again');
-SELECT public.lives_ok($$SELECT rewards.adjust(1, -5, reason => 'x')$$, 'adjust() down');
-SELECT public.lives_ok($$SELECT * FROM rewards.preview('orders', '{"order_id": 5, "customer_id": 1, "total": 10, "placed_at": "2026-01-10 12:00Z"}')$$, 'preview()');
-SELECT public.lives_ok($$SELECT * FROM rewards.explain('orders', '1')$$, 'explain()');
-SELECT public.lives_ok($$SELECT * FROM rewards.reprice('base', '2026-01-01', '2026-02-01')$$, 'reprice()');
-SELECT public.lives_ok($$SELECT * FROM rewards.reprice('base', '2026-01-01', '2026-02-01', apply => true)$$, 'reprice() applied');
-SELECT public.lives_ok($$SELECT rewards.book_due()$$, 'book_due()');
-SELECT public.lives_ok($$SELECT * FROM rewards.reconcile('orders')$$, 'reconcile()');
-SELECT public.lives_ok($$SELECT * FROM rewards.reconcile('orders', orphans => 'revoke')$$, 'reconcile() of orphans');
-SELECT public.lives_ok($$SELECT * FROM rewards.retry_failed()$$, 'retry_failed()');
-SELECT public.lives_ok($$SELECT * FROM rewards.verify()$$, 'verify()');
-SELECT public.lives_ok($$SELECT rewards.set_clock('2026-01-12')$$, 'set_clock()');
-SELECT public.lives_ok($$INSERT INTO rewards.activity (kind, member_id) VALUES ('visit', 1)$$, 'an activity');
-SELECT public.lives_ok($$TABLE loyalty.programs$$, 'programs');
-CREATE TABLE shop.late (id bigint PRIMARY KEY, m bigint, v pg_catalog.numeric, at timestamptz DEFAULT '2026-01-10 12:00Z');
-SELECT public.lives_ok($$SELECT rewards.attach('shop.late', name => 'late', member => 'm', amount => 'v', occurred_at => 'at')$$, 'attach()');
-INSERT INTO shop.late VALUES (1, 1, 1);
-SELECT public.lives_ok($$SELECT rewards.detach('late')$$, 'detach()');
-SELECT public.lives_ok($$SELECT loyalty.create_program('other', member_type => 'bigint', time_zone => 'UTC', currency => 'EUR')$$, 'create_program()');
-SELECT public.lives_ok($$SELECT loyalty.drop_program('other', force => true)$$, 'drop_program()');
+-- what a statement says under that path; the tests themselves run outside of it
+CREATE FUNCTION t.hostile(statement text) RETURNS text LANGUAGE plpgsql SET search_path = evil, pg_catalog, public AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN 'fine';
+EXCEPTION
+	WHEN OTHERS THEN
+		RETURN SQLERRM;
+END
+$$;
+SELECT matches(hostile('SELECT 1 + 1::bigint, count(x) FROM (VALUES (''a''::text)) v (x)'), '^hostile object used', 'the path is hostile indeed');
+SELECT is(hostile($q$INSERT INTO rewards.rule (name, source, earn, condition, max_per_member, cap_period, budget) VALUES ('base', 'orders', '1 per 1', 'total OPERATOR(pg_catalog.>) 5', 1000, 'day', 100000)$q$), 'fine', 'INSERT INTO rewards.rule');
+SELECT is(hostile($q$INSERT INTO rewards.rule (name, source, earn, condition) VALUES ('welcome', 'orders', '50', 'member.purchases OPERATOR(pg_catalog.=) 0::bigint')$q$), 'fine', 'INSERT INTO rewards.rule');
+SELECT is(hostile($q$UPDATE rewards.unit SET expires = '12 months' WHERE name OPERATOR(pg_catalog.=) 'points'::text$q$), 'fine', 'UPDATE rewards.unit');
+SELECT is(hostile($q$INSERT INTO shop.orders (order_id, customer_id, total) VALUES (1, 1, 100), (2, 2, 50)$q$), 'fine', 'INSERT INTO shop.orders');
+SELECT is(hostile($q$UPDATE shop.orders SET total = 60 WHERE order_id OPERATOR(pg_catalog.=) 1::bigint$q$), 'fine', 'UPDATE shop.orders');
+SELECT is(hostile($q$UPDATE shop.orders SET order_id = 7 WHERE order_id OPERATOR(pg_catalog.=) 2::bigint$q$), 'fine', 'UPDATE shop.orders');
+SELECT is(hostile($q$DELETE FROM shop.orders WHERE order_id OPERATOR(pg_catalog.=) 7::bigint$q$), 'fine', 'DELETE FROM shop.orders');
+SELECT is(hostile($$SELECT rewards.balance(1), rewards.balance(1, 'points', '2026-02-01', '2026-02-01')$$), 'fine', 'balance()');
+SELECT is(hostile($$SELECT * FROM rewards.statement(1)$$), 'fine', 'statement()');
+SELECT is(hostile($$SELECT * FROM rewards.member_lots(1)$$), 'fine', 'member_lots()');
+SELECT is(hostile($$TABLE rewards.balances$$), 'fine', 'balances');
+SELECT is(hostile($$TABLE rewards.history$$), 'fine', 'history');
+SELECT is(hostile($$TABLE rewards.expiring$$), 'fine', 'expiring');
+SELECT is(hostile($$TABLE rewards.liability$$), 'fine', 'liability');
+SELECT is(hostile($$TABLE rewards.orders_points$$), 'fine', 'orders_points');
+SELECT is(hostile($$SELECT rewards.adjust(1, 5, reason => 'x', key => 'k1')$$), 'fine', 'adjust()');
+SELECT is(hostile($$SELECT rewards.adjust(1, 5, reason => 'x', key => 'k1')$$), 'fine', 'adjust() again');
+SELECT is(hostile($$SELECT rewards.adjust(1, -5, reason => 'x')$$), 'fine', 'adjust() down');
+SELECT is(hostile($$SELECT * FROM rewards.preview('orders', '{"order_id": 5, "customer_id": 1, "total": 10, "placed_at": "2026-01-10 12:00Z"}')$$), 'fine', 'preview()');
+SELECT is(hostile($$SELECT * FROM rewards.explain('orders', '1')$$), 'fine', 'explain()');
+SELECT is(hostile($$SELECT * FROM rewards.reprice('base', '2026-01-01', '2026-02-01')$$), 'fine', 'reprice()');
+SELECT is(hostile($$SELECT * FROM rewards.reprice('base', '2026-01-01', '2026-02-01', apply => true)$$), 'fine', 'reprice() applied');
+SELECT is(hostile($$SELECT rewards.book_due()$$), 'fine', 'book_due()');
+SELECT is(hostile($$SELECT * FROM rewards.reconcile('orders')$$), 'fine', 'reconcile()');
+SELECT is(hostile($$SELECT * FROM rewards.reconcile('orders', orphans => 'revoke')$$), 'fine', 'reconcile() of orphans');
+SELECT is(hostile($$SELECT * FROM rewards.retry_failed()$$), 'fine', 'retry_failed()');
+SELECT is(hostile($$SELECT * FROM rewards.verify()$$), 'fine', 'verify()');
+SELECT is(hostile($$SELECT rewards.set_clock('2026-01-12')$$), 'fine', 'set_clock()');
+SELECT is(hostile($$INSERT INTO rewards.activity (kind, member_id) VALUES ('visit', 1)$$), 'fine', 'an activity');
+SELECT is(hostile($$TABLE loyalty.programs$$), 'fine', 'programs');
+SELECT is(hostile($q$CREATE TABLE shop.late (id bigint PRIMARY KEY, m bigint, v pg_catalog.numeric, at timestamptz DEFAULT '2026-01-10 12:00Z')$q$), 'fine', 'CREATE TABLE shop.late');
+SELECT is(hostile($$SELECT rewards.attach('shop.late', name => 'late', member => 'm', amount => 'v', occurred_at => 'at')$$), 'fine', 'attach()');
+SELECT is(hostile($q$INSERT INTO shop.late VALUES (1, 1, 1)$q$), 'fine', 'INSERT INTO shop.late VALUES');
+SELECT is(hostile($$SELECT rewards.detach('late')$$), 'fine', 'detach()');
+SELECT is(hostile($$SELECT loyalty.create_program('other', member_type => 'bigint', time_zone => 'UTC', currency => 'EUR')$$), 'fine', 'create_program()');
+SELECT is(hostile($$SELECT loyalty.drop_program('other', force => true)$$), 'fine', 'drop_program()');
 
 -- an empty one
 SET LOCAL search_path = '';
 INSERT INTO shop.orders (order_id, customer_id, total) VALUES (20, 20, 100);
 UPDATE shop.orders SET total = 70 WHERE order_id = 20;
-SELECT public.is(rewards.balance(20), 120::numeric, 'an empty search_path');
-
 SET LOCAL search_path = t, public;
+SELECT is(rewards.balance(20), 120::numeric, 'an empty search_path');
+
 SELECT is(state(1), '110 available', 'all ended as it should: 60, the welcome');
 \ir include/finish.sql

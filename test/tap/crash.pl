@@ -14,7 +14,7 @@ my $node = new_node('crash');
 $node->append_conf('postgresql.conf', "restart_after_crash = off\n");
 $node->restart;
 make_shop($node, 'postgres');
-my @load = load_scripts(30);
+my @load = load_scripts(25);
 
 my $lines = 0;
 foreach my $round (1 .. $rounds)
