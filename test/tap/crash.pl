@@ -16,6 +16,20 @@ $node->restart;
 make_shop($node, 'postgres');
 my @load = load_scripts(25);
 
+# the killed server's processes go by themselves; then it starts again
+sub start_again
+{
+	my ($node) = @_;
+	foreach (1 .. 300)
+	{
+		return if $node->start(fail_ok => 1);
+		select(undef, undef, undef, 0.2);
+		$node->stop('fast', fail_ok => 1);
+	}
+	$node->start;
+	return;
+}
+
 my $lines = 0;
 foreach my $round (1 .. $rounds)
 {
@@ -25,12 +39,7 @@ foreach my $round (1 .. $rounds)
 	ok($node->poll_query_until('postgres', "SELECT count(*) > $lines + 300 FROM rewards.entry"), "round $round: the load runs");
 	$node->kill9;
 	$bench->finish;
-	# the postmaster's children go by themselves; then it starts again
-	foreach (1 .. 100)
-	{
-		last if $node->start(fail_ok => 1);
-		select(undef, undef, undef, 0.2);
-	}
+	start_again($node);
 	is_sound($node, 'postgres', "round $round, after the crash");
 	$lines = $node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry');
 	cmp_ok($lines, '>', 300 * $round - 1, "round $round: committed lines are there");

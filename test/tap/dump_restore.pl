@@ -76,7 +76,7 @@ SQL
 		$node->safe_psql('postgres', q{SELECT operation_no FROM rewards.operation WHERE key = 'k1'}), "$db: keys of calls are known");
 	is($node->safe_psql($db, 'SELECT * FROM rewards.verify()'), '', "$db: verify() finds nothing");
 	isnt(($node->psql($db, 'TRUNCATE shop.orders'))[0], 0, "$db: TRUNCATE is still refused");
-	$node->safe_psql($db, q{SELECT rewards.detach('sales'); SELECT rewards.attach('shop.sales', name => 'sales again', member => 'm', amount => 'v', occurred_at => 'at')});
+	$node->safe_psql($db, q{SELECT rewards.detach('sales'); SELECT rewards.attach('shop.sales', name => 'sales_again', member => 'm', amount => 'v', occurred_at => 'at')});
 }
 
 # a program that is dropped leaves nothing, and another of its name starts anew

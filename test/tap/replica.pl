@@ -39,7 +39,7 @@ my $subscriber = new_node('subscriber', allows_streaming => 'logical');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 command_ok([ 'pg_dump', '-h', $primary->host, '-p', $primary->port, '--schema-only', '-f', "$dir/schema.sql", 'postgres' ], 'the schema dumped');
 command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $subscriber->host, '-p', $subscriber->port, '-f', "$dir/schema.sql", '-o', "$dir/out", 'postgres' ], 'and restored');
-my $conninfo = $primary->connstr('postgres');
+my $conninfo = $primary->connstr . ' dbname=postgres';
 $primary->safe_psql('postgres', 'CREATE PUBLICATION everything FOR TABLES IN SCHEMA shop, rewards');
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '$conninfo' PUBLICATION everything");
 $subscriber->wait_for_subscription_sync($primary, 's') if $subscriber->can('wait_for_subscription_sync');
