@@ -36,6 +36,8 @@ SELECT ok((SELECT bool_and(posted_at >= previous) FROM (SELECT posted_at, lag(po
 	'and never before the line before');
 SELECT is(real.balance(1), 200::numeric, 'its balance');
 SELECT is(rewards.balance(1), 400::numeric, 'two programs on one table each keep their own ledger');
+SELECT run($$SELECT real.reconcile('orders')$$);
+SELECT is(real.balance(1), 400::numeric, 'which posts what was there before it when it is asked to');
 SELECT is_empty('SELECT * FROM real.verify()', 'verify() of the other program');
 
 \ir include/finish.sql
