@@ -8,8 +8,11 @@
  * that writers at work cause no alarm, and nothing is written.
  *
  * In the queries "@." stands for the program's schema and "{a.member_id}" for
- * the condition that the column is the member asked for; their result is the
- * invariant's name, the member or NULL, and what is wrong.
+ * the condition that the column is the member asked for, if there is one; their
+ * result is the invariant's name, the member or NULL, and what is wrong.
+ *
+ * Which lines belong to which posting is looked up only for members whose lines
+ * and postings do not tally at first sight.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +22,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -34,10 +38,14 @@ typedef struct Verify
 	Program    *program;
 	ReturnSetInfo *result;
 	bool		has_member;
-	Datum		member;
-	char	   *postings;		/* all posting tables as one, see below; NULL if
-								 * there are none */
-	char	   *covered;		/* lines that postings name, likewise */
+	Datum		member;			/* $1 */
+	Datum		suspects;		/* $2: array of members to look at closely */
+	bool		has_suspects;
+
+	/* SQL texts, NULL if there are no posting tables */
+	char	   *postings;		/* all postings */
+	char	   *covered;		/* the lines they name, of suspects */
+	char	   *later;			/* lines of changed events, dated as the event */
 } Verify;
 
 /* lots of an account with those in its pages */
@@ -148,50 +156,80 @@ static const char operations_query[] =
 "  FROM @.operation AS o WHERE o.kind IN ('adjust', 'reverse') AND o.result ? 'first_entry'{o.member_id}) AS o"
 " WHERE o.points IS DISTINCT FROM o.moved";
 
-/* %s: all postings */
+/*
+ * The account counts the purchases of all postings, and no posting names lines
+ * that it has not; %s: all postings.
+ */
 static const char counters_query[] =
-"SELECT 'counters', a.member_id::text,"
-"  format('the account counts %%s purchases worth %%s, the postings %%s worth %%s',"
-"   a.purchases, a.spend, coalesce(p.purchases, 0), coalesce(p.spend, 0))"
-" FROM @.account AS a"
-" LEFT JOIN (SELECT p.member_id, count(*) AS purchases, loyalty.sum(p.amount)::numeric AS spend"
-"  FROM (%s) AS p WHERE p.flags & 2 <> 0 GROUP BY p.member_id) AS p ON p.member_id = a.member_id"
-" WHERE (a.purchases <> coalesce(p.purchases, 0) OR a.spend::numeric <> coalesce(p.spend, 0)){a.member_id}";
+"SELECT v.invariant, x.member_id::text, v.detail"
+" FROM (SELECT coalesce(a.member_id, p.member_id) AS member_id, a.purchases, a.spend, a.last_entry,"
+"   coalesce(p.purchases, 0) AS counted, coalesce(p.spend, 0) AS summed, coalesce(p.last, 0) AS last,"
+"   coalesce(a.purchases, 0) <> coalesce(p.purchases, 0)"
+"    OR coalesce(a.spend::numeric, 0) <> coalesce(p.spend, 0) AS miscounted"
+"  FROM (SELECT * FROM @.account AS a WHERE true{a.member_id}) AS a"
+"  FULL JOIN (SELECT p.member_id, count(*) FILTER (WHERE p.flags & 2 <> 0) AS purchases,"
+"    loyalty.sum(p.amount) FILTER (WHERE p.flags & 2 <> 0)::numeric AS spend,"
+"    max(greatest(p.first_entry + p.entries - 1, p.later[cardinality(p.later)])) AS last"
+"   FROM (%s) AS p GROUP BY p.member_id) AS p ON p.member_id = a.member_id) AS x"
+" CROSS JOIN LATERAL (VALUES"
+"  ('counters', x.miscounted, format('the account counts %%s purchases worth %%s, the postings %%s worth %%s',"
+"   x.purchases, x.spend, x.counted, x.summed)),"
+"  ('events', x.last > x.last_entry, format('a posting names line %%s, but there are only %%s',"
+"   x.last, x.last_entry))) AS v (invariant, violated, detail)"
+" WHERE (x.miscounted OR x.last > x.last_entry) AND v.violated";
+
+/* members whose lines and postings do not tally; %s: all postings */
+static const char suspects_query[] =
+"SELECT coalesce(e.member_id, p.member_id)"
+" FROM (SELECT e.member_id, count(*) AS n, sum(e.entry_no) AS sum FROM @.entry AS e"
+"  WHERE e.source_no = ANY (ARRAY(SELECT source_no FROM @.source WHERE posting IS NOT NULL))"
+"  GROUP BY e.member_id) AS e"
+" FULL JOIN (SELECT p.member_id,"
+"   sum(coalesce(p.entries, 0) + coalesce(l.n, 0)) AS n,"
+"   sum((2 * p.first_entry + p.entries - 1) * p.entries / 2) + coalesce(sum(l.sum), 0) AS sum"
+"  FROM (%s) AS p CROSS JOIN LATERAL (SELECT CASE WHEN p.later IS NOT NULL THEN"
+"    (SELECT sum(p.later[i + 1] - p.later[i] + 1) FROM generate_series(1, cardinality(p.later), 2) AS i)"
+"    END AS n, CASE WHEN p.later IS NOT NULL THEN"
+"    (SELECT sum((p.later[i] + p.later[i + 1]) * (p.later[i + 1] - p.later[i] + 1) / 2)"
+"     FROM generate_series(1, cardinality(p.later), 2) AS i) END AS sum) AS l"
+"  GROUP BY p.member_id) AS p ON p.member_id = e.member_id"
+" WHERE coalesce(e.n, 0) <> coalesce(p.n, 0) OR coalesce(e.sum, 0) <> coalesce(p.sum, 0)";
 
 /* lines of events that no posting names sum up to nothing; %s: covered lines */
 static const char events_query[] =
-"WITH covered AS MATERIALIZED (%s)"
 "SELECT 'events', e.member_id::text, format('event %%s of source %%s holds %%s points of unit %%s"
 " beside its posting', e.event_key, e.source_no, " HELD ", e.unit_no)"
-" FROM @.entry AS e LEFT JOIN covered AS c"
+" FROM @.entry AS e LEFT JOIN (%s) AS c"
 "  ON c.member_id = e.member_id AND c.entry_no = e.entry_no AND c.source_no = e.source_no"
-" WHERE e.source_no IN (SELECT source_no FROM @.source WHERE posting IS NOT NULL)"
-"  AND c.entry_no IS NULL{e.member_id}"
-" GROUP BY e.member_id, e.source_no, e.event_key, e.unit_no HAVING " HELD " <> 0"
-" UNION ALL "
-"SELECT 'events', c.member_id::text, format('line %%s belongs to several postings of source %%s',"
-"  c.entry_no, c.source_no)"
-" FROM covered AS c JOIN @.entry AS e"
-"  ON e.member_id = c.member_id AND e.entry_no = c.entry_no AND e.source_no = c.source_no"
-" GROUP BY c.member_id, c.entry_no, c.source_no HAVING count(*) > 1"
-" UNION ALL "
-"SELECT 'events', c.member_id::text, format('a posting of source %%s names line %%s, which does not exist',"
-"  c.source_no, c.entry_no)"
-" FROM covered AS c LEFT JOIN @.entry AS e ON e.member_id = c.member_id AND e.entry_no = c.entry_no"
-" WHERE e.entry_no IS NULL";
+" WHERE e.source_no = ANY (ARRAY(SELECT source_no FROM @.source WHERE posting IS NOT NULL))"
+"  AND e.member_id = ANY ($2) AND c.entry_no IS NULL"
+" GROUP BY e.member_id, e.source_no, e.event_key, e.unit_no HAVING " HELD " <> 0";
 
-/* What members have used of caps is what was posted; %s: covered lines. */
+/* a line belongs to one posting; %s: covered lines */
+static const char shared_query[] =
+"SELECT 'events', c.member_id::text, format('line %%s belongs to %%s postings', c.entry_no, count(*))"
+" FROM (%s) AS c GROUP BY c.member_id, c.entry_no HAVING count(*) > 1";
+
+/*
+ * What members have used of caps is what was posted, counted in the span of the
+ * event; %1$s: lines of changed events, %2$s: covered lines.
+ */
 static const char caps_query[] =
 "WITH zone AS (SELECT z.time_zone, z.config_version,"
 "   lead(z.config_version) OVER (ORDER BY z.config_version) AS until FROM @.program_version AS z),"
+" line AS (SELECT e.*, coalesce(c.event_at, e.occurred_at) AS event_at"
+"  FROM @.entry AS e LEFT JOIN (%1$s) AS c"
+"   ON c.member_id = e.member_id AND c.entry_no = e.entry_no AND c.source_no = e.source_no"
+"  WHERE e.source_no IS NOT NULL AND e.member_id <> ALL ($2){e.member_id}"
+"  UNION ALL SELECT e.*, c.event_at FROM @.entry AS e JOIN (%2$s) AS c"
+"   ON c.member_id = e.member_id AND c.entry_no = e.entry_no AND c.source_no = e.source_no"
+"  WHERE e.member_id = ANY ($2)),"
 " expected AS (SELECT e.member_id, e.rule_no, s.span_start, " HELD " AS used"
-"  FROM (%s) AS c JOIN @.entry AS e"
-"   ON e.member_id = c.member_id AND e.entry_no = c.entry_no AND e.source_no = c.source_no"
-"  JOIN @.rule AS v ON v.rule_no = e.rule_no AND v.cap_period IS NOT NULL"
+"  FROM line AS e JOIN @.rule AS v ON v.rule_no = e.rule_no AND v.cap_period IS NOT NULL"
 "  JOIN zone AS z ON z.config_version <= e.config_version"
 "   AND (z.until IS NULL OR z.until > e.config_version)"
 "  CROSS JOIN LATERAL (SELECT CASE v.cap_period WHEN 'ever' THEN '-infinity'"
-"    ELSE date_trunc(v.cap_period, c.event_at, z.time_zone) END AS span_start) AS s"
+"    ELSE date_trunc(v.cap_period, e.event_at, z.time_zone) END AS span_start) AS s"
 "  GROUP BY e.member_id, e.rule_no, s.span_start),"
 " latest AS (SELECT a.member_id, i.key AS rule_no, i.at AS span_start, i.used::numeric AS used"
 "  FROM @.account AS a CROSS JOIN LATERAL loyalty.account_usage_1(a.usage) AS i"
@@ -202,7 +240,7 @@ static const char caps_query[] =
 "   AND l.rule_no = u.rule_no AND l.span_start = u.span_start)"
 "   AND u.rule_no IN (SELECT rule_no FROM @.rule WHERE cap_period IS NOT NULL){u.member_id})"
 "SELECT 'caps', coalesce(a.member_id, x.member_id)::text,"
-"  format('%%s used of the cap of rule %%s in the span from %%s, but %%s posted',"
+"  format('%%s used of the cap of rule \"%%s\" in the span from %%s, but %%s posted',"
 "   coalesce(a.used, 0), r.name, coalesce(a.span_start, x.span_start), coalesce(x.used, 0))"
 " FROM actual AS a FULL JOIN expected AS x ON x.member_id = a.member_id"
 "  AND x.rule_no = a.rule_no AND x.span_start = a.span_start"
@@ -218,18 +256,14 @@ static const char budgets_query[] =
 "  ON b.rule_no = r.rule_no"
 " WHERE r.budget IS NOT NULL AND b.room + b.used <> r.budget";
 
-/*
- * What has been used of a budget is what was posted, if the rule has always had
- * one; %s: covered lines.
- */
+/* what has been used of a budget is what was posted, if the rule always had one */
 static const char budget_use_query[] =
-"SELECT 'budgets', NULL, format('%%s used of the budget of rule \"%%s\", but %%s posted',"
+"SELECT 'budgets', NULL, format('%s used of the budget of rule \"%s\", but %s posted',"
 "  b.used, r.name, coalesce(x.used, 0))"
 " FROM @.rule AS r JOIN (SELECT b.rule_no, loyalty.sum(b.used)::numeric AS used"
 "  FROM @.budget_room AS b GROUP BY b.rule_no) AS b ON b.rule_no = r.rule_no"
-" LEFT JOIN (SELECT e.rule_no, " HELD " AS used FROM (%s) AS c JOIN @.entry AS e"
-"   ON e.member_id = c.member_id AND e.entry_no = c.entry_no AND e.source_no = c.source_no"
-"  WHERE e.rule_no IN (SELECT rule_no FROM @.budget_room) GROUP BY e.rule_no) AS x"
+" LEFT JOIN (SELECT e.rule_no, " HELD " AS used FROM @.entry AS e"
+"  WHERE e.rule_no = ANY (ARRAY(SELECT rule_no FROM @.budget_room)) GROUP BY e.rule_no) AS x"
 "  ON x.rule_no = r.rule_no"
 " WHERE NOT EXISTS (SELECT FROM @.rule_version AS v WHERE v.rule_no = r.rule_no AND v.budget IS NULL)"
 "  AND b.used <> coalesce(x.used, 0)";
@@ -269,13 +303,14 @@ fill_in(const Verify *verify, const char *query)
 static void
 run(const Verify *verify, const char *query)
 {
-	Oid			types[1] = {verify->program->ref.member_type};
-	Datum		values[1] = {verify->member};
+	Oid			member_type = verify->program->ref.member_type;
+	Oid			types[2] = {member_type, get_array_type(member_type)};
+	Datum		values[2] = {verify->member, verify->suspects};
+	char		nulls[3] = {verify->has_member ? ' ' : 'n', verify->has_suspects ? ' ' : 'n'};
 	char	   *text = fill_in(verify, query);
 
 	CHECK_FOR_INTERRUPTS();
-	if (SPI_execute_with_args(text, verify->has_member ? 1 : 0, types, values, NULL,
-							  true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(text, 2, types, values, nulls, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not verify: %s: %s", SPI_result_code_string(SPI_result), text);
 }
 
@@ -318,16 +353,27 @@ finds(const Verify *verify, const char *query)
 
 /* -------- postings -------- */
 
+/* Appends a part of a UNION ALL. */
+static void
+append_part(StringInfo query, const char *part)
+{
+	if (query->len > 0)
+		appendStringInfoString(query, " UNION ALL ");
+	appendStringInfoString(query, part);
+}
+
 /* The posting tables as one, and the lines that they name. */
 static void
 collect_postings(Verify *verify)
 {
 	StringInfoData postings;
 	StringInfoData covered;
+	StringInfoData later;
 	uint64		i;
 
 	initStringInfo(&postings);
 	initStringInfo(&covered);
+	initStringInfo(&later);
 	run(verify, "SELECT s.source_no, c.oid::regclass::text FROM @.source AS s"
 		" JOIN pg_class AS c ON c.oid = s.posting ORDER BY s.source_no");
 	for (i = 0; i < SPI_processed; i++)
@@ -335,36 +381,78 @@ collect_postings(Verify *verify)
 		char	   *number = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 		char	   *table = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
 
-		if (i > 0)
-		{
-			appendStringInfoString(&postings, " UNION ALL ");
-			appendStringInfoString(&covered, " UNION ALL ");
-		}
-		appendStringInfo(&postings, "SELECT member_id, flags, amount FROM %s AS p"
-						 " WHERE true{p.member_id}", table);
-		appendStringInfo(&covered,
-						 POSTING_LINES, number, table, "{p.member_id}");
+		append_part(&postings, psprintf("SELECT p.member_id, p.flags, p.amount, p.first_entry,"
+										" p.entries, p.later FROM %s AS p WHERE true{p.member_id}",
+										table));
+		append_part(&covered, psprintf(POSTING_LINES, number, table,
+									   " AND p.member_id = ANY ($2)"));
+		append_part(&later, psprintf("SELECT %s AS source_no, p.member_id, p.occurred_at AS event_at,"
+									 " generate_series(p.later[i], p.later[i + 1]) AS entry_no"
+									 " FROM %s AS p CROSS JOIN LATERAL"
+									 " generate_series(1, cardinality(p.later), 2) AS i"
+									 " WHERE p.later IS NOT NULL", number, table));
 	}
 	if (SPI_processed > 0)
 	{
 		verify->postings = postings.data;
 		verify->covered = covered.data;
+		verify->later = later.data;
 	}
+}
+
+/* Which members to look at closely. */
+static void
+collect_suspects(Verify *verify)
+{
+	ArrayBuildState *members;
+	Oid			member_type = verify->program->ref.member_type;
+	uint64		i;
+
+	members = initArrayResult(member_type, CurrentMemoryContext, false);
+	if (verify->has_member)
+	{
+		members = accumArrayResult(members, verify->member, false, member_type,
+								   CurrentMemoryContext);
+		verify->has_suspects = true;
+	}
+	else
+	{
+		run(verify, psprintf(suspects_query, verify->postings));
+		for (i = 0; i < SPI_processed; i++)
+		{
+			bool		isnull;
+			Datum		member = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1,
+											   &isnull);
+
+			members = accumArrayResult(members, member, false, member_type,
+									   CurrentMemoryContext);
+		}
+		verify->has_suspects = SPI_processed > 0;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	verify->suspects = makeArrayResult(members, CurrentMemoryContext);
 }
 
 /* What depends on postings. */
 static void
 check_postings(Verify *verify)
 {
+	bool		exact;
+
+	collect_postings(verify);
 	if (verify->postings == NULL)
 		return;
 	check(verify, psprintf(counters_query, verify->postings));
-	check(verify, psprintf(events_query, verify->covered));
+	collect_suspects(verify);
+	exact = verify->has_suspects;
+	verify->has_suspects = true;	/* none is an empty array from here on */
+	if (exact)
+	{
+		check(verify, psprintf(events_query, verify->covered));
+		check(verify, psprintf(shared_query, verify->covered));
+	}
 	if (finds(verify, "SELECT FROM @.rule WHERE cap_period IS NOT NULL LIMIT 1"))
-		check(verify, psprintf(caps_query, verify->covered));
-	if (!verify->has_member &&
-		finds(verify, "SELECT FROM @.budget_room LIMIT 1"))
-		check(verify, psprintf(budget_use_query, verify->covered));
+		check(verify, psprintf(caps_query, verify->later, verify->covered));
 }
 
 /* -------- sources -------- */
@@ -451,6 +539,10 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	guc_level = NewGUCNestLevel();
 	set_local("search_path", PINNED_SEARCH_PATH);
 
+	/* large joins over all of the ledger, as maintenance */
+	if (maintenance_work_mem > work_mem)
+		set_local("work_mem", psprintf("%d", maintenance_work_mem));
+
 	/* compiling the queries takes longer than they do, unless there is very much */
 	set_local("jit", "off");
 	SPI_connect();
@@ -461,11 +553,11 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	check(&verify, pages_query);
 	check(&verify, members_query);
 	check(&verify, operations_query);
-	collect_postings(&verify);
 	check_postings(&verify);
 	if (!verify.has_member)
 	{
 		check(&verify, budgets_query);
+		check(&verify, budget_use_query);
 		check_wiring(&verify);
 	}
 	check_entitlements(&verify);
