@@ -35,6 +35,7 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
+#include "engine/access.h"
 #include "engine/config.h"
 #include "engine/pin.h"
 #include "engine/source.h"
@@ -855,6 +856,7 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 	comment_column(ref, relname, view_column("unit", key), "Name of the unit");
 	comment_column(ref, relname, view_column("points", key), "What it has earned, less what was taken back");
 	comment_column(ref, relname, view_column("posted_at", key), "When that changed last");
+	access_as_balances(ref, psprintf("%s_points", name));
 }
 
 /*
