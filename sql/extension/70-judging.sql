@@ -41,3 +41,13 @@ LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'explain_row_1';
 COMMENT ON FUNCTION loyalty.explain_row_1(regclass, record) IS
 'Internal: explain() of a program';
+
+CREATE FUNCTION loyalty.reprice_1(
+	program regclass, rule text, from_ timestamptz, until_ timestamptz, apply boolean,
+	OUT member_id text, OUT unit text, OUT events bigint, OUT before numeric,
+	OUT after numeric, OUT difference numeric
+) RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'reprice_1';
+COMMENT ON FUNCTION loyalty.reprice_1(regclass, text, timestamptz, timestamptz, boolean) IS
+'Internal: reprice() of a program';

@@ -43,3 +43,15 @@ $$;
 REVOKE ALL ON FUNCTION @program@.explain(record) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.explain(record) IS
 'The same for a row of an attached table: what it has earned if its event has been posted, else what it would earn';
+
+CREATE FUNCTION @program@.reprice(rule text, from_ timestamptz, until_ timestamptz, apply boolean DEFAULT false)
+RETURNS TABLE (member_id @member@, unit text, events bigint, before numeric, after numeric, difference numeric)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT r.member_id::@member@, r.unit, r.events, r.before, r.after, r.difference
+		FROM loyalty.reprice_1('@program@.program'::pg_catalog.regclass, $1, $2, $3, $4) AS r;
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.reprice(text, timestamptz, timestamptz, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.reprice(text, timestamptz, timestamptz, boolean) IS
+'Judges the events of [from_, until_) again: rule NULL: by the configuration as it is now; else each by the one it was posted with, with this rule as it is now. Reports members and units whose points that changes: what their events hold, would hold, and the difference. apply => true posts the differences, which reverse() undoes';

@@ -7,12 +7,15 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "engine/operation.h"
 #include "engine/pages.h"
+#include "engine/reprice.h"
 #include "types/numbers.h"
 
 /* -------- arguments -------- */
@@ -297,6 +300,23 @@ reverse_adjustment(Operation *operation, const OperationRow *row)
 	operation->points = -row->points;
 }
 
+/* The row that reverse_1 returns when it has undone what concerned many members. */
+static Datum
+reversed_reprice(int64 number, FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+	Datum		values[10] = {0};
+	bool		isnull[10];
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	memset(isnull, true, sizeof(isnull));
+	isnull[0] = isnull[1] = false;
+	values[0] = Int64GetDatum(number);
+	values[1] = CStringGetTextDatum("done");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull));
+}
+
 /*
  * reverse_1(program, operation, reason)
  */
@@ -324,6 +344,8 @@ loyalty_reverse(PG_FUNCTION_ARGS)
 				 errhint("Operations are the rows of \"%s.operation\".", program->ref.name)));
 	if (row.reversed_by)
 		refuse_reversal(number);
+	if (strcmp(row.kind, "reprice") == 0)
+		return reversed_reprice(reprice_undo(program, number, operation.reason), fcinfo);
 	if (strcmp(row.kind, "adjust") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -531,7 +531,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			MemoryContextReset(member_context);
 		}
 		if (accounts[who] == NULL)
-			accounts[who] = ledger_account(ledger, members[who].member);
+			accounts[who] = open_account(batch, members[who].member, event);
 		if (event_is_stale(batch, event))
 		{
 			event->nrows = -1;
@@ -544,8 +544,6 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			enrol(batch, ledger, members, nmembers);
 			accounts[who] = ledger_account(ledger, members[who].member);
 		}
-		if (accounts[who] == NULL && batch->options.dry && batch->program->enrolment == 'a')
-			accounts[who] = ledger_blank_account(ledger, event->member, event->at);
 		previous = who;
 		if (event_is_ignored(batch, event, accounts[who]))
 		{
@@ -1156,7 +1154,11 @@ match_loaded(Batch *batch)
 		if (event->nrows < 0)
 			continue;
 		if (batch->choose_rules)
+		{
 			rules = batch->choose_rules(batch->choose_rules_arg, batch, event->posting);
+			if (rules == NULL && event->posting == NULL)
+				event->nrows = -1;
+		}
 		else if (event->posting)
 			rules = program_rules(batch->program, event->posting->config_version);
 		event->rules = rules;
@@ -1257,8 +1259,6 @@ batch_give_back_keys(Batch *batch)
 {
 	int			from;
 	int			until;
-	int			i;
-	int			n = 0;
 
 	distinct_keys(batch);
 	batch->gives_back = true;
@@ -1274,11 +1274,6 @@ batch_give_back_keys(Batch *batch)
 		members = chunk_members(batch, &nmembers);
 		match_loaded(batch);
 		post_chunk(batch, members, nmembers, true);
-		for (i = from; i < until; i++)
-		{
-			if (!batch->events[i - from].failed)
-				batch->keys[n++] = batch->keys[i];
-		}
 		MemoryContextSwitchTo(old);
 		close_ledger(batch);
 		end_chunk(batch);
@@ -1286,7 +1281,7 @@ batch_give_back_keys(Batch *batch)
 			CommandCounterIncrement();
 	}
 	batch->gives_back = false;
-	batch->nkeys = n;
+	forget_keys(batch);
 }
 
 /* see batch.h */

@@ -168,8 +168,8 @@ extern void batch_lock_feeds(KeyFeed *feeds, int nfeeds);
 
 /*
  * Gives back what the events of remembered keys have claimed of caps and
- * budgets by rules that choose_rules does not judge them by any more.  Keys of
- * events that cannot be judged are forgotten.
+ * budgets by rules that choose_rules does not judge them by any more.  Events
+ * that cannot be judged keep what they have.
  */
 extern void batch_give_back_keys(Batch *batch);
 
@@ -233,7 +233,7 @@ extern void move_postings(Batch *batch);
  */
 extern char *judged_trims(const JudgedRule *judged);
 extern Datum frac_to_numeric(Frac value);
-extern Datum lot_end(AccountState *account, int32 unit_no, Instant from, Instant to);
+extern Datum judged_lot_end(AccountState *account, int32 unit_no, Instant from, Instant to);
 
 /* budget.c: room of budgets, locked behind the accounts */
 extern void budget_lock(Batch *batch);

@@ -15,6 +15,7 @@
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 #include "engine/feed.h"
 
@@ -159,6 +160,217 @@ feed_all_keys(Batch *batch, bool orphans)
 	rights_leave(&rights);
 }
 
+/* -------- keys, a piece at a time -------- */
+
+/* the query behind a KeyFeed */
+typedef struct FeedCursor
+{
+	char	   *query;
+	int			nargs;
+	Oid			types[3];
+	Datum		values[3];
+	Portal		portal;
+} FeedCursor;
+
+/* Rights and settings under which the query evaluates a source's expressions. */
+static void
+enter_feed(KeyFeed *feed, RightsSave *rights, PinScope *scope)
+{
+	Program    *program = feed->batch->program;
+
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, rights);
+	pin_enter(program->ref.owner, program->rules->tz, false, scope);
+	SPI_connect();
+}
+
+static void
+leave_feed(RightsSave *rights, PinScope *scope)
+{
+	SPI_finish();
+	pin_leave(scope);
+	rights_leave(rights);
+}
+
+/* KeyFeed.rewind */
+static void
+rewind_feed(KeyFeed *feed)
+{
+	FeedCursor *cursor = (FeedCursor *) feed->arg;
+	RightsSave	rights;
+	PinScope	scope;
+
+	if (cursor->portal)
+		SPI_cursor_close(cursor->portal);
+	enter_feed(feed, &rights, &scope);
+	cursor->portal = SPI_cursor_open_with_args(NULL, cursor->query, cursor->nargs,
+											   cursor->types, cursor->values, NULL,
+											   feed->batch->options.dry,
+											   CURSOR_OPT_NO_SCROLL);
+	leave_feed(&rights, &scope);
+}
+
+/* KeyFeed.next */
+static bool
+next_feed_piece(KeyFeed *feed)
+{
+	FeedCursor *cursor = (FeedCursor *) feed->arg;
+	Batch	   *batch = feed->batch;
+	RightsSave	rights;
+	PinScope	scope;
+	uint64		n;
+	uint64		k;
+	int			i;
+
+	enter_feed(feed, &rights, &scope);
+	SPI_cursor_fetch(cursor->portal, true, FEED_PIECE);
+	n = SPI_processed;
+	for (k = 0; k < n; k++)
+	{
+		Datum		key[MAX_KEY_COLUMNS];
+		bool		isnull = false;
+
+		for (i = 0; i < batch->source->nkeys && !isnull; i++)
+			key[i] = SPI_getbinval(SPI_tuptable->vals[k], SPI_tuptable->tupdesc, i + 1,
+								   &isnull);
+		if (!isnull)
+			batch_add_key(batch, key);
+	}
+	leave_feed(&rights, &scope);
+	return n > 0;
+}
+
+/* Makes a feed of a query. */
+static FeedCursor *
+make_feed(KeyFeed *feed, Batch *batch, char *query)
+{
+	FeedCursor *cursor = palloc0(sizeof(FeedCursor));
+
+	cursor->query = query;
+	feed->batch = batch;
+	feed->next = next_feed_piece;
+	feed->rewind = rewind_feed;
+	feed->arg = cursor;
+	return cursor;
+}
+
+/* see feed.h */
+void
+feed_close(KeyFeed *feed)
+{
+	FeedCursor *cursor = (FeedCursor *) feed->arg;
+
+	if (cursor->portal)
+		SPI_cursor_close(cursor->portal);
+}
+
+/* Appends "key = key and ..." of the table's rows and the posting table's. */
+static void
+append_key_join(StringInfo query, SourceConfig *source)
+{
+	int			expr = source->event >= 0 ? source->event : source->key;
+	int			i;
+
+	if (expr >= 0)
+	{
+		appendStringInfo(query, "p.key1 OPERATOR(pg_catalog.=) (%s)",
+						 pin_deparse(source->pin, expr, "t"));
+		return;
+	}
+	for (i = 0; i < source->nkeys; i++)
+		appendStringInfo(query, "%sp.key%d OPERATOR(pg_catalog.=) t.%s",
+						 i == 0 ? "" : " AND ", i + 1,
+						 quote_identifier(source->key_name[i]));
+}
+
+/*
+ * The instant of a row of the table as a timestamptz expression over aliases t
+ * and p (its posting, which a source without instants of its own needs); $3 is
+ * now.
+ */
+static char *
+instant_expression(Program *program, SourceConfig *source)
+{
+	char	   *instant;
+
+	if (source->occurred_at < 0)
+		return "COALESCE(p.occurred_at, $3)";
+	instant = pin_deparse(source->pin, source->occurred_at, "t");
+	if (source->pin->exprs[source->occurred_at].type == TIMESTAMPTZOID)
+		return psprintf("(%s)", instant);
+	return psprintf("pg_catalog.timezone(%s, ((%s))::pg_catalog.timestamp)",
+					quote_literal_cstr(program->rules->zone_name), instant);
+}
+
+/* see feed.h */
+void
+feed_open_window(KeyFeed *feed, Batch *batch, Instant from, Instant until)
+{
+	SourceConfig *source = batch->source;
+	char	   *instant = instant_expression(batch->program, source);
+	bool		grouped = source->several_rows;
+	StringInfoData query;
+	FeedCursor *cursor;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_keys(&query, source, ", ");
+	appendStringInfoString(&query, " FROM ");
+	append_relation(&query, source->relid);
+	appendStringInfoString(&query, " AS t");
+	if (source->occurred_at < 0)
+	{
+		appendStringInfoString(&query, " LEFT JOIN ");
+		append_relation(&query, source->posting);
+		appendStringInfoString(&query, " AS p ON (");
+		append_key_join(&query, source);
+		appendStringInfoChar(&query, ')');
+	}
+	appendStringInfo(&query, " WHERE %s OPERATOR(pg_catalog.>=) $1"
+					 " AND %s OPERATOR(pg_catalog.<) $2 AND $3 IS NOT NULL",
+					 instant, instant);
+	if (grouped)
+	{
+		appendStringInfoString(&query, " GROUP BY ");
+		append_keys(&query, source, ", ");
+	}
+	appendStringInfo(&query, grouped ? " ORDER BY pg_catalog.min(%s), " : " ORDER BY %s, ",
+					 instant);
+	append_keys(&query, source, ", ");
+	cursor = make_feed(feed, batch, query.data);
+	cursor->nargs = 3;
+	cursor->types[0] = cursor->types[1] = cursor->types[2] = TIMESTAMPTZOID;
+	cursor->values[0] = TimestampTzGetDatum(from);
+	cursor->values[1] = TimestampTzGetDatum(until);
+	cursor->values[2] = TimestampTzGetDatum(program_clock(batch->program));
+}
+
+/* see feed.h */
+void
+feed_open_versions(KeyFeed *feed, Batch *batch, List *versions)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(1, list_length(versions)));
+	StringInfoData query;
+	FeedCursor *cursor;
+	ListCell   *lc;
+
+	foreach(lc, versions)
+		elements[foreach_current_index(lc)] = Int32GetDatum(lfirst_int(lc));
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	append_posting_keys(&query, batch->source, "p");
+	appendStringInfoString(&query, " FROM ");
+	append_relation(&query, batch->source->posting);
+	appendStringInfoString(&query, " AS p WHERE p.config_version OPERATOR(pg_catalog.=)"
+						   " ANY ($1) ORDER BY p.occurred_at, ");
+	append_posting_keys(&query, batch->source, "p");
+	cursor = make_feed(feed, batch, query.data);
+	cursor->nargs = 1;
+	cursor->types[0] = INT4ARRAYOID;
+	cursor->values[0] = PointerGetDatum(construct_array(elements, list_length(versions),
+														INT4OID, sizeof(int32), true,
+														TYPALIGN_INT));
+}
+
 /* see feed.h */
 List *
 feed_failed_keys(Program *program, SourceConfig *source)
@@ -198,10 +410,8 @@ char *
 feed_unposted_query(SourceConfig *source, bool rows, bool member)
 {
 	StringInfoData query;
-	int			expr = source->event >= 0 ? source->event : source->key;
 	char	   *instant = source->occurred_at >= 0 ?
 	pin_deparse(source->pin, source->occurred_at, "t") : NULL;
-	int			i;
 
 	initStringInfo(&query);
 	appendStringInfoString(&query, "SELECT ");
@@ -219,16 +429,7 @@ feed_unposted_query(SourceConfig *source, bool rows, bool member)
 	appendStringInfoString(&query, " AS t WHERE NOT EXISTS (SELECT FROM ");
 	append_relation(&query, source->posting);
 	appendStringInfoString(&query, " AS p WHERE ");
-	if (expr >= 0)
-		appendStringInfo(&query, "p.key1 OPERATOR(pg_catalog.=) (%s)",
-						 pin_deparse(source->pin, expr, "t"));
-	else
-	{
-		for (i = 0; i < source->nkeys; i++)
-			appendStringInfo(&query, "%sp.key%d OPERATOR(pg_catalog.=) t.%s",
-							 i == 0 ? "" : " AND ", i + 1,
-							 quote_identifier(source->key_name[i]));
-	}
+	append_key_join(&query, source);
 	appendStringInfoChar(&query, ')');
 	if (member)
 		appendStringInfo(&query, " AND (%s) OPERATOR(pg_catalog.=) $1",

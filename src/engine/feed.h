@@ -19,6 +19,15 @@ extern SourceConfig *source_of_argument(Program *program, const char *name);
  */
 extern void feed_all_keys(Batch *batch, bool orphans);
 
+/*
+ * Keys of events that have rows, in the order of their instants, within a range
+ * (more than those: the batch looks again when it has read them); or of events
+ * posted by some configuration versions, rows or no rows.
+ */
+extern void feed_open_window(KeyFeed *feed, Batch *batch, Instant from, Instant until);
+extern void feed_open_versions(KeyFeed *feed, Batch *batch, List *versions);
+extern void feed_close(KeyFeed *feed);
+
 /* Texts of the keys of a source that wait in failed_event. */
 extern List *feed_failed_keys(Program *program, SourceConfig *source);
 

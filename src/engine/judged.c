@@ -97,7 +97,7 @@ frac_to_numeric(Frac value)
 
 /* see batch.h */
 Datum
-lot_end(AccountState *account, int32 unit_no, Instant from, Instant to)
+judged_lot_end(AccountState *account, int32 unit_no, Instant from, Instant to)
 {
 	LotPiece	piece;
 	Instant		end;

@@ -512,10 +512,11 @@ rule_is_same(const RuleConfig *a, const RuleConfig *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
-	return a->source_no == b->source_no && a->unit == b->unit &&
+	return a->source_no == b->source_no && a->unit_no == b->unit_no &&
 		rate_cmp(&a->judge.earn, &b->judge.earn) == 0 &&
 		a->judge.priority == b->judge.priority &&
-		(a->judge.exclusive_group == 0) == (b->judge.exclusive_group == 0) &&
+		strcmp(a->exclusive_group ? a->exclusive_group : "",
+			   b->exclusive_group ? b->exclusive_group : "") == 0 &&
 		a->judge.has_max_per_event == b->judge.has_max_per_event &&
 		a->judge.max_per_event == b->judge.max_per_event &&
 		a->has_min_amount == b->has_min_amount &&
@@ -723,11 +724,10 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			if (released)
 				term->room -= term->held;
 
-			/* what an operation took may come back, and no more */
+			/* what an operation took comes back, whoever has the room now */
 			if (batch->options.undoes && event->posting)
-				term->room = Min(term->room,
-								 -operation_points(j, unit->unit_no, rule->rule_no,
-												   batch->options.undoes));
+				term->room = -operation_points(j, unit->unit_no, rule->rule_no,
+											   batch->options.undoes);
 			for (k = 0; event->posting && !released && !batch->options.undoes &&
 				 k < event->posting->nshort; k++)
 			{
@@ -787,8 +787,12 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		bool		released = is_given_back(j, rule_no[i]);
 		Points		claim = released ? held[i] + delta[i] : delta[i];
 
-		if (claim != 0)
-			cap_claim(batch, j->account, rule_no[i], rule, rules, event->at, claim);
+		/* each line counts in the spans of the zone that it was posted by */
+		if (released && held[i] != 0)
+			cap_claim(batch, j->account, rule_no[i], rules_rule(j->claimed, rule_no[i]),
+					  j->claimed, event->at, held[i]);
+		if (delta[i] != 0)
+			cap_claim(batch, j->account, rule_no[i], rule, rules, event->at, delta[i]);
 		if (claim != 0 && (released || (rule && rule->has_budget)))
 			budget_claim(batch, rule_no[i], claim);
 		if (i < nterms && (delta[i] > 0 || judged))

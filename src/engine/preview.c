@@ -46,7 +46,7 @@ show_points(void *arg, Batch *batch, AccountState *account, Event *event,
 		values[1] = CStringGetTextDatum(rule->rule->name);
 		values[2] = NumericGetDatum(points_to_numeric(rule->delta));
 		values[3] = TimestampTzGetDatum(rule->from);
-		values[4] = lot_end(account, unit->unit_no, rule->from, rule->to);
+		values[4] = judged_lot_end(account, unit->unit_no, rule->from, rule->to);
 		nulls[5] = trims == NULL;
 		if (trims)
 			values[5] = CStringGetTextDatum(trims);

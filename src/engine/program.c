@@ -359,15 +359,19 @@ config_struct(const ConfigRow *row, const char *column, const char *type,
 	return !isnull;
 }
 
-/* Runs a query over the program's tables; %s stands for the quoted schema. */
+/*
+ * Runs a query over the program's tables; %s stands for the quoted schema, $1
+ * for a configuration version, except for rule $2, which is as of version $3.
+ */
 static void
-config_query(const ProgramRef *ref, const char *format, int32 argument)
+config_query(const ProgramRef *ref, const char *format, int32 version,
+			 int32 rule_no, int32 rule_version)
 {
 	StringInfoData text;
 	const char *schema = quote_identifier(ref->name);
 	const char *at;
-	Oid			types[1] = {INT4OID};
-	Datum		values[1];
+	Oid			types[3] = {INT4OID, INT4OID, INT4OID};
+	Datum		values[3];
 
 	initStringInfo(&text);
 	while ((at = strstr(format, "%s")) != NULL)
@@ -377,8 +381,10 @@ config_query(const ProgramRef *ref, const char *format, int32 argument)
 		format = at + 2;
 	}
 	appendStringInfoString(&text, format);
-	values[0] = Int32GetDatum(argument);
-	if (SPI_execute_with_args(text.data, 1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+	values[0] = Int32GetDatum(version);
+	values[1] = Int32GetDatum(rule_no);
+	values[2] = Int32GetDatum(rule_version);
+	if (SPI_execute_with_args(text.data, 3, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the configuration: %s",
 			 SPI_result_code_string(SPI_result));
 	pfree(text.data);
@@ -488,11 +494,13 @@ load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
 	rule->rule_no = config_int(row, "rule_no", 0);
 	rule->name = config_text(row, "name");
 	rule->source_no = config_int(row, "source_no", 0);
-	rule->unit = rules_unit(rules, config_int(row, "unit_no", 0)) - rules->units;
+	rule->unit_no = config_int(row, "unit_no", 0);
+	rule->unit = rules_unit(rules, rule->unit_no) - rules->units;
 	config_struct(row, "earn", "rate", &rule->judge.earn, sizeof(Rate));
 	rule->judge.priority = config_int(row, "priority", 0);
 	rule->judge.name_rank = rank;
-	rule->judge.exclusive_group = group_number(groups, config_text(row, "exclusive_group"));
+	rule->exclusive_group = config_text(row, "exclusive_group");
+	rule->judge.exclusive_group = group_number(groups, rule->exclusive_group);
 	rule->judge.has_max_per_event =
 		config_points(row, "max_per_event", &rule->judge.max_per_event);
 
@@ -535,9 +543,12 @@ load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
 	}
 }
 
-/* Loads the rules and units of one configuration version. */
+/*
+ * Loads the rules and units of one configuration version, but one rule (0:
+ * none) as of another.
+ */
 static RuleSet *
-load_rules(Program *program, int32 config_version)
+load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_version)
 {
 	const ProgramRef *ref = &program->ref;
 	MemoryContext old = MemoryContextSwitchTo(program->context);
@@ -551,7 +562,8 @@ load_rules(Program *program, int32 config_version)
 	config_query(ref,
 				 "SELECT time_zone, stacking FROM %s.program_version"
 				 " WHERE config_version OPERATOR(pg_catalog.<=) $1"
-				 " ORDER BY config_version DESC LIMIT 1", config_version);
+				 " ORDER BY config_version DESC LIMIT 1",
+				 config_version, 0, 0);
 	if (SPI_processed == 0)
 		elog(ERROR, "program \"%s\" has no configuration of version %d",
 			 ref->name, config_version);
@@ -574,11 +586,23 @@ load_rules(Program *program, int32 config_version)
 				 " FROM %s.unit_version AS v"
 				 " JOIN (SELECT unit_no, pg_catalog.max(config_version) AS config_version"
 				 "  FROM %s.unit_version WHERE config_version OPERATOR(pg_catalog.<=) $1"
-				 "  GROUP BY unit_no) AS l"
+				 "  GROUP BY unit_no"
+
+	/* the unit of the rule that is as of another version, if it was not there */
+				 "  UNION ALL SELECT unit_no, pg_catalog.max(config_version)"
+				 "  FROM %s.unit_version"
+				 "  WHERE unit_no OPERATOR(pg_catalog.=) (SELECT unit_no FROM %s.rule_version"
+				 "   WHERE rule_no OPERATOR(pg_catalog.=) $2"
+				 "   AND config_version OPERATOR(pg_catalog.<=) $3"
+				 "   ORDER BY config_version DESC LIMIT 1)"
+				 "  AND config_version OPERATOR(pg_catalog.<=) $3"
+				 "  GROUP BY unit_no"
+				 "  HAVING pg_catalog.min(config_version) OPERATOR(pg_catalog.>) $1) AS l"
 				 " ON l.unit_no OPERATOR(pg_catalog.=) v.unit_no"
 				 " AND l.config_version OPERATOR(pg_catalog.=) v.config_version"
 				 " LEFT JOIN %s.unit AS u ON u.unit_no OPERATOR(pg_catalog.=) v.unit_no"
-				 " WHERE NOT v.deleted ORDER BY v.unit_no", config_version);
+				 " WHERE NOT v.deleted ORDER BY v.unit_no",
+				 config_version, rule_no, rule_version);
 	MemoryContextSwitchTo(program->context);
 	rules->nunits = (int) SPI_processed;
 	rules->units = palloc0(sizeof(UnitConfig) * Max(1, rules->nunits));
@@ -603,12 +627,14 @@ load_rules(Program *program, int32 config_version)
 				 "   pg_catalog.make_interval(secs => 0.000001) END AS valid_until"
 				 " FROM %s.rule_version AS v"
 				 " JOIN (SELECT rule_no, pg_catalog.max(config_version) AS config_version"
-				 "  FROM %s.rule_version WHERE config_version OPERATOR(pg_catalog.<=) $1"
+				 "  FROM %s.rule_version WHERE config_version OPERATOR(pg_catalog.<=)"
+				 "   CASE WHEN rule_no OPERATOR(pg_catalog.=) $2 THEN $3 ELSE $1 END"
 				 "  GROUP BY rule_no) AS l"
 				 " ON l.rule_no OPERATOR(pg_catalog.=) v.rule_no"
 				 " AND l.config_version OPERATOR(pg_catalog.=) v.config_version"
 				 " WHERE NOT v.deleted AND v.enabled"
-				 " ORDER BY v.name COLLATE pg_catalog.\"C\"", config_version);
+				 " ORDER BY v.name COLLATE pg_catalog.\"C\"",
+				 config_version, rule_no, rule_version);
 	MemoryContextSwitchTo(program->context);
 	rules->nrules = (int) SPI_processed;
 	rules->rules = palloc0(sizeof(RuleConfig) * Max(1, rules->nrules));
@@ -630,7 +656,7 @@ load_caps(Program *program)
 
 	config_query(&program->ref,
 				 "SELECT rule_no, cap_period FROM %s.rule"
-				 " WHERE cap_period IS NOT NULL AND $1 IS NOT NULL", 0);
+				 " WHERE cap_period IS NOT NULL", 0, 0, 0);
 	MemoryContextSwitchTo(program->context);
 	program->ncapped = (int) SPI_processed;
 	program->capped = palloc(sizeof(CappedRule) * Max(1, program->ncapped));
@@ -718,7 +744,7 @@ load_sources(Program *program)
 	config_query(&program->ref,
 				 "SELECT name, source_no, relation, pin, posting, key_columns,"
 				 " purchase, reduces, on_delete FROM %s.source"
-				 " WHERE attached AND $1 IS NOT NULL ORDER BY source_no", 0);
+				 " WHERE attached ORDER BY source_no", 0, 0, 0);
 	MemoryContextSwitchTo(program->context);
 	n = SPI_processed;
 	program->sources = palloc0(sizeof(SourceConfig) * Max(1, n));
@@ -823,7 +849,7 @@ program_load(Oid relid)
 	SPI_connect();
 	config_query(&ref,
 				 "SELECT currency, on_error, enrolment, test_clock, clock, config_version"
-				 " FROM %s.program WHERE $1 IS NOT NULL", 0);
+				 " FROM %s.program", 0, 0, 0);
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -840,7 +866,7 @@ program_load(Oid relid)
 	if (isnull)
 		program->test_clock = false;
 	program->config_version = config_int(&row, "config_version", 0);
-	program->rules = load_rules(program, program->config_version);
+	program->rules = load_rules(program, program->config_version, 0, 0);
 	load_caps(program);
 	load_sources(program);
 	for (i = 0; i < program->rules->nrules; i++)
@@ -880,7 +906,7 @@ program_rules(Program *program, int32 config_version)
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
-	rules = load_rules(program, config_version);
+	rules = load_rules(program, config_version, 0, 0);
 	SPI_finish();
 	PopActiveSnapshot();
 	rights_leave(&rights);
@@ -902,6 +928,23 @@ program_cap_period(const Program *program, int32 rule_no)
 			return program->capped[i].period;
 	}
 	return CALENDAR_NONE;
+}
+
+/* see program.h */
+RuleSet *
+program_rules_with(Program *program, int32 config_version, int32 rule_no)
+{
+	RuleSet    *rules;
+	RightsSave	rights;
+
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
+	rules = load_rules(program, config_version, rule_no, program->config_version);
+	SPI_finish();
+	PopActiveSnapshot();
+	rights_leave(&rights);
+	return rules;
 }
 
 /* see program.h */

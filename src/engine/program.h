@@ -35,8 +35,10 @@ typedef struct RuleConfig
 	int32		rule_no;
 	char	   *name;
 	int32		source_no;		/* 0: every source */
+	int32		unit_no;
 	int			unit;			/* index into RuleSet.units */
 	JudgeRule	judge;
+	char	   *exclusive_group;	/* NULL: none */
 	bool		has_min_amount;
 	Frac		min_amount;
 	Instant		valid_from;		/* included */
@@ -167,6 +169,12 @@ extern RuleSet *program_rules(Program *program, int32 config_version);
 
 /* The period of the cap that a rule has now; CALENDAR_NONE: it has none. */
 extern CalendarUnit program_cap_period(const Program *program, int32 rule_no);
+
+/*
+ * The same, but one rule as it is now, or not there if it is not now.  Unlike
+ * the others the set is not kept.
+ */
+extern RuleSet *program_rules_with(Program *program, int32 config_version, int32 rule_no);
 
 extern SourceConfig *program_source(Program *program, int32 source_no);
 extern SourceConfig *program_source_by_name(Program *program, const char *name);

@@ -9,6 +9,7 @@ CREATE EXTENSION loyalty;
 SELECT no_plan();
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL jit = off;
 
 CREATE SCHEMA shop;
 CREATE TABLE shop.orders (order_id bigint PRIMARY KEY, customer_id bigint, total numeric, placed_at timestamptz DEFAULT '2026-01-10 12:00Z', status text DEFAULT 'paid');

@@ -9,6 +9,7 @@ CREATE EXTENSION loyalty;
 SELECT no_plan();
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL jit = off;
 
 CREATE SCHEMA shop;
 CREATE DOMAIN shop.money AS numeric CHECK (VALUE >= -1000);
