@@ -514,7 +514,7 @@ class Generator:
             if self.has('reinsert') and again and self.chance(0.2):
                 row = again.pop()
                 if self.p.row_key(self.p.sources[m['name']], row) not in self.p.tables[m['name']]:
-                    changes.append(('I', row))
+                    return ('stmt', m['name'], r.choice(['values', 'copy', 'upsert', 'merge']), [('I', row)])
             for _ in range(1 if self.chance(0.4) else r.randint(1, 6)):
                 changes.append(('I', self.row(source)))
         form = r.choice(['values', 'copy', 'select'])

@@ -265,7 +265,7 @@ class Purse:
             return
         if self.debt() > 0:
             for start in sorted({x.start for x in self.lots.values() if self.settled < x.start <= upto}):
-                self.repay(start, upto)
+                self.repay(start, start)        # anybody who looks knows it then
         self.settled = upto
 
     # -- reading
@@ -283,6 +283,7 @@ class Purse:
     def read_past(self, at, known_at=INF):
         """Available at an instant from the lines that had taken effect and were known by then."""
         p = Purse(self.span)
+        p.settled = min(at, known_at)
         for k, lot in self.lots.items():
             lines = [x for x in lot.lines if x[0] <= at and x[1] <= known_at]
             if lines:
@@ -318,6 +319,7 @@ class Event:
         self.excess = {}            # unit -> [[kind, lot, points]] lapsed or forgiven, still counted as posted
         self.counted = None         # amount by which it counts in member.spend, None = does not count
         self.own_lots = {}          # unit -> lots it ever posted to
+        self.elsewhere = {}         # unit -> [[lot or None for debt, points]] decreases taken from elsewhere
 
     def known(self):
         return self.member is not None
@@ -551,11 +553,11 @@ class Program:
             row = table[k]
             if source.condition is not None and value(source.condition, row, None) is not True:
                 continue
+            member = row[source.member[1]]
             amount = None
-            if source.amount is not None:
+            if source.amount is not None and member is not None:
                 amount = value(source.amount, row, None) or ZERO
                 gross += amount
-            member = row[source.member[1]]
             if member not in members:
                 members.append(member)
             t = min(t, self.instant(source, row))
@@ -836,7 +838,9 @@ class Program:
         return purse.lot(start, (rule.expires or unit.expires).end(e.t, e.zone))
 
     def increase(self, e, purse, unit, steps, now, dated):
-        # what lapsed or was forgiven is used up first, by each rule what its own lot lost
+        # what lapsed or was forgiven is used up first, by each rule what its own lot lost: so a
+        # status that flaps ends where it began
+        steps = sorted(steps, key=lambda x: x[0].order())
         excess = e.excess.setdefault(unit, [])
         lots = [self.lot_of(e, purse, r) for r, _ in steps]
         rest = [n for _, n in steps]
@@ -850,6 +854,22 @@ class Program:
                         if x[0] == 'lapsed':
                             x[1].excused -= used
         earned = ZERO
+        # what was taken elsewhere goes back there, the latest first
+        stack = e.elsewhere.setdefault(unit, [])
+        for x in reversed(stack):
+            for i in range(len(rest)):
+                if x[0] is None:
+                    n = min(rest[i], x[1], purse.debt())
+                    if n > 0:
+                        purse.debt_lines.append((now, now, -n))
+                else:
+                    n = min(rest[i], x[1]) if now < purse.end_of(x[0]) else ZERO
+                    if n > 0:
+                        x[0].lines.append((now, now, n))
+                rest[i] -= n
+                x[1] -= n
+                earned += n
+        e.elsewhere[unit] = [x for x in stack if x[1] > 0]
         for lot, n in zip(lots, rest):
             own = e.own_lots.setdefault(unit, [])
             if lot not in own:
@@ -889,10 +909,12 @@ class Program:
                 excess.append(['lapsed', lot, excused])
                 rest -= excused
         own = purse.ordered([x for x in e.own_lots.get(unit, []) if purse.points(x, now) > 0])
-        for lot in own + purse.pending(now) + purse.active(now):
+        pending = sorted(purse.pending(now), key=lambda x: (-x.start, purse.end_of(x)))
+        for lot in own + pending + purse.active(now):
             got = min(rest, max(purse.points(lot, now), ZERO))
             if got > 0:
                 lot.lines.append((now, now, -got))
+                e.elsewhere.setdefault(unit, []).append([lot, got])
                 taken += got
                 rest -= got
         if rest > 0:
@@ -900,6 +922,7 @@ class Program:
                 excess.append(['forgiven', None, rest])
             else:
                 purse.debt_lines.append((now, now, rest))
+                e.elsewhere.setdefault(unit, []).append([None, rest])
                 taken += rest
         self.note(e, unit, -taken)
 
@@ -946,7 +969,9 @@ class Program:
         purse = self.purses[(member, unit)]
         now = self.now(member)
         if known_at is not None or (at is not None and at < now):
-            return purse.read_past(now if at is None else at, INF if known_at is None else known_at)
+            purse = purse.copy()
+            purse.settle(now)
+            return purse.read_past(now if at is None else at, now if known_at is None else known_at)
         return purse.read(now if at is None else at)[0]
 
     def state(self, member, unit):

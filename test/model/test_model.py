@@ -260,6 +260,7 @@ class Changing(unittest.TestCase):
         self.assertEqual(s.posted(1), 40)
         s.order(1, 100, when='2026-01-15 12:00')
         self.assertEqual(s.posted(1), 100)
+        self.assertEqual(s.have(), (0, 0, 0))
 
     def test_2_6_flapping(self):
         s = Shop('1 per 1')
