@@ -67,6 +67,16 @@ SELECT is(state(5), '0 available', 'an order deleted takes the rest');
 INSERT INTO shop.orders VALUES (5, 5, 80);
 SELECT is(state(5), '20 available', 'inserted again it meets its refund');
 
+-- a reducing table whose column has another type than the order's key
+CREATE TABLE shop.chargebacks (id integer PRIMARY KEY, order_no integer, amount real);
+SELECT lives_ok($$SELECT rewards.attach('shop.chargebacks', name => 'chargebacks', reduces => 'orders', reduces_key => 'order_no', amount => 'amount::numeric')$$, 'a second table that reduces orders');
+INSERT INTO shop.orders VALUES (60, 60, 100);
+INSERT INTO shop.chargebacks VALUES (1, 60, 25.5);
+INSERT INTO shop.refunds VALUES (600, 60, 10);
+SELECT is(state(60), '64 available', 'both reduce');
+DELETE FROM shop.chargebacks;
+SELECT is(state(60), '90 available', 'one is left');
+
 -- flat rules, min_amount
 UPDATE rewards.rule SET enabled = false;
 INSERT INTO rewards.rule (name, source, earn, min_amount) VALUES ('flat', 'orders', '10', NULL), ('big', 'orders', '5', 50);

@@ -185,6 +185,32 @@ INSERT INTO shop.orders VALUES (4004, 34, 5, DEFAULT, 'paid', NULL, 'price it') 
 SELECT all_right('with ON CONFLICT');
 DROP TRIGGER after ON shop.orders;
 
+-- triggers of the application that write at the end of the transaction, cursors, rules
+CREATE TABLE shop.baskets (basket_id bigint PRIMARY KEY, customer_id bigint, total numeric);
+CREATE FUNCTION shop.order_it() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO shop.orders (order_id, customer_id, total) VALUES (new.basket_id, new.customer_id, new.total);
+	RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER order_it AFTER INSERT ON shop.baskets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.order_it();
+INSERT INTO shop.baskets SELECT 70000 + i, 60 + i % 2, 10 FROM generate_series(1, 10) i;
+SELECT is(rewards.balance(60), 0::numeric, 'nothing is ordered yet');
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT is(ARRAY[rewards.balance(60), rewards.balance(61)], '{50,50}'::numeric[], 'orders that a deferred trigger writes');
+DECLARE c CURSOR FOR SELECT * FROM shop.orders WHERE order_id > 70000 FOR UPDATE;
+FETCH 2 FROM c \g /dev/null
+UPDATE shop.orders SET total = 11 WHERE CURRENT OF c;
+FETCH 1 FROM c \g /dev/null
+DELETE FROM shop.orders WHERE CURRENT OF c;
+CLOSE c;
+SELECT all_right('UPDATE and DELETE of a cursor''s row');
+CREATE TABLE shop.till (order_id bigint, customer_id bigint, total numeric);
+CREATE RULE sell AS ON INSERT TO shop.till DO INSTEAD INSERT INTO shop.orders (order_id, customer_id, total) VALUES (new.order_id, new.customer_id, new.total);
+INSERT INTO shop.till SELECT 71000 + i, 62, i FROM generate_series(1, 10) i;
+SELECT is(rewards.balance(62), 55::numeric, 'orders that a rule writes');
+SELECT all_right('all of these');
+
 -- two statements of one transaction, savepoints
 SAVEPOINT a;
 UPDATE shop.orders SET total = total * 2;

@@ -39,23 +39,29 @@ CREATE SEQUENCE shop.ids;
 CREATE TABLE shop.orders (
 	order_id bigint PRIMARY KEY DEFAULT nextval('shop.ids'),
 	customer_id bigint, total numeric(12,2), status text DEFAULT 'paid',
-	placed_at timestamptz DEFAULT '2026-01-10 12:00Z');
+	placed_at timestamptz);
 CREATE TABLE shop.refunds (
 	refund_id bigint PRIMARY KEY DEFAULT nextval('shop.ids'), order_id bigint, amount numeric(12,2));
 CREATE TABLE shop.lines (
 	line_id bigint PRIMARY KEY DEFAULT nextval('shop.ids'), basket bigint, customer_id bigint, price numeric(12,2),
-	placed_at timestamptz DEFAULT '2026-01-10 12:00Z');
+	placed_at timestamptz);
 SELECT loyalty.create_program('rewards', member_type => 'bigint', time_zone => 'Europe/Warsaw', currency => 'EUR', test_clock => true);
 SELECT rewards.set_clock($clock);
 INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2026-01-01' FROM generate_series(1, 25) i;
-INSERT INTO rewards.unit (name, expires) VALUES ('miles', '12 months to end of month');
+CREATE FUNCTION shop.now() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT clock FROM rewards.program';
+ALTER TABLE shop.orders ALTER placed_at SET DEFAULT shop.now();
+ALTER TABLE shop.lines ALTER placed_at SET DEFAULT shop.now();
+INSERT INTO rewards.unit (name, activates, expires, on_shortfall) VALUES
+	('miles', 'immediately', '12 months to end of month', 'debt'), ('stars', '5 hours', '40 hours', 'forgive'), ('visits', 'immediately', '3 days since last activity', 'debt');
 SELECT rewards.attach('shop.orders', name => 'orders', member => 'customer_id', amount => 'total', occurred_at => 'placed_at', condition => \$\$status = 'paid'\$\$);
 SELECT rewards.attach('shop.refunds', name => 'refunds', reduces => 'orders', reduces_key => 'order_id', amount => 'amount');
 SELECT rewards.attach('shop.lines', name => 'lines', event => 'basket', member => 'customer_id', amount => 'price', occurred_at => 'placed_at');
 INSERT INTO rewards.rule (name, source, unit, earn, max_per_member, cap_period, budget) VALUES
 	('base', 'orders', 'points', '1 per 1', NULL, NULL, NULL),
 	('basket', 'lines', 'points', '1 per 1', NULL, NULL, NULL),
-	('miles', 'orders', 'miles', '1 per 2', 500, 'month', 20000);
+	('miles', 'orders', 'miles', '1 per 2', 500, 'month', 20000),
+	('stars', 'orders', 'stars', '1 per full 10', NULL, NULL, NULL),
+	('visit', 'orders', 'visits', '1', 20, 'day', NULL);
 SQL
 	return;
 }
@@ -116,6 +122,9 @@ sub load_scripts
 		line => [ 15, "\\set b random(1, 300)\n\\set v random(-100, 5000)\nINSERT INTO shop.lines (basket, customer_id, price) VALUES (:b, 1 + :b % $members, :v / 100.0);\n" ],
 		unline => [ 4, "\\set b random(1, 300)\nDELETE FROM shop.lines WHERE line_id = (SELECT min(line_id) FROM shop.lines WHERE basket = :b);\n" ],
 		adjust => [ 8, "\\set m random(1, $members)\n\\set p random(1, 50)\n\\set s random(0, 1)\nSELECT rewards.adjust(:m, CASE :s WHEN 0 THEN -:p ELSE :p END, unit => 'points', reason => 'load', allow_debt => true);\n" ],
+		adjust_stars => [ 3, "\\set m random(1, $members)\n\\set p random(1, 9)\nSELECT rewards.adjust(:m, -:p, unit => 'stars', reason => 'load', allow_debt => true), rewards.adjust(:m, :p, unit => 'visits', reason => 'load');\n" ],
+		late => [ 4, "\\set m random(1, $members)\n\\set h random(1, 200)\nINSERT INTO shop.orders (customer_id, total, placed_at) VALUES (:m, 77, shop.now() - :h * interval '1 hour');\n" ],
+		clock => [ 2, "\\if :client_id = 0\nSELECT rewards.set_clock(shop.now() + interval '2 hours');\n\\endif\n" ],
 		read => [ 5, "\\set m random(1, $members)\nSELECT rewards.balance(:m, 'points'), (SELECT count(*) FROM rewards.statement(:m));\n" ],
 		rollback => [ 3, "\\set m random(1, $members)\nBEGIN;\nINSERT INTO shop.orders (customer_id, total) VALUES (:m, 55);\nROLLBACK;\n" ],
 	);

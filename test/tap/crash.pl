@@ -47,6 +47,27 @@ foreach my $round (1 .. $rounds)
 	is_sound($node, 'postgres', "round $round, going on");
 }
 
+# a backfill is interrupted by a crash, and goes on where it was
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE shop.old_orders (id bigint PRIMARY KEY, customer_id bigint, total numeric, at timestamptz);
+INSERT INTO shop.old_orders SELECT i, 5000 + i % 100, i % 50, timestamptz '2024-01-01' + i * interval '3 minutes' FROM generate_series(1, 100000) i;
+SELECT rewards.attach('shop.old_orders', name => 'old_orders', member => 'customer_id', amount => 'total', occurred_at => 'at');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('old', 'old_orders', 'miles', '1 per 1');
+SQL
+my ($fill_out, $fill_err) = ('', '');
+my $fill = IPC::Run::start([ 'psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-c', "CALL rewards.backfill('old_orders')" ], '<', \undef, '>', \$fill_out, '2>', \$fill_err);
+ok($node->poll_query_until('postgres', "SELECT count(*) > 0 FROM rewards.history WHERE source = 'old_orders'"), 'a backfill has posted something');
+$node->kill9;
+$fill->finish;
+start_again($node);
+is($node->safe_psql('postgres', 'SELECT invariant, detail FROM rewards.verify() WHERE detail NOT LIKE $$%source "old_orders"%$$'), '', 'after the crash verify() misses only what has not been posted yet');
+my $posted = $node->safe_psql('postgres', q{SELECT count(*) FROM rewards.history WHERE source = 'old_orders'});
+note("$posted of 98000 events were posted");
+$node->safe_psql('postgres', q{CALL rewards.backfill('old_orders')});
+is($node->safe_psql('postgres', q{SELECT count(DISTINCT event_key), count(*), sum(points) FROM rewards.history WHERE source = 'old_orders'}), '98000|98000|2450000', 'called again it posts the rest, nothing twice');
+is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify() LIMIT 5'), '', 'verify() finds nothing');
+$node->safe_psql('postgres', q{SELECT rewards.detach('old_orders')});
+
 # a backend dies, and a statement is cancelled, in the middle of a large load
 foreach my $how ('terminate', 'cancel')
 {

@@ -91,5 +91,26 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM loyalty.programs}), '6', 
 is($node->safe_psql('postgres', q{SELECT event_key || ': ' || difference::integer FROM rewards.reconcile('odd')}), '2001: 10',
 	'reconcile() posts what the replaced function says now');
 is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'then verify() finds nothing');
+
+# readers in a parallel worker
+is($node->safe_psql('postgres', <<'SQL'), "t\nt\nt", 'readers run under force_parallel_mode') if $node->pg_version < 16;
+SET force_parallel_mode = on;
+SELECT rewards.balance(900, 'points') = 30 AND (SELECT sum(points) FROM rewards.statement(900, 'points')) = 30;
+SELECT (SELECT available FROM rewards.balances WHERE member_id = 900 AND unit = 'points') = 30 AND (SELECT sum(points) FROM rewards.member_lots(900, 'points')) = 30;
+SELECT (SELECT count(*) FROM rewards.history) > 0 AND (SELECT count(*) FROM rewards.liability) > 0 AND (SELECT count(*) FROM rewards.orders_points) > 0 AND (SELECT count(*) FROM rewards.verify()) = 0;
+SQL
+
+# two-phase commit
+$node->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
+$node->restart;
+$node->safe_psql('postgres', q{BEGIN; INSERT INTO shop.orders (customer_id, total) VALUES (950, 10); PREPARE TRANSACTION 'a'});
+$node->safe_psql('postgres', q{BEGIN; INSERT INTO shop.orders (customer_id, total) VALUES (951, 10); PREPARE TRANSACTION 'b'});
+is($node->safe_psql('postgres', q{SELECT rewards.balance(950, 'points')}), '0', 'a prepared purchase is not there yet');
+$node->stop('immediate');
+$node->start;
+$node->safe_psql('postgres', q{COMMIT PREPARED 'a'; ROLLBACK PREPARED 'b'});
+is($node->safe_psql('postgres', q{SELECT rewards.balance(950, 'points'), rewards.balance(951, 'points')}), '10|0', 'committed after a crash it is, with its points; rolled back it is not');
+
+is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'verify() finds nothing');
 $node->stop;
 done_testing();
