@@ -21,6 +21,7 @@ sub new_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(%params);
 	$node->append_conf('postgresql.conf', "max_connections = 60\nfsync = on\nlog_min_messages = warning\n");
+	$node->append_conf('postgresql.conf', "wal_level = replica\n") unless $params{allows_streaming};
 	$node->start;
 	return $node;
 }
@@ -67,7 +68,7 @@ SQL
 }
 
 # members whose points are not what their orders, baskets and adjustments say,
-# one a line; and limits that were exceeded
+# events that hold less than nothing, a budget that was exceeded: one a line
 sub wrong_totals
 {
 	my ($node, $dbname) = @_;
@@ -87,10 +88,10 @@ SELECT format('member %s: %s points, should be %s', member_id, coalesce(b.availa
 FROM wanted w FULL JOIN (SELECT * FROM rewards.balances WHERE unit = 'points') b USING (member_id)
 WHERE coalesce(b.available - b.debt, 0) <> coalesce(w.points, 0)
 UNION ALL
-SELECT format('member %s: %s miles in a month', member_id, sum(points)) FROM rewards.history
-WHERE unit = 'miles' AND rule IS NOT NULL GROUP BY member_id HAVING sum(points) > 500 OR sum(points) < 0
+SELECT format('event %s of member %s: %s %s', event_key, member_id, sum(points), unit) FROM rewards.history
+WHERE event_key IS NOT NULL GROUP BY source, event_key, member_id, unit HAVING sum(points) < 0
 UNION ALL
-SELECT format('%s miles of a budget of 20000', sum(points)) FROM rewards.history WHERE unit = 'miles' HAVING sum(points) > 20000;
+SELECT format('%s miles of a budget of 20000', sum(points)) FROM rewards.history WHERE rule = 'miles' HAVING sum(points) > 20000;
 SQL
 }
 
