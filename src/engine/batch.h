@@ -38,8 +38,7 @@ typedef struct BatchOptions
 	int64		operation_no;	/* of the lines, 0: none */
 } BatchOptions;
 
-/* told of each event judged, see explain.c */
-struct Batch;
+/* an event that is to be read by its key */
 typedef struct PendingKey
 {
 	Datum	   *key;
@@ -47,6 +46,7 @@ typedef struct PendingKey
 	Datum		member;
 } PendingKey;
 
+/* what became of one rule in a judgement */
 typedef struct JudgedRule
 {
 	const RuleConfig *rule;		/* NULL: the rule does not concern the source */
@@ -63,7 +63,11 @@ typedef struct JudgedRule
 	Instant		from;
 	Instant		to;
 } JudgedRule;
+
+struct Batch;
+
 /*
+ * Told of each event judged, see explain.c.
  * Of an event that is not judged at all it is told why; then account and rules
  * are NULL.
  */
@@ -187,7 +191,7 @@ extern Event *batch_new_event(Batch *batch);
 extern void skip_event(Batch *batch, Event *event, const char *why);
 
 /*
- * Evaluates, for the rows of an event, the rules that do not read member.*.
+ * evaluate.c: evaluates, for the rows of an event, the rules that do not read member.*.
  * False if an expression failed, which is queued.
  */
 extern bool batch_match_event(Batch *batch, Event *event, RuleSet *rules);

@@ -1,0 +1,280 @@
+/*-------------------------------------------------------------------------
+ *
+ * chunk.c
+ *	  Posts the events of one chunk of a batch.
+ *
+ * New events are posted member by member, so that each account is read and
+ * written once and the ledger grows in the order of its key.  Budgets are
+ * shared by all members: where one may run short, and for events that change,
+ * the order of arrival decides, and the chunk's accounts stay in memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/chunk.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Refuses, or leaves to be ignored, a member that is unknown. */
+static void
+unknown_member(Batch *batch, Event *event)
+{
+	if (batch->program->enrolment == 'e' && !batch->options.reprices &&
+		(!batch->options.dry || batch->options.raise_errors))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
+				 errmsg("member %s is not enrolled in program \"%s\"",
+						member_text(batch->program, event->member), batch->program->ref.name),
+				 errdetail("Event %s of source \"%s\" names it.",
+						   event_key_text(batch->source, event->key), batch->source->name),
+				 errhint("Insert the member into table \"member\", or set the program's enrolment to 'auto'.")));
+}
+
+/* Whether an event may not post because its member is not, or was not, enrolled. */
+static bool
+event_is_ignored(Batch *batch, Event *event, AccountState *account)
+{
+	if (account == NULL)
+	{
+		if (event->nrows > 0)
+			unknown_member(batch, event);
+		return true;
+	}
+	if (batch->program->enrolment != 'i' || batch->options.enrol_always ||
+		event->at >= account->joined_at)
+		return false;
+
+	/* what has been granted before the member joined stays granted */
+	return event->posting == NULL || event->posting->occurred_at != event->at ||
+		member_cmp(batch->program, event->posting->member, event->member) != 0;
+}
+
+/* The account of an event's member; NULL if there is none. */
+static AccountState *
+open_account(Batch *batch, Datum member, const Event *event)
+{
+	AccountState *account = ledger_account(batch->ledger, member);
+
+	if (!batch->options.dry)
+		return account;
+	account = dry_account(batch, member, account);
+	if (account == NULL && batch->program->enrolment == 'a')
+		account = ledger_blank_account(batch->ledger, member, event->at);
+	return account;
+}
+
+/* Books what is due at the end of a member's events, and saves the account. */
+static void
+finish_account(Batch *batch, AccountState *account)
+{
+	account_bring_to(batch->ledger, account, account->now);
+	ledger_save_account(batch->ledger, account);
+	if (batch->options.dry && batch->options.reprices)
+		dry_keep_account(batch, account);
+}
+
+/* see chunk.h */
+bool
+has_budgets(Batch *batch)
+{
+	RuleSet    *rules = batch->program->rules;
+	int			i;
+
+	for (i = 0; i < rules->nrules; i++)
+	{
+		if (rules->rules[i].has_budget && rule_concerns(&rules->rules[i], batch->source))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a row that was read before its member's account was locked has
+ * changed, or been posted, since.  Whoever changes it takes the lock, too.
+ */
+static bool
+event_is_stale(Batch *batch, Event *event)
+{
+	Relation	rel;
+	TupleTableSlot *slot;
+	Snapshot	snapshot;
+	Posting		posting;
+	bool		current;
+
+	if (!OidIsValid(event->row_table))
+		return false;
+	rel = table_open(event->row_table, AccessShareLock);
+	slot = table_slot_create(rel, NULL);
+	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+								GetLatestSnapshot());
+	current = table_tuple_fetch_row_version(rel, &event->row_tid, snapshot, slot);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, AccessShareLock);
+	if (!current)
+		return true;
+	if (!batch->ledger->account_moved)
+		return false;
+
+	/* somebody has posted for the member meanwhile: this event, perhaps */
+	ledger_refresh(batch->ledger);
+	return ledger_find_posting(batch->ledger, event->key, &posting);
+}
+
+/* see chunk.h */
+void
+post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
+{
+	Ledger	   *ledger = batch->ledger;
+	AccountState **accounts;
+	MemoryContext member_context;
+	MemoryContext old;
+	int			previous = -1;
+	int			i;
+
+	accounts = palloc0(sizeof(AccountState *) * Max(1, nmembers));
+	if (ordered)
+	{
+		Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
+
+		for (i = 0; i < nmembers; i++)
+			ids[i] = members[i].member;
+		ledger_lock_accounts(ledger, ids, nmembers);
+		budget_lock(batch);
+	}
+
+	member_context = AllocSetContextCreate(batch->chunk, "loyalty member",
+										   ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(ordered ? batch->chunk : member_context);
+	for (i = 0; i < (ordered ? batch->nevents : batch->nby_member); i++)
+	{
+		Event	   *event = &batch->events[ordered ? i : batch->by_member[i]];
+		int			who = event->who;
+		AccountState *old_account = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		if (event->nrows < 0)
+			continue;
+		if (!ordered && who != previous && previous >= 0)
+		{
+			if (accounts[previous])
+				finish_account(batch, accounts[previous]);
+			accounts[previous] = NULL;
+			MemoryContextReset(member_context);
+		}
+		if (accounts[who] == NULL)
+			accounts[who] = open_account(batch, members[who].member, event);
+		if (event_is_stale(batch, event))
+		{
+			event->nrows = -1;
+			batch_add_key(batch, event->key);
+			previous = who;
+			continue;
+		}
+		if (accounts[who] == NULL && nmembers == 1)
+		{
+			enrol(batch, members, nmembers);
+			accounts[who] = ledger_account(ledger, members[who].member);
+		}
+		previous = who;
+		if (event_is_ignored(batch, event, accounts[who]))
+		{
+			if (event->posting == NULL)
+			{
+				skip_event(batch, event, accounts[who] ?
+						   "the member joined later" : "the member is not enrolled");
+				continue;
+			}
+
+			/* it has moved to where it may not post: what it had is revoked */
+			event->nrows = 0;
+			event->at = event->posting->occurred_at;
+			who = find_member(batch, members, nmembers, event->posting->member);
+			if (accounts[who] == NULL)
+				accounts[who] = open_account(batch, members[who].member, event);
+		}
+		if (event->posting && event->nrows > 0 &&
+			member_cmp(batch->program, event->posting->member, event->member) != 0)
+		{
+			int			other = find_member(batch, members, nmembers, event->posting->member);
+
+			if (accounts[other] == NULL)
+				accounts[other] = open_account(batch, members[other].member, event);
+			old_account = accounts[other];
+		}
+		if (batch->gives_back)
+		{
+			if (!give_back_claims(batch, event, accounts[who]))
+				event->failed = true;
+			event->nrows = -1;
+		}
+		else
+		{
+			/* what goes into the posting must outlive the member */
+			bool		existed = event->posting != NULL;
+
+			if (!post_event(batch, event, accounts[who], old_account))
+			{
+				event->nrows = -1;
+				event->failed = true;
+			}
+			else
+				event->result.flags |= existed ? POSTING_EXISTS : 0;
+			if (!ordered && event->nrows > 0)
+			{
+				MemoryContext inner = MemoryContextSwitchTo(batch->chunk);
+				Posting    *result = &event->result;
+
+				if (result->shorts)
+				{
+					ShortItem  *copy = palloc(sizeof(ShortItem) * result->nshort);
+
+					memcpy(copy, result->shorts, sizeof(ShortItem) * result->nshort);
+					result->shorts = copy;
+				}
+				if (result->facts)
+					result->facts = PG_DETOAST_DATUM_COPY(PointerGetDatum(result->facts));
+				MemoryContextSwitchTo(inner);
+			}
+		}
+	}
+	if (ordered)
+	{
+		for (i = 0; i < nmembers; i++)
+		{
+			if (accounts[i])
+				finish_account(batch, accounts[i]);
+		}
+		budget_save(batch);
+	}
+	else if (previous >= 0 && accounts[previous])
+		finish_account(batch, accounts[previous]);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(member_context);
+
+	/* postings go in order of arrival, which mostly is that of their key */
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+		bool		existed;
+
+		if (event->nrows < 0)
+			continue;
+		existed = (event->result.flags & POSTING_EXISTS) != 0;
+		event->result.flags &= ~POSTING_EXISTS;
+		if (existed && event->rules == NULL)
+			ledger_delete_posting(ledger, &event->result);
+		else if (existed)
+			ledger_update_posting(ledger, event->key, &event->result);
+		else
+			ledger_insert_posting(ledger, event->key, &event->result);
+	}
+}

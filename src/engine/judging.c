@@ -1,0 +1,425 @@
+/*-------------------------------------------------------------------------
+ *
+ * judging.c
+ *	  Judges one event in one unit, against what it holds.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/judgement.h"
+
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "engine/activity.h"
+#include "types/zone.h"
+
+/* The zone in which the event's lots are computed: frozen, member's, program's. */
+static Zone
+event_zone(Judgement *j)
+{
+	Event	   *event = j->event;
+
+	if (event->posting)
+	{
+		/* a member's own zone is frozen with the facts */
+		if (event->posting->facts)
+		{
+			JsonbValue	buffer;
+			JsonbValue *value =
+			getKeyJsonValueFromContainer(&((Jsonb *) event->posting->facts)->root,
+										 "lots in", 7, &buffer);
+
+			if (value && value->type == jbvString)
+			{
+				pg_tz	   *tz = zone_lookup(pnstrdup(value->val.string.val,
+													  value->val.string.len));
+
+				if (tz)
+					return zone_for_tz(tz);
+			}
+		}
+		return j->rules->zone;
+	}
+	return j->account->zone_name ? j->account->zone : j->rules->zone;
+}
+
+/* The range of the lot a rule's points go to. */
+static void
+rule_lot(Judgement *j, const RuleConfig *rule, Instant *from, Instant *to)
+{
+	const UnitConfig *unit = &j->rules->units[rule->unit];
+	const Period *activates = rule->activates.kind ? &rule->activates : &unit->activates;
+	const Period *expires = rule->expires.kind ? &rule->expires : &unit->expires;
+	Zone		zone;
+	int			i;
+
+	/* points the rule has in the event already say where the others go */
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].rule_no == rule->rule_no && j->own[i].points > 0)
+		{
+			*from = j->own[i].from;
+			*to = j->own[i].to;
+			return;
+		}
+	}
+	if (activates->kind == PERIOD_IMMEDIATELY && expires->kind == PERIOD_NEVER)
+	{
+		*from = j->event->at;
+		*to = INSTANT_NEVER;
+		return;
+	}
+	zone = event_zone(j);
+	core_check(period_end(activates, j->event->at, &zone, from));
+	if (expires->kind == PERIOD_ACTIVITY)
+		*to = INSTANT_ACTIVITY;
+	else
+		core_check(period_end(expires, j->event->at, &zone, to));
+}
+
+/* The instant from which new lots or debts make something due. */
+static void
+lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
+{
+	int			i;
+
+	if (to == INSTANT_ACTIVITY)
+	{
+		account_find_due(account);
+		return;
+	}
+	account->next_due = Min(account->next_due, to);
+	/* the debt piece, if any, is among the first of the sorted pieces */
+	for (i = 0; i < account->core.npieces && account->core.pieces[i].to == DEBT_TO; i++)
+	{
+		if (account->core.pieces[i].unit == unit_no && account->core.pieces[i].points < 0)
+			account->next_due = Min(account->next_due, from);
+	}
+}
+
+/* see batch.h */
+bool
+rule_is_same(const RuleConfig *a, const RuleConfig *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->source_no == b->source_no && a->unit_no == b->unit_no &&
+		rate_cmp(&a->judge.earn, &b->judge.earn) == 0 &&
+		a->judge.priority == b->judge.priority &&
+		strcmp(a->exclusive_group ? a->exclusive_group : "",
+			   b->exclusive_group ? b->exclusive_group : "") == 0 &&
+		a->judge.has_max_per_event == b->judge.has_max_per_event &&
+		a->judge.max_per_event == b->judge.max_per_event &&
+		a->has_min_amount == b->has_min_amount &&
+		frac_cmp(a->min_amount, b->min_amount) == 0 &&
+		a->valid_from == b->valid_from && a->valid_until == b->valid_until &&
+		a->cap_period == b->cap_period && a->max_per_member == b->max_per_member &&
+		a->has_budget == b->has_budget &&
+		memcmp(&a->activates, &b->activates, sizeof(Period)) == 0 &&
+		memcmp(&a->expires, &b->expires, sizeof(Period)) == 0 &&
+		a->needs_pin == b->needs_pin &&
+		(a->pin ? a->pin->viewid : InvalidOid) == (b->pin ? b->pin->viewid : InvalidOid);
+}
+
+/* see judgement.h */
+bool
+is_given_back(const Judgement *j, int32 rule_no)
+{
+	return j->claimed &&
+		(j->claimed->tz != j->rules->tz ||
+		 !rule_is_same(rules_rule(j->claimed, rule_no), rules_rule(j->rules, rule_no)));
+}
+
+/* see judgement.h */
+void
+judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross, Frac net,
+				 const char *why_not, bool claims, Posting *posting,
+				 JudgedRule *judged)
+{
+	Batch	   *batch = j->batch;
+	RuleSet    *rules = j->rules;
+	UnitConfig *unit = &rules->units[unit_index];
+	Event	   *event = j->event;
+	int			nrows = Max(event->nrows, 1);
+	JudgeTerm	terms_inline[8];
+	int			index_inline[8];
+	Points		points_inline[24];
+	JudgeTerm  *terms = terms_inline;
+	int		   *index = index_inline;
+	Points	   *held = points_inline;
+	Points	   *computed;
+	Points	   *delta;
+	int32	   *rule_no;
+	int			capacity = 8;
+	int			nterms = 0;
+	int			n;
+	int			i;
+	int			k;
+	Points		total;
+	Frac	   *amounts = NULL;
+	Frac		amount_inline;
+	int32		rule_no_inline[8];
+	bool		match_inline = true;
+	bool		has_amount = batch->source->amount >= 0;
+
+	if (rules->nrules + j->nown > capacity)
+	{
+		capacity = rules->nrules + j->nown;
+		terms = palloc(sizeof(JudgeTerm) * capacity);
+		index = palloc(sizeof(int) * capacity);
+		held = palloc(sizeof(Points) * capacity * 3);
+		rule_no = palloc(sizeof(int32) * capacity);
+	}
+	else
+		rule_no = rule_no_inline;
+	computed = held + capacity;
+	delta = computed + capacity;
+
+	for (i = 0; i < rules->nrules; i++)
+	{
+		RuleConfig *rule = &rules->rules[i];
+		JudgeTerm  *term;
+		bool		base;
+		bool		any = false;
+		bool		released;
+		const char *reason = NULL;
+
+		if (rule->unit != unit_index || !rule_concerns(rule, batch->source))
+			continue;
+		base = rule->judge.earn.kind != RATE_FLAT && rule->judge.earn.kind != RATE_MULTIPLIER;
+		for (k = 0; k < event->nrows && !any; k++)
+			any = event_row_matches(&rows[k], i);
+		if (why_not)
+			reason = why_not;
+		else if (event->at < rule->valid_from || event->at >= rule->valid_until)
+			reason = "not valid at the event's instant";
+		else if (rule->has_min_amount && frac_cmp(net, rule->min_amount) < 0)
+			reason = "below the minimum amount";
+		else if (!any)
+			reason = "its condition does not hold";
+		else if (base && !has_amount && rule->amount < 0)
+			reason = "the source has no amount";
+		if (judged)
+		{
+			judged[i].rule = rule;
+			judged[i].reason = reason;
+			judged[i].amount = FRAC_ZERO;
+			judged[i].cap_room = judged[i].budget_room = POINTS_MAX;
+			judged[i].held = held_points(j, unit->unit_no, rule->rule_no);
+			judged[i].entry_no = first_line(j, unit->unit_no, rule->rule_no);
+		}
+		if (reason)
+			continue;
+
+		term = &terms[nterms];
+		memset(term, 0, sizeof(JudgeTerm));
+		term->rule = &rule->judge;
+		index[nterms] = i;
+		if (nrows == 1)
+			term->match = &match_inline;
+		else
+		{
+			bool	   *match = palloc(sizeof(bool) * nrows);
+
+			for (k = 0; k < nrows; k++)
+				match[k] = event_row_matches(&rows[k], i);
+			term->match = match;
+		}
+		if (base)
+		{
+			if (rule->amount < 0 && amounts == NULL)
+			{
+				amounts = nrows == 1 ? &amount_inline : palloc(sizeof(Frac) * nrows);
+				if (nrows == 1)
+					amounts[0] = net;
+				else
+				{
+					for (k = 0; k < nrows; k++)
+						amounts[k] = event_row_amount(&rows[k]);
+				}
+			}
+			if (rule->amount < 0)
+				term->amount = amounts;
+			else
+			{
+				Frac	   *own = palloc(sizeof(Frac) * nrows);
+
+				for (k = 0; k < nrows; k++)
+					own[k] = rows[k].own && event_row_matches(&rows[k], i) ?
+						rows[k].own[i] : FRAC_ZERO;
+				term->amount = own;
+			}
+
+			/* what a reduction takes from the event it takes from each part */
+			if ((nrows > 1 || rule->amount >= 0) && frac_cmp(net, gross) != 0)
+			{
+				Frac	   *reduced = palloc(sizeof(Frac) * nrows);
+				Frac		factor;
+
+				core_check(frac_div(net, gross, &factor));
+				for (k = 0; k < nrows; k++)
+					core_check(frac_mul(term->amount[k], factor, &reduced[k]));
+				term->amount = reduced;
+			}
+			for (k = 0; judged && k < nrows; k++)
+			{
+				if (term->match[k])
+					core_check(frac_add(judged[i].amount, term->amount[k],
+										&judged[i].amount));
+			}
+		}
+		term->held = j->nown > 0 ? held_points(j, unit->unit_no, rule->rule_no) : 0;
+		term->room = POINTS_MAX;
+		if (rule->cap_period != CALENDAR_NONE || rule->has_budget)
+		{
+			if (!claims)
+				term->room = 0;
+			else
+			{
+				if (rule->cap_period != CALENDAR_NONE)
+					term->room = cap_room(batch, j->account, rule, rules, event->at);
+				if (rule->has_budget)
+				{
+					Points		room = budget_room(batch, rule);
+
+					if (judged)
+					{
+						judged[i].cap_room = term->room;
+						judged[i].budget_room = room;
+					}
+					term->room = Min(term->room, room);
+				}
+				else if (judged)
+					judged[i].cap_room = term->room;
+			}
+			released = is_given_back(j, rule->rule_no);
+			if (released)
+				term->room -= term->held;
+
+			/* what an operation took comes back, whoever has the room now */
+			if (batch->options.undoes && event->posting)
+				term->room = -operation_points(j, unit->unit_no, rule->rule_no,
+											   batch->options.undoes);
+			for (k = 0; event->posting && !released && !batch->options.undoes &&
+				 k < event->posting->nshort; k++)
+			{
+				if (event->posting->shorts[k].rule_no == rule->rule_no)
+				{
+					term->was_short = true;
+					term->want = event->posting->shorts[k].want;
+					term->got = event->posting->shorts[k].got;
+				}
+			}
+		}
+		nterms++;
+	}
+
+	if (nterms > 0)
+	{
+		Frac		scratch_inline[16];
+		Frac	   *scratch = JUDGE_SCRATCH(nterms, nrows) <= 16 ? scratch_inline :
+			palloc(sizeof(Frac) * JUDGE_SCRATCH(nterms, nrows));
+
+		core_check(judge_unit(&unit->judge, terms, nterms, nrows, scratch, &total));
+	}
+
+	/* rules that match, then those that only hold points from before */
+	for (n = 0; n < nterms; n++)
+	{
+		rule_no[n] = rules->rules[index[n]].rule_no;
+		held[n] = terms[n].held;
+		computed[n] = terms[n].share;
+	}
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit != unit->unit_no)
+			continue;
+		for (k = 0; k < n; k++)
+		{
+			if (rule_no[k] == j->own[i].rule_no)
+				break;
+		}
+		if (k < n)
+			continue;
+		rule_no[n] = j->own[i].rule_no;
+		held[n] = held_points(j, unit->unit_no, rule_no[n]);
+		computed[n] = 0;
+		index[n] = -1;
+		n++;
+	}
+	if (n == 0)
+		return;
+	core_check(judge_change(held, computed, n, delta));
+
+	for (i = 0; i < n; i++)
+	{
+		RuleConfig *rule = i < nterms ? &rules->rules[index[i]] : rules_rule(rules, rule_no[i]);
+		Instant		from = 0;
+		Instant		to = 0;
+		bool		released = is_given_back(j, rule_no[i]);
+		Points		claim = released ? held[i] + delta[i] : delta[i];
+
+		/* each line counts in the spans of the zone that it was posted by */
+		if (released && held[i] != 0)
+			cap_claim(batch, j->account, rule_no[i], rules_rule(j->claimed, rule_no[i]),
+					  j->claimed, event->at, held[i]);
+		if (delta[i] != 0)
+			cap_claim(batch, j->account, rule_no[i], rule, rules, event->at, delta[i]);
+		if (claim != 0 && (released || (rule && rule->has_budget)))
+			budget_claim(batch, rule_no[i], claim);
+		if (i < nterms && (delta[i] > 0 || judged))
+			rule_lot(j, rule, &from, &to);
+		if (judged && i < nterms)
+		{
+			JudgedRule *out = &judged[index[i]];
+
+			out->term = palloc(sizeof(JudgeTerm));
+			memcpy((void *) out->term, &terms[i], sizeof(JudgeTerm));
+			out->held = held[i];
+			out->delta = delta[i];
+			out->from = from;
+			out->to = to;
+		}
+		if (delta[i] == 0)
+			continue;
+		if (delta[i] > 0)
+		{
+			Instant		lapse = INSTANT_NEVER;
+
+			if (unit->expires.kind == PERIOD_ACTIVITY)
+				lapse = activity_note(batch->ledger, j->account, unit->unit_no,
+									  event->posting ? j->account->now : event->at);
+			give(j, unit->unit_no, rule_no[i], delta[i], from, to);
+			if (lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
+				activity_lapse(batch->ledger, j->account, unit->unit_no, from, delta[i],
+							   lapse);
+			lower_next_due(j->account, unit->unit_no, from, to);
+		}
+		else
+		{
+			take_back(j, unit, rule_no[i], -delta[i]);
+			account_find_due(j->account);
+		}
+	}
+
+	/* what was short of room, for the next time */
+	for (i = 0; i < nterms; i++)
+	{
+		ShortItem  *item;
+
+		/* one that lost its group claims no room, but stays short */
+		if (!terms[i].is_short &&
+			!(terms[i].was_short && (terms[i].trimmed & TRIM_GROUP)))
+			continue;
+		posting->shorts = posting->shorts ?
+			repalloc(posting->shorts, sizeof(ShortItem) * (posting->nshort + 1)) :
+			palloc(sizeof(ShortItem));
+		item = &posting->shorts[posting->nshort++];
+		memset(item, 0, sizeof(ShortItem));
+		item->rule_no = rule_no[i];
+		item->want = terms[i].is_short ? terms[i].new_want : terms[i].want;
+		item->got = terms[i].is_short ? terms[i].new_got : terms[i].got;
+	}
+}

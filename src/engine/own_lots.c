@@ -1,0 +1,360 @@
+/*-------------------------------------------------------------------------
+ *
+ * own_lots.c
+ *	  What an event has in the ledger: its lines, the lots they are in, and
+ *	  what becomes of the points there.
+ *
+ * Points an event is owed go to its lots, points it loses are taken from them.
+ * What it once lost to a lapse was excused, or forgiven, does not come twice.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/judgement.h"
+
+#include "engine/pages.h"
+
+/* Reads the event's own lines of one block; an EntryReader. */
+static void
+collect_own_line(void *arg, int64 entry_no, const EntryLine *line)
+{
+	Judgement  *j = (Judgement *) arg;
+	OwnLine    *own;
+
+	/* a lapse may have been booked among the event's lines */
+	if (line->source_no != j->line.source_no)
+		return;
+	if (j->nown == j->own_capacity)
+	{
+		j->own_capacity = Max(8, j->own_capacity * 2);
+		j->own = j->own ? repalloc(j->own, sizeof(OwnLine) * j->own_capacity) :
+			palloc(sizeof(OwnLine) * j->own_capacity);
+	}
+	own = &j->own[j->nown++];
+	own->rule_no = line->rule_no;
+	own->unit = line->movement.unit;
+	own->points = line->movement.points;
+	own->from = line->movement.from;
+	own->to = line->movement.to;
+	own->lapsed = line->movement.lapsed;
+	own->forgiven = line->movement.forgiven;
+	own->entry_no = entry_no;
+	own->operation_no = line->operation_no;
+}
+
+/* see judgement.h */
+void
+read_own_lines(Judgement *j, const Posting *posting)
+{
+	Ledger	   *ledger = j->batch->ledger;
+	int			i;
+
+	j->nown = 0;
+	if (posting->first_entry > 0)
+		ledger_read_entries(ledger, posting->member, posting->first_entry,
+							posting->first_entry + posting->entries - 1,
+							collect_own_line, j);
+	for (i = 0; i + 1 < posting->nlater; i += 2)
+		ledger_read_entries(ledger, posting->member, posting->later[i],
+							posting->later[i + 1], collect_own_line, j);
+}
+
+/* Notes what lapsed in, or was excused of, any lot of the member. */
+static void
+collect_lapsed(void *arg, int64 entry_no, const EntryLine *line)
+{
+	Judgement  *j = (Judgement *) arg;
+	const Movement *m = &line->movement;
+	Points		points = (m->kind == ENTRY_EXPIRE ? -m->points : 0) - m->lapsed;
+	int			i;
+
+	/* what a lapse took and was brought back later has not lapsed */
+	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY)
+		points = -m->points;
+	if (points == 0)
+		return;
+	for (i = 0; i < j->nlapsed; i++)
+	{
+		LapsedLot  *lot = &j->lapsed[i];
+
+		if (lot->unit == m->unit && lot->from == m->from && lot->to == m->to)
+		{
+			lot->points += points;
+			return;
+		}
+	}
+	j->lapsed = j->lapsed ? repalloc(j->lapsed, sizeof(LapsedLot) * (j->nlapsed + 1)) :
+		palloc(sizeof(LapsedLot));
+	j->lapsed[j->nlapsed].unit = m->unit;
+	j->lapsed[j->nlapsed].from = m->from;
+	j->lapsed[j->nlapsed].to = m->to;
+	j->lapsed[j->nlapsed++].points = points;
+}
+
+/* Points of a lot that have lapsed unspent and are not yet excused. */
+static Points
+lapsed_in_lot(Judgement *j, int32 unit, Instant from, Instant to)
+{
+	int			i;
+
+	/* a lot that has not ended has lost nothing */
+	if (to != INSTANT_ACTIVITY && to > j->account->now)
+		return 0;
+	if (!j->lapsed_known)
+	{
+		/* lines of this batch must be seen, too */
+		ledger_flush(j->batch->ledger);
+		ledger_refresh(j->batch->ledger);
+		ledger_read_entries(j->batch->ledger, j->account->member, 1, PG_INT64_MAX,
+							collect_lapsed, j);
+		j->lapsed_known = true;
+	}
+	for (i = 0; i < j->nlapsed; i++)
+	{
+		LapsedLot  *lot = &j->lapsed[i];
+
+		if (lot->unit == unit && lot->from == from && lot->to == to)
+			return Max(lot->points, 0);
+	}
+	return 0;
+}
+
+/* see judgement.h */
+void
+event_sink(void *arg, const Movement *movement)
+{
+	Judgement  *j = (Judgement *) arg;
+
+	j->line.movement = *movement;
+	j->line.rule_no = movement->tag;
+	j->last = ledger_append(j->batch->ledger, j->account, &j->line);
+	if (j->first == 0)
+		j->first = j->last;
+	j->nlines++;
+
+	/* a new event's lines need not be known: it has no earlier ones to weigh */
+	if (j->event->posting)
+		collect_own_line(j, j->last, &j->line);
+}
+
+/* see judgement.h */
+Points
+held_points(const Judgement *j, int32 unit_no, int32 rule_no)
+{
+	Points		held = 0;
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].rule_no == rule_no)
+			held += j->own[i].points - j->own[i].lapsed - j->own[i].forgiven;
+	}
+	return held;
+}
+
+/* see judgement.h */
+Points
+operation_points(const Judgement *j, int32 unit_no, int32 rule_no, int64 operation_no)
+{
+	Points		points = 0;
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].rule_no == rule_no &&
+			j->own[i].operation_no == operation_no)
+			points += j->own[i].points - j->own[i].lapsed - j->own[i].forgiven;
+	}
+	return points;
+}
+
+/* see judgement.h */
+int64
+first_line(const Judgement *j, int32 unit_no, int32 rule_no)
+{
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].rule_no == rule_no && j->own[i].points > 0)
+			return j->own[i].entry_no;
+	}
+	return 0;
+}
+
+/* Sums of an event's lines in one lot of a unit. */
+static void
+sum_own_lines(const Judgement *j, int32 unit_no, Instant from, Instant to,
+			  Points *points, Points *lapsed)
+{
+	int			i;
+
+	*points = *lapsed = 0;
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].from == from && j->own[i].to == to)
+		{
+			*points += j->own[i].points;
+			*lapsed += j->own[i].lapsed;
+		}
+	}
+}
+
+/* Whether line i is the event's first in its lot. */
+static bool
+first_of_lot(const Judgement *j, int i)
+{
+	int			k;
+
+	for (k = 0; k < i; k++)
+	{
+		if (j->own[k].unit == j->own[i].unit && j->own[k].from == j->own[i].from &&
+			j->own[k].to == j->own[i].to)
+			return false;
+	}
+	return true;
+}
+
+/* see judgement.h */
+void
+give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, Instant to)
+{
+	AccountState *account = j->account;
+	Instant		occurred_at = j->event->posting ? account->now : j->event->at;
+	TakenLot   *taken = NULL;
+	int			ntaken = 0;
+	int			nown = j->nown;
+	Points		excused = 0;
+	Points		forgiven = 0;
+	Points		in_lot;
+	int			i;
+
+	for (i = 0; i < nown; i++)
+	{
+		OwnLine    *own = &j->own[i];
+		Points		lapsed;
+
+		if (own->unit != unit_no)
+			continue;
+		forgiven += own->forgiven;
+		if (!first_of_lot(j, i))
+			continue;
+		sum_own_lines(j, unit_no, own->from, own->to, &in_lot, &lapsed);
+		if (in_lot < 0)
+		{
+			if (taken == NULL)
+				taken = palloc(sizeof(TakenLot) * nown);
+			taken[ntaken].from = own->from;
+			taken[ntaken].to = own->to;
+			taken[ntaken++].points = -in_lot;
+		}
+		if (own->from == from && own->to == to)
+			excused = lapsed;
+		else if (lapsed > 0 && points > 0)
+		{
+			/* excused in a lot of another of its rules */
+			Movement	m;
+
+			memset(&m, 0, sizeof(m));
+			m.kind = ENTRY_EARN;
+			m.unit = unit_no;
+			m.from = own->from;
+			m.to = own->to;
+			m.occurred_at = occurred_at;
+			m.lapsed = -Min(lapsed, points);
+			m.tag = rule_no;
+			points += m.lapsed;
+			event_sink(j, &m);
+		}
+	}
+	if (points > 0)
+		core_check(account_give(&account->core, unit_no, points, from, to,
+								Max(excused, 0), Max(forgiven, 0), taken, ntaken,
+								occurred_at, rule_no, event_sink, j));
+	if (excused > 0)
+		j->lapsed_known = false;
+}
+
+/* Brings in from pages what taking points back may need. */
+static void
+bring_in_lots(Judgement *j, int32 unit_no, Points points, const OwnLot *lots, int nlots)
+{
+	Ledger	   *ledger = j->batch->ledger;
+	Account    *core = &j->account->core;
+	Points		own = 0;
+	int			i;
+	int			k;
+
+	for (i = 0; i < nlots; i++)
+	{
+		pages_bring_in_end(ledger, j->account, lots[i].to);
+		own += Min(lots[i].lapsed, lots[i].share);
+		for (k = 0; k < core->npieces; k++)
+		{
+			if (core->pieces[k].unit == unit_no && core->pieces[k].from == lots[i].from &&
+				core->pieces[k].to == lots[i].to)
+				own += Min(core->pieces[k].points, lots[i].share);
+		}
+	}
+	if (own < points)
+		pages_bring_in_all(ledger, j->account);
+}
+
+/* see judgement.h */
+void
+take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points)
+{
+	OwnLot	   *lots = palloc(sizeof(OwnLot) * (j->nown + 1));
+	int			nlots = 0;
+	int			pass;
+	int			i;
+	int			k;
+
+	/* lots of this rule first, then those of the event's other rules */
+	for (pass = 0; pass < 2; pass++)
+	{
+		for (i = 0; i < j->nown; i++)
+		{
+			OwnLine    *own = &j->own[i];
+
+			if (own->unit != unit->unit_no || own->points <= 0 ||
+				(own->rule_no == rule_no) != (pass == 0))
+				continue;
+			for (k = 0; k < nlots; k++)
+			{
+				if (lots[k].from == own->from && lots[k].to == own->to)
+					break;
+			}
+			if (k < nlots)
+				continue;
+			lots[nlots].from = own->from;
+			lots[nlots].to = own->to;
+			lots[nlots].share = 0;
+			for (k = 0; k < j->nown; k++)
+			{
+				if (j->own[k].unit == unit->unit_no && j->own[k].from == own->from &&
+					j->own[k].to == own->to)
+					lots[nlots].share += j->own[k].points - j->own[k].lapsed -
+						j->own[k].forgiven;
+			}
+			lots[nlots].share = Max(lots[nlots].share, 0);
+			lots[nlots].lapsed = lapsed_in_lot(j, unit->unit_no, own->from, own->to);
+			nlots++;
+		}
+	}
+	if (j->account->paged)
+		bring_in_lots(j, unit->unit_no, points, lots, nlots);
+	{
+		int64		before = j->account->last_entry;
+
+		core_check(account_take_back(&j->account->core, unit->unit_no, points, lots, nlots,
+									 unit->forgive, j->account->now, rule_no,
+									 event_sink, j));
+
+		/* later rules of this change, in the same lots, must know */
+		if (j->account->last_entry > before)
+			j->lapsed_known = false;
+	}
+	pfree(lots);
+}

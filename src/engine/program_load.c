@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ *
+ * program_load.c
+ *	  Loads the configuration of a program: what program.h says a backend holds.
+ *
+ * Loading reads under the latest snapshot, not the transaction's: a message
+ * that has been consumed does not come again, so what is loaded after it must
+ * not be older.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/program_load.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "engine/ledger.h"
+
+/* Loads which rules have caps now. */
+static void
+load_caps(Program *program)
+{
+	uint64		i;
+
+	config_query(&program->ref,
+				 "SELECT rule_no, cap_period FROM %s.rule"
+				 " WHERE cap_period IS NOT NULL", 0, 0, 0);
+	MemoryContextSwitchTo(program->context);
+	program->ncapped = (int) SPI_processed;
+	program->capped = palloc(sizeof(CappedRule) * Max(1, program->ncapped));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		ConfigRow	row = config_row(i);
+
+		program->capped[i].rule_no = config_int(&row, "rule_no", 0);
+		program->capped[i].period = cap_period_from_text(config_text(&row, "cap_period"));
+	}
+}
+
+/* The columns of the key of a source's posting table, and where it reads them. */
+static void
+load_source_keys(SourceConfig *source, Datum key_columns, const char *program_name)
+{
+	Relation	posting;
+	Datum	   *names;
+	int			nnames;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(key_columns), TEXTOID, -1, false, TYPALIGN_INT,
+					  &names, NULL, &nnames);
+	posting = table_open(source->posting, AccessShareLock);
+	while (source->nkeys < MAX_KEY_COLUMNS && source->nkeys < posting->rd_att->natts)
+	{
+		Form_pg_attribute att = TupleDescAttr(posting->rd_att, source->nkeys);
+		char		expected[NAMEDATALEN];
+
+		i = source->nkeys;
+		snprintf(expected, sizeof(expected), "key%d", i + 1);
+		if (strcmp(NameStr(att->attname), expected) != 0)
+			break;
+		source->key_type[i] = att->atttypid;
+		source->key_len[i] = att->attlen;
+		source->key_byval[i] = att->attbyval;
+		source->key_collation[i] = att->attcollation;
+		source->nkeys++;
+	}
+	table_close(posting, AccessShareLock);
+
+	for (i = 0; i < nnames && i < source->nkeys; i++)
+	{
+		source->key_name[i] = TextDatumGetCString(names[i]);
+		if (source->event >= 0 || source->key >= 0)
+			continue;
+		source->key_attno[i] = get_attnum(source->relid, source->key_name[i]);
+		if (source->key_attno[i] == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("key column \"%s\" of source \"%s\" of program \"%s\" is gone",
+							source->key_name[i], source->name, program_name),
+					 errhint("Detach the source and attach it again.")));
+		source->read_attnos =
+			bms_add_member(source->read_attnos,
+						   source->key_attno[i] - FirstLowInvalidHeapAttributeNumber);
+	}
+}
+
+/* Adds the columns an expression reads to those of its source. */
+static void
+source_reads(SourceConfig *source, const Pin *pin)
+{
+	int			i;
+
+	for (i = 0; i < pin->nexprs; i++)
+	{
+		source->read_attnos = bms_add_members(source->read_attnos,
+											  pin->exprs[i].row_attnos);
+		if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber,
+						  pin->exprs[i].row_attnos))
+			source->reads_whole_row = true;
+	}
+}
+
+/* Loads the attached sources. */
+static void
+load_sources(Program *program)
+{
+	char	  **reduces;
+	uint64		n;
+	uint64		i;
+	int			k;
+
+	config_query(&program->ref,
+				 "SELECT name, source_no, relation, pin, posting, key_columns,"
+				 " purchase, reduces, on_delete FROM %s.source"
+				 " WHERE attached ORDER BY source_no", 0, 0, 0);
+	MemoryContextSwitchTo(program->context);
+	n = SPI_processed;
+	program->sources = palloc0(sizeof(SourceConfig) * Max(1, n));
+	reduces = palloc0(sizeof(char *) * Max(1, n));
+	for (i = 0; i < n; i++)
+	{
+		ConfigRow	row = config_row(i);
+		SourceConfig *source = &program->sources[program->nsources];
+		Oid			pin = config_regclass(&row, "pin");
+		char	   *on_delete = config_text(&row, "on_delete");
+
+		source->name = config_text(&row, "name");
+		source->source_no = config_int(&row, "source_no", 0);
+		source->relid = config_regclass(&row, "relation");
+		source->posting = config_regclass(&row, "posting");
+		source->purchase = config_bool(&row, "purchase");
+		source->keep = on_delete && strcmp(on_delete, "keep") == 0;
+		source->pin = OidIsValid(pin) ? pin_load(pin, program->context) : NULL;
+		if (source->pin == NULL)
+		{
+			LostSource *lost = palloc(sizeof(LostSource));
+
+			lost->name = source->name;
+			lost->table_gone = get_rel_name(source->relid) == NULL;
+			program->lost = lappend(program->lost, lost);
+			continue;
+		}
+		source->member = pin_find(source->pin, "member");
+		source->amount = pin_find(source->pin, "amount");
+		source->occurred_at = pin_find(source->pin, "occurred_at");
+		source->event = pin_find(source->pin, "event");
+		source->condition = pin_find(source->pin, "condition");
+		source->spend = pin_find(source->pin, "spend");
+		source->spend_condition = pin_find(source->pin, "spend_condition");
+		source->reduces_key = pin_find(source->pin, "reduces_key");
+		source->key = pin_find(source->pin, "key");
+		source->several_rows = source->event >= 0;
+		if (OidIsValid(source->posting))
+			load_source_keys(source, config_datum(&row, "key_columns", TEXTARRAYOID, NULL),
+							 program->ref.name);
+		source_reads(source, source->pin);
+		for (k = 0; k < program->rules->nrules; k++)
+		{
+			RuleConfig *rule = &program->rules->rules[k];
+
+			if (rule->source_no == source->source_no && rule->pin)
+				source_reads(source, rule->pin);
+		}
+		reduces[program->nsources++] = config_text(&row, "reduces");
+		program->watched = lappend_oid(program->watched, source->relid);
+		program->watched = lappend_oid(program->watched, source->pin->viewid);
+	}
+	for (k = 0; k < program->nsources; k++)
+	{
+		SourceConfig *source = &program->sources[k];
+
+		if (reduces[k] == NULL)
+			continue;
+		source->reduces = program_source_by_name(program, reduces[k]);
+		if (source->reduces)
+			source->reduces->reducers = lappend(source->reduces->reducers, source);
+	}
+}
+
+/* see program_load.h */
+Program *
+program_load(Oid relid, MemoryContext parent)
+{
+	ProgramRef	ref;
+	Program    *program;
+	MemoryContext context;
+	MemoryContext old;
+	RightsSave	rights;
+	ConfigRow	row;
+	char	   *enrolment;
+	bool		isnull;
+	Datum		clock;
+	int			i;
+
+	program_identify(relid, &ref);
+	context = AllocSetContextCreate(CurrentMemoryContext, "loyalty program",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	program = palloc0(sizeof(Program));
+	program->ref = ref;
+	program->context = context;
+	program->watched = list_make1_oid(relid);
+	get_typlenbyval(ref.member_type, &program->member_len, &program->member_byval);
+	program->account = program_relation(&ref, "account");
+	program->account_page = program_relation(&ref, "account_page");
+	program->entry = program_relation(&ref, "entry");
+	program->member = program_relation(&ref, "member");
+	program->member_facts = program_relation(&ref, "member_facts");
+	program->lots_type = get_atttype(program->account,
+									 get_attnum(program->account, "lots"));
+
+	rights_enter(ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
+	config_query(&ref,
+				 "SELECT currency, on_error, enrolment, test_clock, clock, config_version"
+				 " FROM %s.program", 0, 0, 0);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table program of \"%s\" must have exactly one row", ref.name)));
+	row = config_row(0);
+	MemoryContextSwitchTo(context);
+	program->currency_decimals = currency_decimals(config_text(&row, "currency"));
+	program->queue_errors = strcmp(config_text(&row, "on_error"), "queue") == 0;
+	enrolment = config_text(&row, "enrolment");
+	program->enrolment = enrolment[0];
+	program->test_clock = config_bool(&row, "test_clock");
+	clock = config_datum(&row, "clock", TIMESTAMPTZOID, &isnull);
+	program->clock = isnull ? GetCurrentTimestamp() : DatumGetTimestampTz(clock);
+	if (isnull)
+		program->test_clock = false;
+	program->config_version = config_int(&row, "config_version", 0);
+	program->rules = load_rules(program, program->config_version, 0, 0);
+	load_caps(program);
+	load_sources(program);
+	for (i = 0; i < program->rules->nrules; i++)
+	{
+		if (program->rules->rules[i].pin)
+			program->watched = lappend_oid(program->watched,
+										   program->rules->rules[i].pin->viewid);
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	ledger_check_layout(program);
+	rights_leave(&rights);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, parent);
+	return program;
+}

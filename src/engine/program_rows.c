@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * program_rows.c
+ *	  Reads rows of a program's configuration tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/program_load.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "engine/amount.h"
+
+/* see program_load.h */
+Datum
+config_datum(const ConfigRow *row, const char *column, Oid type, bool *isnull)
+{
+	int			number = SPI_fnumber(row->desc, column);
+	bool		null;
+	Datum		value;
+
+	if (number <= 0 || SPI_gettypeid(row->desc, number) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the program's tables have no column \"%s\" of the expected type",
+						column),
+				 errhint("Run loyalty.upgrade_program().")));
+	value = SPI_getbinval(row->tuple, row->desc, number, &null);
+	if (isnull)
+		*isnull = null;
+	else if (null)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("column \"%s\" of the program's tables is null", column)));
+	return value;
+}
+
+/* see program_load.h */
+char *
+config_text(const ConfigRow *row, const char *column)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, column, TEXTOID, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* see program_load.h */
+int32
+config_int(const ConfigRow *row, const char *column, int32 if_null)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, column, INT4OID, &isnull);
+
+	return isnull ? if_null : DatumGetInt32(value);
+}
+
+/* see program_load.h */
+bool
+config_bool(const ConfigRow *row, const char *column)
+{
+	return DatumGetBool(config_datum(row, column, BOOLOID, NULL));
+}
+
+/* see program_load.h */
+Oid
+config_regclass(const ConfigRow *row, const char *column)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, column, REGCLASSOID, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
+/* see program_load.h */
+bool
+config_points(const ConfigRow *row, const char *column, Points *result)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, column, NUMERICOID, &isnull);
+
+	*result = isnull ? 0 : amount_to_points(amount_from_numeric(value, column));
+	return !isnull;
+}
+
+/* see program_load.h */
+bool
+config_struct(const ConfigRow *row, const char *column, const char *type,
+			  void *result, Size size)
+{
+	Oid			typid = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+										CStringGetDatum(type),
+										ObjectIdGetDatum(get_namespace_oid("loyalty", false)));
+	bool		isnull;
+	Datum		value = config_datum(row, column, typid, &isnull);
+
+	if (isnull)
+		memset(result, 0, size);
+	else
+		memcpy(result, DatumGetPointer(value), size);
+	return !isnull;
+}
+
+/* see program_load.h */
+void
+config_query(const ProgramRef *ref, const char *format, int32 version,
+			 int32 rule_no, int32 rule_version)
+{
+	StringInfoData text;
+	const char *schema = quote_identifier(ref->name);
+	const char *at;
+	Oid			types[3] = {INT4OID, INT4OID, INT4OID};
+	Datum		values[3];
+
+	initStringInfo(&text);
+	while ((at = strstr(format, "%s")) != NULL)
+	{
+		appendBinaryStringInfo(&text, format, at - format);
+		appendStringInfoString(&text, schema);
+		format = at + 2;
+	}
+	appendStringInfoString(&text, format);
+	values[0] = Int32GetDatum(version);
+	values[1] = Int32GetDatum(rule_no);
+	values[2] = Int32GetDatum(rule_version);
+	if (SPI_execute_with_args(text.data, 3, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the configuration: %s",
+			 SPI_result_code_string(SPI_result));
+	pfree(text.data);
+}
+
+/* see program_load.h */
+ConfigRow
+config_row(uint64 number)
+{
+	ConfigRow	row;
+
+	row.tuple = SPI_tuptable->vals[number];
+	row.desc = SPI_tuptable->tupdesc;
+	return row;
+}

@@ -1,0 +1,374 @@
+/*-------------------------------------------------------------------------
+ *
+ * program_rules.c
+ *	  The rules and units of a program as they were in one configuration version.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/program_load.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "engine/amount.h"
+#include "types/zone.h"
+
+/* Numbers of exclusive groups, by name, as long as rules are loaded. */
+static int32
+group_number(List **names, const char *name)
+{
+	ListCell   *lc;
+
+	if (name == NULL)
+		return 0;
+	foreach(lc, *names)
+	{
+		if (strcmp((char *) lfirst(lc), name) == 0)
+			return foreach_current_index(lc) + 1;
+	}
+	*names = lappend(*names, pstrdup(name));
+	return list_length(*names);
+}
+
+/* Position of a rule among the rules of its unit: those that go first, first. */
+static int
+rule_order(const void *a, const void *b)
+{
+	const RuleConfig *left = (const RuleConfig *) a;
+	const RuleConfig *right = (const RuleConfig *) b;
+
+	if (left->unit != right->unit)
+		return left->unit < right->unit ? -1 : 1;
+	if (left->judge.priority != right->judge.priority)
+		return left->judge.priority > right->judge.priority ? -1 : 1;
+	return left->judge.name_rank < right->judge.name_rank ? -1 : 1;
+}
+
+static Stacking
+stacking_from_text(const char *text)
+{
+	return strcmp(text, "best") == 0 ? STACKING_BEST :
+		strcmp(text, "multiplicative") == 0 ? STACKING_MULTIPLICATIVE :
+		STACKING_ADDITIVE;
+}
+
+static Rounding
+rounding_from_text(const char *text)
+{
+	return strcmp(text, "half_up") == 0 ? ROUNDING_HALF_UP :
+		strcmp(text, "half_even") == 0 ? ROUNDING_HALF_EVEN :
+		strcmp(text, "ceil") == 0 ? ROUNDING_CEIL :
+		strcmp(text, "carry") == 0 ? ROUNDING_CARRY :
+		ROUNDING_FLOOR;
+}
+
+/* Reads a unit's configuration from a row of unit_version. */
+static void
+load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
+{
+	int			i;
+
+	unit->unit_no = config_int(row, "unit_no", 0);
+	unit->name = config_text(row, "name");
+	config_struct(row, "activates", "period", &unit->activates, sizeof(Period));
+	config_struct(row, "expires", "period", &unit->expires, sizeof(Period));
+	unit->decimals = config_int(row, "decimals", 0);
+	unit->forgive = strcmp(config_text(row, "on_shortfall"), "forgive") == 0;
+	unit->spendable = config_bool(row, "spendable");
+	unit->judge.stacking = stacking;
+	unit->judge.rounding = rounding_from_text(config_text(row, "rounding"));
+	unit->judge.step = POINTS_SCALE;
+	for (i = 0; i < unit->decimals; i++)
+		unit->judge.step /= 10;
+	if (unit->judge.rounding == ROUNDING_CARRY)
+		unit->judge.step = 1;
+	unit->judge.has_max_per_event =
+		config_points(row, "max_per_event", &unit->judge.max_per_event);
+}
+
+/* see program_load.h */
+CalendarUnit
+cap_period_from_text(const char *text)
+{
+	return strcmp(text, "ever") == 0 ? CALENDAR_EVER :
+		calendar_unit_parse(text, strlen(text));
+}
+
+/* Reads a rule's configuration from a row of rule_version. */
+static void
+load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
+		  RuleConfig *rule, MemoryContext context)
+{
+	bool		isnull;
+	Datum		value;
+	char	   *cap_period;
+	Oid			pin;
+
+	rule->rule_no = config_int(row, "rule_no", 0);
+	rule->name = config_text(row, "name");
+	rule->source_no = config_int(row, "source_no", 0);
+	rule->unit_no = config_int(row, "unit_no", 0);
+	rule->unit = rules_unit(rules, rule->unit_no) - rules->units;
+	config_struct(row, "earn", "rate", &rule->judge.earn, sizeof(Rate));
+	rule->judge.priority = config_int(row, "priority", 0);
+	rule->judge.name_rank = rank;
+	rule->exclusive_group = config_text(row, "exclusive_group");
+	rule->judge.exclusive_group = group_number(groups, rule->exclusive_group);
+	rule->judge.has_max_per_event =
+		config_points(row, "max_per_event", &rule->judge.max_per_event);
+
+	value = config_datum(row, "min_amount", NUMERICOID, &isnull);
+	rule->has_min_amount = !isnull;
+	rule->min_amount = isnull ? FRAC_ZERO : amount_from_numeric(value, "min_amount");
+
+	/* the range's bounds, as the half-open interval that the discrete clock allows */
+	rule->valid_from = INSTANT_ALWAYS;
+	rule->valid_until = INSTANT_NEVER;
+	value = config_datum(row, "valid_from", TIMESTAMPTZOID, &isnull);
+	if (!isnull)
+		rule->valid_from = DatumGetTimestampTz(value);
+	value = config_datum(row, "valid_until", TIMESTAMPTZOID, &isnull);
+	if (!isnull)
+		rule->valid_until = DatumGetTimestampTz(value);
+
+	cap_period = config_text(row, "cap_period");
+	if (config_points(row, "max_per_member", &rule->max_per_member) && cap_period)
+		rule->cap_period = cap_period_from_text(cap_period);
+	value = config_datum(row, "budget", NUMERICOID, &isnull);
+	rule->has_budget = !isnull;
+	config_struct(row, "activates", "period", &rule->activates, sizeof(Period));
+	config_struct(row, "expires", "period", &rule->expires, sizeof(Period));
+
+	rule->needs_pin = config_text(row, "condition") != NULL ||
+		config_text(row, "amount") != NULL;
+	rule->condition = rule->amount = -1;
+	pin = config_regclass(row, "pin");
+	if (OidIsValid(pin))
+		rule->pin = pin_load(pin, context);
+	if (rule->pin)
+	{
+		int			i;
+
+		rule->condition = pin_find(rule->pin, "condition");
+		rule->amount = pin_find(rule->pin, "amount");
+		for (i = 0; i < rule->pin->nexprs; i++)
+			rule->uses_member |= rule->pin->exprs[i].uses_member;
+	}
+}
+
+/* see program_load.h */
+RuleSet *
+load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_version)
+{
+	const ProgramRef *ref = &program->ref;
+	MemoryContext old = MemoryContextSwitchTo(program->context);
+	RuleSet    *rules = palloc0(sizeof(RuleSet));
+	List	   *groups = NIL;
+	Stacking	stacking;
+	ConfigRow	row;
+	uint64		i;
+
+	rules->config_version = config_version;
+	config_query(ref,
+				 "SELECT time_zone, stacking FROM %s.program_version"
+				 " WHERE config_version OPERATOR(pg_catalog.<=) $1"
+				 " ORDER BY config_version DESC LIMIT 1",
+				 config_version, 0, 0);
+	if (SPI_processed == 0)
+		elog(ERROR, "program \"%s\" has no configuration of version %d",
+			 ref->name, config_version);
+	row = config_row(0);
+	MemoryContextSwitchTo(program->context);
+	rules->zone_name = config_text(&row, "time_zone");
+	stacking = stacking_from_text(config_text(&row, "stacking"));
+	rules->tz = zone_lookup(rules->zone_name);
+	if (rules->tz == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" of program \"%s\" does not exist",
+						rules->zone_name, ref->name)));
+	rules->zone = zone_for_tz(rules->tz);
+
+	config_query(ref,
+				 "SELECT v.unit_no::pg_catalog.int4, v.name, v.activates, v.expires,"
+				 " v.decimals::pg_catalog.int4, v.rounding, v.max_per_event, v.on_shortfall,"
+				 " u.spendable IS NOT FALSE AS spendable"
+				 " FROM %s.unit_version AS v"
+				 " JOIN (SELECT unit_no, pg_catalog.max(config_version) AS config_version"
+				 "  FROM %s.unit_version WHERE config_version OPERATOR(pg_catalog.<=) $1"
+				 "  GROUP BY unit_no"
+
+	/* the unit of the rule that is as of another version, if it was not there */
+				 "  UNION ALL SELECT unit_no, pg_catalog.max(config_version)"
+				 "  FROM %s.unit_version"
+				 "  WHERE unit_no OPERATOR(pg_catalog.=) (SELECT unit_no FROM %s.rule_version"
+				 "   WHERE rule_no OPERATOR(pg_catalog.=) $2"
+				 "   AND config_version OPERATOR(pg_catalog.<=) $3"
+				 "   ORDER BY config_version DESC LIMIT 1)"
+				 "  AND config_version OPERATOR(pg_catalog.<=) $3"
+				 "  GROUP BY unit_no"
+				 "  HAVING pg_catalog.min(config_version) OPERATOR(pg_catalog.>) $1) AS l"
+				 " ON l.unit_no OPERATOR(pg_catalog.=) v.unit_no"
+				 " AND l.config_version OPERATOR(pg_catalog.=) v.config_version"
+				 " LEFT JOIN %s.unit AS u ON u.unit_no OPERATOR(pg_catalog.=) v.unit_no"
+				 " WHERE NOT v.deleted ORDER BY v.unit_no",
+				 config_version, rule_no, rule_version);
+	MemoryContextSwitchTo(program->context);
+	rules->nunits = (int) SPI_processed;
+	rules->units = palloc0(sizeof(UnitConfig) * Max(1, rules->nunits));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		row = config_row(i);
+		load_unit(&row, stacking, &rules->units[i]);
+	}
+
+	config_query(ref,
+				 "SELECT v.rule_no, v.name, v.source_no, v.unit_no::pg_catalog.int4, v.earn,"
+				 " v.amount, v.condition, v.min_amount, v.priority, v.exclusive_group,"
+				 " v.max_per_event, v.max_per_member, v.cap_period, v.budget,"
+				 " v.activates, v.expires, v.pin,"
+				 " CASE WHEN pg_catalog.lower_inf(v.valid) THEN NULL"
+				 "  WHEN pg_catalog.lower_inc(v.valid) THEN pg_catalog.lower(v.valid)"
+				 "  ELSE pg_catalog.lower(v.valid) OPERATOR(pg_catalog.+)"
+				 "   pg_catalog.make_interval(secs => 0.000001) END AS valid_from,"
+				 " CASE WHEN pg_catalog.upper_inf(v.valid) THEN NULL"
+				 "  WHEN NOT pg_catalog.upper_inc(v.valid) THEN pg_catalog.upper(v.valid)"
+				 "  ELSE pg_catalog.upper(v.valid) OPERATOR(pg_catalog.+)"
+				 "   pg_catalog.make_interval(secs => 0.000001) END AS valid_until"
+				 " FROM %s.rule_version AS v"
+				 " JOIN (SELECT rule_no, pg_catalog.max(config_version) AS config_version"
+				 "  FROM %s.rule_version WHERE config_version OPERATOR(pg_catalog.<=)"
+				 "   CASE WHEN rule_no OPERATOR(pg_catalog.=) $2 THEN $3 ELSE $1 END"
+				 "  GROUP BY rule_no) AS l"
+				 " ON l.rule_no OPERATOR(pg_catalog.=) v.rule_no"
+				 " AND l.config_version OPERATOR(pg_catalog.=) v.config_version"
+				 " WHERE NOT v.deleted AND v.enabled"
+				 " ORDER BY v.name COLLATE pg_catalog.\"C\"",
+				 config_version, rule_no, rule_version);
+	MemoryContextSwitchTo(program->context);
+	rules->nrules = (int) SPI_processed;
+	rules->rules = palloc0(sizeof(RuleConfig) * Max(1, rules->nrules));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		row = config_row(i);
+		load_rule(&row, rules, &groups, (int) i, &rules->rules[i], program->context);
+	}
+	qsort(rules->rules, rules->nrules, sizeof(RuleConfig), rule_order);
+	MemoryContextSwitchTo(old);
+	return rules;
+}
+
+/* see program.h */
+RuleSet *
+program_rules(Program *program, int32 config_version)
+{
+	ListCell   *lc;
+	RuleSet    *rules;
+	RightsSave	rights;
+	MemoryContext old;
+
+	if (config_version == program->rules->config_version)
+		return program->rules;
+	foreach(lc, program->old_rules)
+	{
+		rules = (RuleSet *) lfirst(lc);
+		if (rules->config_version == config_version)
+			return rules;
+	}
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
+	rules = load_rules(program, config_version, 0, 0);
+	SPI_finish();
+	PopActiveSnapshot();
+	rights_leave(&rights);
+	old = MemoryContextSwitchTo(program->context);
+	program->old_rules = lappend(program->old_rules, rules);
+	MemoryContextSwitchTo(old);
+	return rules;
+}
+
+/* see program.h */
+RuleSet *
+program_rules_with(Program *program, int32 config_version, int32 rule_no)
+{
+	RuleSet    *rules;
+	RightsSave	rights;
+
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
+	rules = load_rules(program, config_version, rule_no, program->config_version);
+	SPI_finish();
+	PopActiveSnapshot();
+	rights_leave(&rights);
+	return rules;
+}
+
+/* see program.h */
+UnitConfig *
+rules_unit(RuleSet *rules, int32 unit_no)
+{
+	int			i;
+
+	for (i = 0; i < rules->nunits; i++)
+	{
+		if (rules->units[i].unit_no == unit_no)
+			return &rules->units[i];
+	}
+	elog(ERROR, "there is no unit number %d in configuration version %d",
+		 unit_no, rules->config_version);
+	return NULL;
+}
+
+/* see program.h */
+UnitConfig *
+rules_unit_by_name(RuleSet *rules, const char *name)
+{
+	UnitConfig *found = NULL;
+	int			nspendable = 0;
+	int			i;
+
+	for (i = 0; i < rules->nunits; i++)
+	{
+		UnitConfig *unit = &rules->units[i];
+
+		if (name ? strcmp(unit->name, name) == 0 : unit->spendable)
+		{
+			found = unit;
+			nspendable++;
+		}
+	}
+	if (name && found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no unit \"%s\"", name),
+				 errhint("The program's units are the rows of its table \"unit\".")));
+	if (name == NULL && nspendable != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("the program has %d spendable units: say which one", nspendable),
+				 errhint("Give unit => the name of a unit.")));
+	return found;
+}
+
+/* see program.h */
+RuleConfig *
+rules_rule(RuleSet *rules, int32 rule_no)
+{
+	int			i;
+
+	for (i = 0; i < rules->nrules; i++)
+	{
+		if (rules->rules[i].rule_no == rule_no)
+			return &rules->rules[i];
+	}
+	return NULL;
+}
