@@ -9,6 +9,7 @@ for what in short long; do
 	file[$what]=$(start_case "p04_$what")
 done
 fall=$(start_case p04_fall)
+load=$(start_case p04_load)
 for ((round = 1; round <= RUNS; round++)); do
 	for v in $(variants bare limit set row ours); do
 		note "p04 round $round: $v"
@@ -18,17 +19,17 @@ for ((round = 1; round <= RUNS; round++)); do
 		for what in short long; do
 			if [[ $what == long ]]; then
 				first=$tps
-				# a long history comes as one statement does, for the limit and
-				# the row trigger too (one by one would take minutes)
+				# a long history comes in one statement
 				case $v in
-					limit) psql -d run -v rows="$long" -f "$bench/sql/hot_history_limit.sql" ;;
-					row)
-						sql run "ALTER TABLE shop.purchase DISABLE TRIGGER earn"
-						psql -d run -v rows="$long" -f "$bench/sql/hot_history_limit.sql"
-						sql run "ALTER TABLE shop.purchase ENABLE TRIGGER earn"
-						;;
-					*) psql -d run -v rows="$long" -f "$bench/sql/hot_history.sql" ;;
+					limit | row) history=$bench/sql/hot_history_limit.sql ;;
+					*) history=$bench/sql/hot_history.sql ;;
 				esac
+				# one by one it would take the row trigger minutes
+				[[ $v != row ]] || sql run "ALTER TABLE shop.purchase DISABLE TRIGGER earn"
+				session run "$history" -v rows="$long"
+				[[ $v == row ]] || record "$load" "$v" "$round" us "$(per "${seconds/./}" "$long")" cpu "$(per "$cpu" "$long")" \
+					memory "$(per "$private_kb" 1024)"
+				[[ $v != row ]] || sql run "ALTER TABLE shop.purchase ENABLE TRIGGER earn"
 				settle run
 			fi
 			clients run 8 "$script" -T "$SECONDS_A_RUN" -D members=1 "${known[@]}"
@@ -43,3 +44,5 @@ report "${file[short]}" "P4 one hot account, 8 clients" "tps|tps|%.0f;cpu|CPU us
 report "${file[long]}" "P4 the same after $long purchases" "tps|tps|%.0f;cpu|CPU us|%.0f;wal|WAL B|%.0f" "limit bare" \
 	"ours|tps|>=|0.9|limit|"
 report "$fall" "P4 tps with a long history / with a short one" "kept|kept|%.2f" "" "ours|kept|>=|0.95||1"
+report "$load" "P4 a history of $long purchases of one account in one statement" \
+	"us|us/row|%.2f;cpu|CPU us/row|%.2f;memory|private MB|%.0f" "limit bare" "ours|us|<=|0.85|limit|0.6"

@@ -12,10 +12,8 @@ template_flat() {
 	local g first=1
 	from ours_sec_1000 "$1"
 	for g in "${groups[@]}"; do
-		sql "$1" "INSERT INTO shop.purchase (customer_id, placed_at, category, amount)
-			SELECT $first * 1000000 + i % ${g#*:}, now() - interval '8 days' + interval '190 hours' * (i / (${g%:*} * ${g#*:}.0)),
-				3 + i % 3, 1 + i % 90
-			FROM generate_series(0, ${g%:*} * ${g#*:} - 1) i"
+		psql -d "$1" -v first="$((first * 1000000))" -v members="${g#*:}" -v purchases="${g%:*}" \
+			-f "$bench/sql/flat_history.sql"
 		first=$((first + 1))
 	done
 }
