@@ -200,25 +200,26 @@ CREATE TABLE @program@.budget_room (
 
 /* -------- the ledger -------- */
 
-CREATE TABLE @program@.entry (
+/* what one event or operation writes to one member at once is one row */
+CREATE TABLE @program@.journal (
 	member_id		@member_column@ NOT NULL,
-	entry_no		bigint NOT NULL,
-	points			loyalty.points NOT NULL,
-	occurred_at		timestamptz NOT NULL,
+	first_entry		bigint NOT NULL,
 	posted_at		timestamptz NOT NULL,
-	active_from		timestamptz,
-	expires_at		timestamptz,
-	rule_no			integer,
-	config_version	integer,
 	source_no		integer,
-	kind			smallint NOT NULL,
-	unit_no			smallint NOT NULL,
+	config_version	integer,
 	operation_no	bigint,
-	lapsed			loyalty.points,
-	forgiven		loyalty.points,
 	event_key		text,
-	PRIMARY KEY (member_id, entry_no)
+	lines			loyalty.lines NOT NULL,
+	PRIMARY KEY (member_id, first_entry)
 );
+ALTER TABLE @program@.journal ALTER COLUMN lines SET STORAGE MAIN;
+
+/* the same, a row for each line */
+CREATE VIEW @program@.entry AS
+SELECT j.member_id, j.first_entry + l.line - 1 AS entry_no, l.points, l.occurred_at, j.posted_at,
+	l.active_from, l.expires_at, l.rule_no, j.config_version, j.source_no, l.kind, l.unit_no,
+	j.operation_no, l.lapsed, l.forgiven, j.event_key
+FROM @program@.journal AS j CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) AS l;
 
 CREATE TABLE @program@.operation (
 	operation_no	bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -2,10 +2,10 @@
  * The ledger is only added to, by the engine; these prevent accidents.
  */
 
-CREATE TRIGGER entry_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON @program@.entry
+CREATE TRIGGER journal_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON @program@.journal
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.ledger_guard_1();
-ALTER TABLE @program@.entry ENABLE ALWAYS TRIGGER entry_guard;
-REVOKE UPDATE, DELETE, TRUNCATE ON @program@.entry FROM @owner@;
+ALTER TABLE @program@.journal ENABLE ALWAYS TRIGGER journal_guard;
+REVOKE UPDATE, DELETE, TRUNCATE ON @program@.journal FROM @owner@;
 
 CREATE TRIGGER program_version_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON @program@.program_version
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.ledger_guard_1();

@@ -394,9 +394,9 @@ scan_bound(Scanner *in, bool lower, Instant *result)
 	return CORE_OK;
 }
 
-/* Takes one piece. */
-static CoreResult
-scan_piece(Scanner *in, LotPiece *piece)
+/* Takes one piece, whatever its unit and range. */
+CoreResult
+lot_piece_scan(Scanner *in, LotPiece *piece)
 {
 	int64_t		unit = 0;
 	bool		range = false;
@@ -460,7 +460,7 @@ scan_piece(Scanner *in, LotPiece *piece)
 	scan_space(in);
 	if (!scan_char(in, ')'))
 		return CORE_SYNTAX;
-	return range ? CORE_RANGE : lot_piece_validate(piece);
+	return range ? CORE_RANGE : CORE_OK;
 }
 
 /* How many pieces may a text hold at most? */
@@ -494,8 +494,10 @@ lots_parse(const char *text, size_t length, LotPiece *pieces, int *count)
 	{
 		do
 		{
-			CoreResult	status = scan_piece(&in, &pieces[n]);
+			CoreResult	status = lot_piece_scan(&in, &pieces[n]);
 
+			if (status == CORE_OK)
+				status = lot_piece_validate(&pieces[n]);
 			if (status == CORE_SYNTAX)
 				return CORE_SYNTAX;
 			if (status == CORE_RANGE)

@@ -19,6 +19,7 @@
 #define LOYALTY_CORE_LOTS_H
 
 #include "points.h"
+#include "scan.h"
 
 /* 32 bytes, no padding; this is also the on-disk form of one piece */
 typedef struct LotPiece
@@ -101,6 +102,9 @@ extern int	lots_cmp(const LotPiece *a, int an, const LotPiece *b, int bn);
 extern int	lots_parse_limit(const char *text, size_t length);
 extern CoreResult lots_parse(const char *text, size_t length,
 							 LotPiece *pieces, int *count);
+
+/* Takes one piece without braces and comma, with any unit, points and range. */
+extern CoreResult lot_piece_scan(Scanner *in, LotPiece *piece);
 
 /* Writes one piece without braces and comma; returns the length. */
 extern int	lot_piece_format(const LotPiece *piece, char *buffer);

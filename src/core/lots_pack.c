@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "lots_pack.h"
+#include "varint.h"
 
 #define PACK_TO_DELTA		0
 #define PACK_TO_NEVER		1
@@ -17,53 +18,10 @@
 #define PACK_UNIT_SHIFT		4
 #define PACK_UNIT_MAX		15
 
-/* Differences wrap around, so that any two instants have one. */
-static uint64_t
-zigzag(uint64_t difference)
-{
-	return (difference << 1) ^ (uint64_t) ((int64_t) difference >> 63);
-}
-
-static uint64_t
-unzigzag(uint64_t value)
-{
-	return (value >> 1) ^ (~(value & 1) + 1);
-}
-
-/* Writes an unsigned number, seven bits a byte, lowest first. */
-static unsigned char *
-put_varint(unsigned char *at, uint64_t value)
-{
-	while (value >= 0x80)
-	{
-		*at++ = (unsigned char) (value | 0x80);
-		value >>= 7;
-	}
-	*at++ = (unsigned char) value;
-	return at;
-}
-
-/* Reads one; NULL if it does not end before the limit or is too large. */
-static const unsigned char *
-get_varint(const unsigned char *at, const unsigned char *limit, uint64_t *value)
-{
-	int			shift;
-
-	*value = 0;
-	for (shift = 0; shift < 64 && at < limit; shift += 7)
-	{
-		uint64_t	bits = *at & 0x7F;
-
-		if (shift == 63 && bits > 1)
-			return NULL;
-		*value |= bits << shift;
-		if ((*at++ & 0x80) == 0)
-			return at;
-	}
-	return NULL;
-}
-
-/* What a piece is told relative to: the next one's start and end, 0 if none. */
+/*
+ * What a piece is told relative to: the next one's start and end, 0 if none.
+ * Differences wrap around, so that any two instants have one.
+ */
 static uint64_t
 reference_from(const LotPiece *next)
 {

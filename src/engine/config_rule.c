@@ -95,7 +95,7 @@ loyalty_rule_check(PG_FUNCTION_ARGS)
 
 		values[0] = Int32GetDatum(tuple_int(&trigger.old, "rule_no"));
 		if (config_execute(&trigger.ref,
-						   "SELECT FROM @.entry WHERE rule_no OPERATOR(pg_catalog.=) $1 LIMIT 1",
+						   "SELECT FROM @.journal WHERE loyalty.lines_has_rule_1(lines, $1) LIMIT 1",
 						   1, types, values, NULL) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -627,8 +627,9 @@ set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 		config_execute(ref, "UPDATE @.budget_room SET used ="
 					   " CASE slot WHEN 0 THEN (SELECT"
 					   "  GREATEST(0, COALESCE(pg_catalog.sum(points::pg_catalog.numeric), 0))"
-					   "   FROM @.entry"
-					   "   WHERE rule_no OPERATOR(pg_catalog.=) $1 AND kind IN (1, 2))"
+					   "   FROM @.journal CROSS JOIN LATERAL loyalty.lines_unnest_1(lines)"
+					   "   WHERE loyalty.lines_has_rule_1(lines, $1)"
+					   "    AND rule_no OPERATOR(pg_catalog.=) $1 AND kind IN (1, 2))"
 					   " ELSE 0 END::loyalty.points"
 					   " WHERE rule_no OPERATOR(pg_catalog.=) $1",
 					   1, types, values, NULL);

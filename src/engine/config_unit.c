@@ -161,7 +161,7 @@ check_unit(const ConfigTrigger *trigger)
 }
 
 /*
- * Does the ledger know it?  Entries have no index by unit, but a unit that has
+ * Does the ledger know it?  The ledger has no index by unit, but a unit that has
  * any is usually found at once.
  */
 static bool
@@ -171,7 +171,7 @@ unit_has_entries(const ProgramRef *ref, int32 unit_no)
 	Datum		values[1] = {Int16GetDatum(unit_no)};
 
 	return config_execute(ref,
-						  "SELECT FROM @.entry WHERE unit_no OPERATOR(pg_catalog.=) $1 LIMIT 1",
+						  "SELECT FROM @.journal WHERE loyalty.lines_has_unit_1(lines, $1) LIMIT 1",
 						  1, types, values, NULL) > 0;
 }
 

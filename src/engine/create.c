@@ -155,7 +155,7 @@ loyalty_drop_program(PG_FUNCTION_ARGS)
 	SPI_connect();
 	config_lock(&ref);
 	if (!force &&
-		config_execute(&ref, "SELECT FROM @.entry LIMIT 1", 0, NULL, NULL, NULL) > 0)
+		config_execute(&ref, "SELECT FROM @.journal LIMIT 1", 0, NULL, NULL, NULL) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("loyalty program \"%s\" cannot be dropped: its ledger has entries", name),

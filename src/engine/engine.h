@@ -30,7 +30,7 @@ typedef struct ProgramRef
 /*
  * Looks a program up by its table, the first argument of every function that
  * programs call.  ERRCODE_WRONG_OBJECT_TYPE unless it is one: a plain table
- * named "program" whose schema holds "account" and "entry" of the same owner.
+ * named "program" whose schema holds "account" and "journal" of the same owner.
  */
 extern void program_identify(Oid relid, ProgramRef *ref);
 

@@ -46,23 +46,15 @@ static const ColumnSpec account_columns[ACCOUNT_COLUMNS] = {
 	{"lots", InvalidOid, "lots"},
 };
 
-static const ColumnSpec entry_columns[ENTRY_COLUMNS] = {
+static const ColumnSpec journal_columns[JOURNAL_COLUMNS] = {
 	{"member_id", InvalidOid, NULL},
-	{"entry_no", INT8OID, NULL},
-	{"points", InvalidOid, "points"},
-	{"occurred_at", TIMESTAMPTZOID, NULL},
+	{"first_entry", INT8OID, NULL},
 	{"posted_at", TIMESTAMPTZOID, NULL},
-	{"active_from", TIMESTAMPTZOID, NULL},
-	{"expires_at", TIMESTAMPTZOID, NULL},
-	{"rule_no", INT4OID, NULL},
-	{"config_version", INT4OID, NULL},
 	{"source_no", INT4OID, NULL},
-	{"kind", INT2OID, NULL},
-	{"unit_no", INT2OID, NULL},
+	{"config_version", INT4OID, NULL},
 	{"operation_no", INT8OID, NULL},
-	{"lapsed", InvalidOid, "points"},
-	{"forgiven", InvalidOid, "points"},
 	{"event_key", TEXTOID, NULL},
+	{"lines", InvalidOid, "lines"},
 };
 
 static const ColumnSpec posting_columns[POSTING_COLUMNS] = {
@@ -129,7 +121,7 @@ ledger_check_layout(Program *program)
 	int			i;
 
 	check_columns(program, program->account, account_columns, ACCOUNT_COLUMNS, 0);
-	check_columns(program, program->entry, entry_columns, ENTRY_COLUMNS, 0);
+	check_columns(program, program->journal, journal_columns, JOURNAL_COLUMNS, 0);
 	for (i = 0; i < program->nsources; i++)
 	{
 		SourceConfig *source = &program->sources[i];

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ledger.c
- *	  The program's tables, open for one batch; lines of the ledger.
+ *	  The program's tables, open for one batch.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,7 +63,7 @@ current_snapshot(bool dry)
 static void
 prepare_triggers(Ledger *ledger)
 {
-	TableWriter *writers[] = {&ledger->account, &ledger->entry, &ledger->posting};
+	TableWriter *writers[] = {&ledger->account, &ledger->journal, &ledger->posting};
 	List	   *range_table = NIL;
 	int			i;
 
@@ -100,7 +100,7 @@ ledger_open(Program *program, SourceConfig *source, bool dry)
 		PreventCommandIfReadOnly("posting points");
 	ledger->estate = CreateExecutorState();
 	writer_open(ledger, &ledger->account, program->account);
-	writer_open(ledger, &ledger->entry, program->entry);
+	writer_open(ledger, &ledger->journal, program->journal);
 	if (source && OidIsValid(source->posting))
 		writer_open(ledger, &ledger->posting, source->posting);
 	if (ledger->fires_triggers)
@@ -140,7 +140,7 @@ ledger_close(Ledger *ledger)
 	if (ledger->posting_pk)
 		index_close(ledger->posting_pk, NoLock);
 	writer_close(&ledger->account);
-	writer_close(&ledger->entry);
+	writer_close(&ledger->journal);
 	if (ledger->posting.rel)
 		writer_close(&ledger->posting);
 	FreeExecutorState(ledger->estate);
@@ -161,131 +161,14 @@ ledger_refresh(Ledger *ledger)
 	ledger->snapshot = current_snapshot(ledger->dry);
 }
 
-/* -------- lines -------- */
-
 /* see ledger.h */
 void
 ledger_flush(Ledger *ledger)
 {
 	if (ledger->dry)
 		return;
-	writer_flush(ledger, &ledger->entry);
+	ledger_next_row(ledger);
+	writer_flush(ledger, &ledger->journal);
 	if (ledger->posting.rel)
 		writer_flush(ledger, &ledger->posting);
-}
-
-/* see ledger.h */
-int64
-ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line)
-{
-	const Movement *m = &line->movement;
-	int64		entry_no = ++account->last_entry;
-	TupleTableSlot *slot;
-	Datum	   *values;
-	bool	   *isnull;
-
-	account->dirty = true;
-	if (ledger->observe)
-		ledger->observe(ledger->observe_arg, account, line, entry_no);
-	if (ledger->dry)
-		return entry_no;
-	slot = writer_next(ledger, &ledger->entry);
-	values = slot->tts_values;
-	isnull = slot->tts_isnull;
-	memset(isnull, 0, sizeof(bool) * ENTRY_COLUMNS);
-	values[ENTRY_MEMBER_ID] = account->member;
-	values[ENTRY_ENTRY_NO] = Int64GetDatum(entry_no);
-	values[ENTRY_POINTS] = Int64GetDatum(m->points);
-	values[ENTRY_OCCURRED_AT] = TimestampTzGetDatum(m->occurred_at);
-	values[ENTRY_POSTED_AT] = TimestampTzGetDatum(account->now);
-	isnull[ENTRY_ACTIVE_FROM] = m->from == m->occurred_at;
-	values[ENTRY_ACTIVE_FROM] = TimestampTzGetDatum(m->from);
-	isnull[ENTRY_EXPIRES_AT] = m->to == INSTANT_ACTIVITY;
-	values[ENTRY_EXPIRES_AT] = TimestampTzGetDatum(m->to);
-	isnull[ENTRY_RULE_NO] = line->rule_no == 0;
-	values[ENTRY_RULE_NO] = Int32GetDatum(line->rule_no);
-	isnull[ENTRY_CONFIG_VERSION] = line->config_version == 0;
-	values[ENTRY_CONFIG_VERSION] = Int32GetDatum(line->config_version);
-	isnull[ENTRY_SOURCE_NO] = line->source_no == 0;
-	values[ENTRY_SOURCE_NO] = Int32GetDatum(line->source_no);
-	values[ENTRY_KIND] = Int16GetDatum((int16) m->kind);
-	values[ENTRY_UNIT_NO] = Int16GetDatum((int16) m->unit);
-	isnull[ENTRY_OPERATION_NO] = line->operation_no == 0 && ledger->operation_no == 0;
-	values[ENTRY_OPERATION_NO] = Int64GetDatum(line->operation_no ? line->operation_no :
-											   ledger->operation_no);
-	isnull[ENTRY_LAPSED] = m->lapsed == 0;
-	values[ENTRY_LAPSED] = Int64GetDatum(m->lapsed);
-	isnull[ENTRY_FORGIVEN] = m->forgiven == 0;
-	values[ENTRY_FORGIVEN] = Int64GetDatum(m->forgiven);
-	isnull[ENTRY_EVENT_KEY] = line->event_key == 0;
-	values[ENTRY_EVENT_KEY] = line->event_key;
-	writer_insert(ledger, &ledger->entry);
-	return entry_no;
-}
-
-/* see ledger.h */
-void
-ledger_sink(void *arg, const Movement *movement)
-{
-	LedgerSink *sink = (LedgerSink *) arg;
-
-	sink->line.movement = *movement;
-	sink->last = ledger_append(sink->ledger, sink->account, &sink->line);
-	if (sink->first == 0)
-		sink->first = sink->last;
-}
-
-/* see ledger.h */
-void
-ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
-					EntryReader reader, void *arg)
-{
-	Relation	rel = ledger->entry.rel;
-	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	ScanKeyData keys[3];
-	IndexScanDesc scan;
-
-	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid,
-						   index->rd_indcollation[0],
-						   equality_function(ledger->program->ref.member_type), member);
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(first));
-	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(last));
-	scan = index_beginscan(rel, index, ledger->snapshot, 3, 0);
-	index_rescan(scan, keys, 3, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		EntryLine	line;
-		Datum	   *values;
-		bool	   *isnull;
-
-		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		values = slot->tts_values;
-		isnull = slot->tts_isnull;
-		memset(&line, 0, sizeof(line));
-		line.movement.kind = (EntryKind) DatumGetInt16(values[ENTRY_KIND]);
-		line.movement.unit = DatumGetInt16(values[ENTRY_UNIT_NO]);
-		line.movement.points = DatumGetInt64(values[ENTRY_POINTS]);
-		line.movement.occurred_at = DatumGetTimestampTz(values[ENTRY_OCCURRED_AT]);
-		line.movement.from = isnull[ENTRY_ACTIVE_FROM] ? line.movement.occurred_at :
-			DatumGetTimestampTz(values[ENTRY_ACTIVE_FROM]);
-		line.movement.to = isnull[ENTRY_EXPIRES_AT] ? INSTANT_ACTIVITY :
-			DatumGetTimestampTz(values[ENTRY_EXPIRES_AT]);
-		line.movement.lapsed = isnull[ENTRY_LAPSED] ? 0 : DatumGetInt64(values[ENTRY_LAPSED]);
-		line.movement.forgiven = isnull[ENTRY_FORGIVEN] ? 0 :
-			DatumGetInt64(values[ENTRY_FORGIVEN]);
-		line.rule_no = isnull[ENTRY_RULE_NO] ? 0 : DatumGetInt32(values[ENTRY_RULE_NO]);
-		line.source_no = isnull[ENTRY_SOURCE_NO] ? 0 : DatumGetInt32(values[ENTRY_SOURCE_NO]);
-		line.config_version = isnull[ENTRY_CONFIG_VERSION] ? 0 :
-			DatumGetInt32(values[ENTRY_CONFIG_VERSION]);
-		line.operation_no = isnull[ENTRY_OPERATION_NO] ? 0 :
-			DatumGetInt64(values[ENTRY_OPERATION_NO]);
-		line.event_key = isnull[ENTRY_EVENT_KEY] ? (Datum) 0 : values[ENTRY_EVENT_KEY];
-		line.posted_at = DatumGetTimestampTz(values[ENTRY_POSTED_AT]);
-		reader(arg, DatumGetInt64(values[ENTRY_ENTRY_NO]), &line);
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
 }

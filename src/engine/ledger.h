@@ -17,6 +17,7 @@
 #include "storage/itemptr.h"
 
 #include "engine/program.h"
+#include "types/lines.h"
 
 /* account.status */
 #define ACCOUNT_ACTIVE	0
@@ -124,6 +125,36 @@ typedef struct TableWriter
 	int			nbuffered;
 } TableWriter;
 
+/* most lines that one row of the journal holds, and most bytes they have */
+#define JOURNAL_LINES_MAX	64
+#define JOURNAL_BYTES_MAX	1400
+
+/* a row holds so many before another must go on with the same */
+#define JOURNAL_LINES_SURE	((JOURNAL_BYTES_MAX - LINES_PACK_HEADER) / LINES_PACK_MAX)
+
+/*
+ * A row of the journal that is being filled: lines of one member that have
+ * everything but themselves in common.
+ */
+typedef struct JournalRow
+{
+	int			nlines;			/* 0: there is none */
+	int64		first_entry;
+	Datum		member;			/* this and the key in memory of our own */
+	Datum		event_key;
+	char	   *member_bytes;
+	char	   *key_bytes;
+	Size		member_capacity;
+	Size		key_capacity;
+	TimestampTz posted_at;
+	int32		source_no;
+	int32		config_version;
+	int64		operation_no;
+	LinesCursor cursor;
+	Size		size;			/* of the value in bytes */
+	struct varlena *lines;		/* with room for JOURNAL_BYTES_MAX */
+} JournalRow;
+
 typedef struct Ledger
 {
 	Program    *program;
@@ -134,8 +165,9 @@ typedef struct Ledger
 	bool		fires_triggers;
 	Snapshot	snapshot;
 	TableWriter account;
-	TableWriter entry;
+	TableWriter journal;
 	TableWriter posting;
+	JournalRow	row;
 	Relation	account_pk;
 	Relation	posting_pk;
 	IndexScanDesc account_scan;
@@ -206,6 +238,13 @@ extern void ledger_save_account(Ledger *ledger, AccountState *account);
  */
 extern int64 ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line);
 
+/*
+ * Has the next line begin a row of the journal.  The first line of a block that
+ * a posting names does, so that it is found at once, and no row holds lines of
+ * two events.
+ */
+extern void ledger_next_row(Ledger *ledger);
+
 /* A MovementSink for lines that belong to no event; arg is a LedgerSink. */
 typedef struct LedgerSink
 {
@@ -229,7 +268,8 @@ extern bool ledger_greatest_key(Ledger *ledger, Datum *key);
 
 /*
  * Calls back with every line of a member's ledger from first to last.  Lines
- * still waiting to be written are not seen: flush first.
+ * still waiting to be written are not seen: flush first.  The line lives for
+ * the call.
  */
 typedef void (*EntryReader) (void *arg, int64 entry_no, const EntryLine *line);
 extern void ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,

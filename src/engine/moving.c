@@ -88,6 +88,8 @@ write_lines(Batch *batch, Move *move, AccountState *account, const Datum *key, i
 		if (line.movement.points == 0 && line.movement.lapsed == 0 &&
 			line.movement.forgiven == 0)
 			continue;
+		if (*first == 0)
+			ledger_next_row(batch->ledger);
 		*last = ledger_append(batch->ledger, account, &line);
 		if (*first == 0)
 			*first = *last;

@@ -128,6 +128,8 @@ event_sink(void *arg, const Movement *movement)
 
 	j->line.movement = *movement;
 	j->line.rule_no = movement->tag;
+	if (j->first == 0)
+		ledger_next_row(j->batch->ledger);
 	j->last = ledger_append(j->batch->ledger, j->account, &j->line);
 	if (j->first == 0)
 		j->first = j->last;

@@ -84,8 +84,8 @@ past_lots(Ledger *reader, AccountState *account, TimestampTz at, TimestampTz kno
 		account->core.units[i].last_activity = INSTANT_ALWAYS;
 	past.capacity = 64;
 	past.pieces = palloc(sizeof(LotPiece) * past.capacity);
-	if (reader->entry.rel == NULL)
-		reader->entry.rel = table_open(reader->program->entry, AccessShareLock);
+	if (reader->journal.rel == NULL)
+		reader->journal.rel = table_open(reader->program->journal, AccessShareLock);
 	ledger_read_entries(reader, account->member, 1, account->last_entry, add_line, &past);
 	core_check(lots_normalize(past.pieces, &past.npieces));
 	account->core.pieces = past.pieces;

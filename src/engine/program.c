@@ -53,7 +53,7 @@ program_identify(Oid relid, ProgramRef *ref)
 	HeapTuple	tuple;
 	Form_pg_class form;
 	Oid			account;
-	Oid			entry;
+	Oid			journal;
 	AttrNumber	attno;
 
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
@@ -66,11 +66,11 @@ program_identify(Oid relid, ProgramRef *ref)
 	ref->nspid = form->relnamespace;
 	ref->owner = form->relowner;
 	account = get_relname_relid("account", ref->nspid);
-	entry = get_relname_relid("entry", ref->nspid);
+	journal = get_relname_relid("journal", ref->nspid);
 	attno = OidIsValid(account) ? get_attnum(account, "member_id") : InvalidAttrNumber;
 	if (form->relkind != RELKIND_RELATION ||
 		strcmp(NameStr(form->relname), "program") != 0 ||
-		!OidIsValid(account) || !OidIsValid(entry) || attno == InvalidAttrNumber)
+		!OidIsValid(account) || !OidIsValid(journal) || attno == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not the table of a loyalty program",

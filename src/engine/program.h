@@ -130,7 +130,7 @@ typedef struct Program
 	/* its tables */
 	Oid			account;
 	Oid			account_page;
-	Oid			entry;
+	Oid			journal;
 	Oid			member;
 	Oid			member_facts;
 	Oid			lots_type;

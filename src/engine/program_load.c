@@ -214,7 +214,7 @@ program_load(Oid relid, MemoryContext parent)
 	get_typlenbyval(ref.member_type, &program->member_len, &program->member_byval);
 	program->account = program_relation(&ref, "account");
 	program->account_page = program_relation(&ref, "account_page");
-	program->entry = program_relation(&ref, "entry");
+	program->journal = program_relation(&ref, "journal");
 	program->member = program_relation(&ref, "member");
 	program->member_facts = program_relation(&ref, "member_facts");
 	program->lots_type = get_atttype(program->account,

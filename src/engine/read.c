@@ -53,8 +53,8 @@ reader_close(Ledger *reader)
 		index_close(reader->account_pk, NoLock);
 	ExecDropSingleTupleTableSlot(reader->account.slot);
 	table_close(reader->account.rel, NoLock);
-	if (reader->entry.rel)
-		table_close(reader->entry.rel, NoLock);
+	if (reader->journal.rel)
+		table_close(reader->journal.rel, NoLock);
 	rights_leave(&reader->rights);
 }
 

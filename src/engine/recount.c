@@ -21,15 +21,17 @@
 static const char recount_query[] =
 "WITH zone AS (SELECT z.time_zone, z.config_version,"
 "  lead(z.config_version) OVER (ORDER BY z.config_version) AS until FROM @.program_version AS z),"
-" used AS MATERIALIZED (SELECT e.member_id, s.span_start, " HELD " AS used"
-"  FROM (%s) AS c JOIN @.entry AS e"
-"   ON e.member_id = c.member_id AND e.entry_no = c.entry_no AND e.source_no = c.source_no"
+" used AS MATERIALIZED (SELECT j.member_id, s.span_start, " HELD " AS used"
+"  FROM (%s) AS c JOIN @.journal AS j"
+"   ON j.member_id = c.member_id AND j.first_entry = c.entry_no AND j.source_no = c.source_no"
+"  CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) AS e"
 "  JOIN @.rule AS r ON r.rule_no = e.rule_no"
-"  JOIN zone AS z ON z.config_version <= e.config_version"
-"   AND (z.until IS NULL OR z.until > e.config_version)"
+"  JOIN zone AS z ON z.config_version <= j.config_version"
+"   AND (z.until IS NULL OR z.until > j.config_version)"
 "  CROSS JOIN LATERAL (SELECT CASE r.cap_period WHEN 'ever' THEN '-infinity'"
 "    ELSE date_trunc(r.cap_period, c.event_at, z.time_zone) END AS span_start) AS s"
-"  WHERE e.rule_no = $1 GROUP BY e.member_id, s.span_start),"
+"  WHERE loyalty.lines_has_rule_1(j.lines, $1) AND e.rule_no = $1"
+"  GROUP BY j.member_id, s.span_start),"
 " latest AS (SELECT DISTINCT ON (u.member_id) u.* FROM used AS u"
 "  ORDER BY u.member_id, u.span_start DESC),"
 " earlier AS (INSERT INTO @.cap_usage (member_id, rule_no, span_start, used)"
@@ -39,7 +41,7 @@ static const char recount_query[] =
 "UPDATE @.account AS a SET usage ="
 "  loyalty.account_usage_with_1(a.usage, $1, n.span_start, n.used::loyalty.points)"
 " FROM (SELECT m.member_id, l.span_start, l.used"
-"  FROM (SELECT DISTINCT e.member_id FROM @.entry AS e WHERE e.rule_no = $1) AS m"
+"  FROM (SELECT DISTINCT j.member_id FROM @.journal AS j WHERE loyalty.lines_has_rule_1(j.lines, $1)) AS m"
 "  LEFT JOIN latest AS l ON l.member_id = m.member_id) AS n"
 " WHERE a.member_id = n.member_id";
 
@@ -55,7 +57,8 @@ caps_recount(const ProgramRef *ref, int32 rule_no)
 
 	if (config_execute(ref,
 					   "SELECT FROM @.account"
-					   " WHERE member_id IN (SELECT e.member_id FROM @.entry AS e WHERE e.rule_no = $1)"
+					   " WHERE member_id IN (SELECT j.member_id FROM @.journal AS j"
+					   "  WHERE loyalty.lines_has_rule_1(j.lines, $1))"
 					   " ORDER BY member_id FOR NO KEY UPDATE",
 					   1, types, values, NULL) == 0)
 		return;

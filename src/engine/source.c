@@ -38,6 +38,7 @@
 #include "engine/access.h"
 #include "engine/config.h"
 #include "engine/pin.h"
+#include "engine/ledger.h"
 #include "engine/source.h"
 
 /* the key of a source's events */
@@ -375,7 +376,7 @@ check_relation(const ProgramRef *ref, Relation rel)
 		/* of the program's own, only what others write makes sense */
 		static const char *const own[] = {
 			"program", "program_version", "unit", "unit_version", "source", "rule",
-			"rule_version", "account", "account_page", "cap_usage", "budget_room", "entry",
+			"rule_version", "account", "account_page", "cap_usage", "budget_room", "journal",
 			"operation", "failed_event", "progress"
 		};
 		int			i;
@@ -786,6 +787,7 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 {
 	char	   *relname = psprintf("%s_points", name);
 	Oid			view = get_relname_relid(relname, ref->nspid);
+	StringInfoData keys;
 	StringInfoData sql;
 	int			i;
 
@@ -808,6 +810,16 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 		}
 	}
 
+	/*
+	 * Almost all events have one row in the journal, which is joined by its
+	 * number.  OFFSET 0 has others looked up by theirs, too, and not among all
+	 * rows of the member.
+	 */
+	initStringInfo(&keys);
+	appendStringInfoString(&keys, "SELECT p.member_id");
+	for (i = 0; i < key->ncolumns; i++)
+		appendStringInfo(&keys, ", p.key%d", i + 1);
+
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE VIEW @.%s AS SELECT", quote_identifier(relname));
 	for (i = 0; i < key->ncolumns; i++)
@@ -825,22 +837,32 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 					 quote_identifier(view_column("unit", key)));
 	appendStringInfo(&sql, " pg_catalog.sum(e.points::pg_catalog.numeric) AS %s,",
 					 quote_identifier(view_column("points", key)));
-	appendStringInfo(&sql, " pg_catalog.max(e.posted_at) AS %s",
+	appendStringInfo(&sql, " pg_catalog.max(p.posted_at) AS %s",
 					 quote_identifier(view_column("posted_at", key)));
 	appendStringInfo(&sql,
-					 " FROM @.%s p"
-					 " CROSS JOIN LATERAL ("
-					 "SELECT pg_catalog.generate_series(p.first_entry,"
-					 " p.first_entry OPERATOR(pg_catalog.+) p.entries OPERATOR(pg_catalog.-) 1) AS entry_no"
-					 " UNION ALL"
-					 " SELECT pg_catalog.generate_series(p.later[i], p.later[i OPERATOR(pg_catalog.+) 1])"
-					 " FROM pg_catalog.generate_series(1, pg_catalog.cardinality(p.later), 2) AS i) AS n"
-					 " JOIN @.entry e ON e.member_id OPERATOR(pg_catalog.=) p.member_id"
-					 " AND e.entry_no OPERATOR(pg_catalog.=) n.entry_no"
+					 " FROM (%1$s, j.posted_at, j.lines"
+					 "   FROM @.%2$s p JOIN @.journal j ON j.member_id OPERATOR(pg_catalog.=) p.member_id"
+					 "    AND j.first_entry OPERATOR(pg_catalog.=) p.first_entry"
+					 "  UNION ALL %1$s, j.posted_at, j.lines"
+					 "   FROM @.%2$s p CROSS JOIN LATERAL ("
+					 "SELECT j.posted_at, j.lines FROM @.journal j"
+					 " WHERE j.member_id OPERATOR(pg_catalog.=) p.member_id"
+					 " AND j.first_entry OPERATOR(pg_catalog.>) p.first_entry"
+					 " AND j.first_entry OPERATOR(pg_catalog.<)"
+					 " (p.first_entry OPERATOR(pg_catalog.+) p.entries)"
+					 " UNION ALL SELECT j.posted_at, j.lines"
+					 " FROM pg_catalog.generate_series(1, pg_catalog.cardinality(p.later), 2) AS i"
+					 " CROSS JOIN LATERAL (SELECT j.posted_at, j.lines FROM @.journal j"
+					 " WHERE j.member_id OPERATOR(pg_catalog.=) p.member_id"
+					 " AND j.first_entry OPERATOR(pg_catalog.>=) p.later[i]"
+					 " AND j.first_entry OPERATOR(pg_catalog.<=) p.later[i OPERATOR(pg_catalog.+) 1] OFFSET 0) AS j) AS j"
+					 "   WHERE p.later IS NOT NULL OR p.entries OPERATOR(pg_catalog.>) %3$d) AS p"
+					 " CROSS JOIN LATERAL loyalty.lines_unnest_1(p.lines) e"
 					 " JOIN @.unit u ON u.unit_no OPERATOR(pg_catalog.=) e.unit_no"
 					 " WHERE e.kind IN (1, 2)"
 					 " GROUP BY",
-					 quote_identifier(psprintf("posting_%s", name)));
+					 keys.data, quote_identifier(psprintf("posting_%s", name)),
+					 JOURNAL_LINES_SURE);
 	for (i = 0; i < key->ncolumns; i++)
 		appendStringInfo(&sql, " p.key%d,", i + 1);
 	appendStringInfoString(&sql, " p.member_id, u.name");

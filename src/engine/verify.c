@@ -54,21 +54,25 @@ typedef struct Verify
 	" (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots) FROM @.account_page AS g" \
 	"  WHERE g.member_id = a.member_id) END"
 
+/* sum of the numbers of n lines that begin with a number */
+#define ROW_NUMBERS(first, n) "(2 * " first " + " n " - 1) * " n " / 2"
+
 /* the account equals its lines, which are numbered without gaps */
 static const char state_query[] =
 "SELECT v.invariant, x.member_id::text, v.detail"
 " FROM (SELECT coalesce(a.member_id, l.member_id) AS member_id, a.last_entry, a.last_at,"
 "   l.n, l.last, l.posted_at, h.lots, coalesce(l.lots, '{}'::loyalty.lots) AS sum,"
 "   a.member_id IS NULL AS no_account,"
-"   coalesce(l.n <> l.last OR l.first <> 1, false) AS gap,"
+"   coalesce(l.n <> l.last OR l.sum_no <> l.last * (l.last + 1) / 2, false) AS gap,"
 "   coalesce(a.last_entry <> coalesce(l.last, 0), false) AS miscounted,"
 "   coalesce(l.posted_at > a.last_at, false) AS later,"
 "   coalesce(NOT h.lots OPERATOR(loyalty.=) coalesce(l.lots, '{}'::loyalty.lots), false) AS differs"
 "  FROM (SELECT * FROM @.account AS a WHERE true{a.member_id}) AS a"
-"   FULL JOIN (SELECT e.member_id, count(*) AS n, min(e.entry_no) AS first, max(e.entry_no) AS last,"
-"     max(e.posted_at) AS posted_at, loyalty.lots_agg(e.unit_no, e.points,"
-"      coalesce(e.active_from, e.occurred_at), e.expires_at) AS lots"
-"    FROM @.entry AS e WHERE true{e.member_id} GROUP BY e.member_id) AS l"
+"   FULL JOIN (SELECT j.member_id, sum(c.n) AS n, max(j.first_entry + c.n - 1) AS last,"
+"     sum(" ROW_NUMBERS("j.first_entry", "c.n") ") AS sum_no,"
+"     max(j.posted_at) AS posted_at, loyalty.lots_agg(j.lines) AS lots"
+"    FROM @.journal AS j CROSS JOIN LATERAL (SELECT loyalty.lines_count_1(j.lines) AS n) AS c"
+"    WHERE true{j.member_id} GROUP BY j.member_id) AS l"
 "    ON l.member_id = a.member_id"
 "   CROSS JOIN LATERAL (SELECT " ACCOUNT_LOTS " AS lots) AS h) AS x"
 " CROSS JOIN LATERAL (VALUES"
@@ -141,8 +145,8 @@ static const char members_query[] =
 /* lines of operations and operations belong together */
 static const char operations_query[] =
 "SELECT 'operations', e.member_id::text, format('line %s belongs to operation %s, which does not exist',"
-"  e.entry_no, e.operation_no)"
-" FROM @.entry AS e LEFT JOIN @.operation AS o ON o.operation_no = e.operation_no"
+"  e.first_entry, e.operation_no)"
+" FROM @.journal AS e LEFT JOIN @.operation AS o ON o.operation_no = e.operation_no"
 " WHERE e.operation_no IS NOT NULL AND o.operation_no IS NULL{e.member_id}"
 " UNION ALL "
 "SELECT 'operations', o.member_id::text, format('operation %s moved %s points, its lines %s',"
@@ -150,8 +154,9 @@ static const char operations_query[] =
 " FROM (SELECT o.operation_no, o.member_id, (o.result ->> 'points')::numeric AS points,"
 "   (SELECT loyalty.sum(e.points)::numeric + coalesce(- loyalty.sum(e.lapsed)::numeric, 0)"
 "     + coalesce(- loyalty.sum(e.forgiven)::numeric, 0)"
-"    FROM @.entry AS e WHERE e.member_id = o.member_id AND e.operation_no = o.operation_no"
-"     AND e.entry_no BETWEEN (o.result ->> 'first_entry')::bigint AND (o.result ->> 'last_entry')::bigint)"
+"    FROM @.journal AS j CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) AS e"
+"    WHERE j.member_id = o.member_id AND j.operation_no = o.operation_no"
+"     AND j.first_entry BETWEEN (o.result ->> 'first_entry')::bigint AND (o.result ->> 'last_entry')::bigint)"
 "    AS moved"
 "  FROM @.operation AS o WHERE o.kind IN ('adjust', 'reverse') AND o.result ? 'first_entry'{o.member_id}) AS o"
 " WHERE o.points IS DISTINCT FROM o.moved";
@@ -181,9 +186,10 @@ static const char counters_query[] =
 /* members whose lines and postings do not tally; %s: all postings */
 static const char suspects_query[] =
 "SELECT coalesce(e.member_id, p.member_id)"
-" FROM (SELECT e.member_id, count(*) AS n, sum(e.entry_no) AS sum FROM @.entry AS e"
-"  WHERE e.source_no = ANY (ARRAY(SELECT source_no FROM @.source WHERE posting IS NOT NULL))"
-"  GROUP BY e.member_id) AS e"
+" FROM (SELECT j.member_id, sum(c.n) AS n, sum(" ROW_NUMBERS("j.first_entry", "c.n") ") AS sum"
+"  FROM @.journal AS j CROSS JOIN LATERAL (SELECT loyalty.lines_count_1(j.lines) AS n) AS c"
+"  WHERE j.source_no = ANY (ARRAY(SELECT source_no FROM @.source WHERE posting IS NOT NULL))"
+"  GROUP BY j.member_id) AS e"
 " FULL JOIN (SELECT p.member_id,"
 "   sum(coalesce(p.entries, 0) + coalesce(l.n, 0)) AS n,"
 "   sum((2 * p.first_entry + p.entries - 1) * p.entries / 2) + coalesce(sum(l.sum), 0) AS sum"
@@ -197,13 +203,14 @@ static const char suspects_query[] =
 
 /* lines of events that no posting names sum up to nothing; %s: covered lines */
 static const char events_query[] =
-"SELECT 'events', e.member_id::text, format('event %%s of source %%s holds %%s points of unit %%s"
-" beside its posting', e.event_key, e.source_no, " HELD ", e.unit_no)"
-" FROM @.entry AS e LEFT JOIN (%s) AS c"
-"  ON c.member_id = e.member_id AND c.entry_no = e.entry_no AND c.source_no = e.source_no"
-" WHERE e.source_no = ANY (ARRAY(SELECT source_no FROM @.source WHERE posting IS NOT NULL))"
-"  AND e.member_id = ANY ($2) AND c.entry_no IS NULL"
-" GROUP BY e.member_id, e.source_no, e.event_key, e.unit_no HAVING " HELD " <> 0";
+"SELECT 'events', j.member_id::text, format('event %%s of source %%s holds %%s points of unit %%s"
+" beside its posting', j.event_key, j.source_no, " HELD ", e.unit_no)"
+" FROM @.journal AS j LEFT JOIN (%s) AS c"
+"  ON c.member_id = j.member_id AND c.entry_no = j.first_entry AND c.source_no = j.source_no"
+" CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) AS e"
+" WHERE j.source_no = ANY (ARRAY(SELECT source_no FROM @.source WHERE posting IS NOT NULL))"
+"  AND j.member_id = ANY ($2) AND c.entry_no IS NULL"
+" GROUP BY j.member_id, j.source_no, j.event_key, e.unit_no HAVING " HELD " <> 0";
 
 /* a line belongs to one posting; %s: covered lines */
 static const char shared_query[] =
@@ -217,13 +224,14 @@ static const char shared_query[] =
 static const char caps_query[] =
 "WITH zone AS (SELECT z.time_zone, z.config_version,"
 "   lead(z.config_version) OVER (ORDER BY z.config_version) AS until FROM @.program_version AS z),"
-" line AS (SELECT e.*, coalesce(c.event_at, e.occurred_at) AS event_at"
-"  FROM @.entry AS e LEFT JOIN (%1$s) AS c"
-"   ON c.member_id = e.member_id AND c.entry_no = e.entry_no AND c.source_no = e.source_no"
-"  WHERE e.source_no IS NOT NULL AND e.member_id <> ALL ($2){e.member_id}"
-"  UNION ALL SELECT e.*, c.event_at FROM @.entry AS e JOIN (%2$s) AS c"
-"   ON c.member_id = e.member_id AND c.entry_no = e.entry_no AND c.source_no = e.source_no"
-"  WHERE e.member_id = ANY ($2)),"
+" line AS (SELECT e.*, j.member_id, j.config_version, coalesce(j.event_at, e.occurred_at) AS event_at"
+"  FROM (SELECT j.*, c.event_at FROM @.journal AS j LEFT JOIN (%1$s) AS c"
+"    ON c.member_id = j.member_id AND c.entry_no = j.first_entry AND c.source_no = j.source_no"
+"   WHERE j.source_no IS NOT NULL AND j.member_id <> ALL ($2){j.member_id}"
+"   UNION ALL SELECT j.*, c.event_at FROM @.journal AS j JOIN (%2$s) AS c"
+"    ON c.member_id = j.member_id AND c.entry_no = j.first_entry AND c.source_no = j.source_no"
+"   WHERE j.member_id = ANY ($2)) AS j"
+"  CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) AS e),"
 " expected AS (SELECT e.member_id, e.rule_no, s.span_start, " HELD " AS used"
 "  FROM line AS e JOIN @.rule AS v ON v.rule_no = e.rule_no AND v.cap_period IS NOT NULL"
 "  JOIN zone AS z ON z.config_version <= e.config_version"

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "loyalty.h"
+#include "types/lines.h"
 #include "types/lots.h"
 #include "types/points.h"
 
@@ -37,6 +38,7 @@ typedef struct LotsState
 
 LOYALTY_FUNCTION(lots_accum);
 LOYALTY_FUNCTION(lots_accum_row);
+LOYALTY_FUNCTION(lots_accum_lines);
 LOYALTY_FUNCTION(lots_accum_combine);
 LOYALTY_FUNCTION(lots_accum_serial);
 LOYALTY_FUNCTION(lots_accum_deserial);
@@ -192,6 +194,33 @@ lots_accum_row(PG_FUNCTION_ARGS)
 		{
 			lots_check_piece(&piece);
 			state_add(state, &piece);
+		}
+	}
+	if (state == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(state);
+}
+
+/* Adds lines of a ledger; those that were never valid count for nothing. */
+Datum
+lots_accum_lines(PG_FUNCTION_ARGS)
+{
+	LotsState  *state = state_argument(fcinfo, 0);
+
+	if (!PG_ARGISNULL(1))
+	{
+		LinesCursor cursor;
+		Movement	line;
+
+		if (state == NULL)
+			state = state_new(fcinfo);
+		lines_begin(PG_GETARG_LINES_PP(1), &cursor);
+		while (lines_next(&cursor, &line))
+		{
+			LotPiece	piece = {line.points, line.from, line.to, line.unit, 0};
+
+			if (piece.from < piece.to)
+				state_add(state, &piece);
 		}
 	}
 	if (state == NULL)

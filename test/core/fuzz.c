@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lines_pack.h"
+#include "lines_text.h"
 #include "lots.h"
 #include "lots_pack.h"
 #include "period.h"
@@ -227,6 +229,78 @@ try_lots_pack(const char *bytes, size_t size)
 	free(pieces);
 }
 
+/* Lines that have been accepted. */
+static void
+check_lines(const Movement *lines, int count)
+{
+	unsigned char *packed = malloc(LINES_PACK_HEADER + count * LINES_PACK_MAX);
+	char	   *text = malloc(count * LINE_TEXT_SIZE + 3);
+	Movement   *again = malloc((count + 1) * sizeof(Movement));
+	char	   *to = text;
+	LinesCursor cursor;
+	size_t		size = lines_pack_start(&cursor, packed);
+	int			n = 0;
+
+	*to++ = '{';
+	for (int i = 0; i < count; i++)
+	{
+		CHECK(line_validate(&lines[i]) == CORE_OK);
+		size += lines_pack_line(&cursor, &lines[i], packed + size);
+		if (i > 0)
+			*to++ = ',';
+		to += line_format(&lines[i], to);
+	}
+	*to++ = '}';
+	CHECK(lines_pack_count(packed, size) == count);
+	CHECK(lines_unpack_start(&cursor, packed, size) == CORE_OK);
+	memset(again, 0, (count + 1) * sizeof(Movement));
+	while (lines_unpack_line(&cursor, &again[n]))
+		n++;
+	CHECK(n == count && memcmp(lines, again, count * sizeof(Movement)) == 0);
+	CHECK(lines_parse_limit(text, to - text) == count);
+	CHECK(lines_parse(text, to - text, again, &n) == CORE_OK);
+	CHECK(n == count && memcmp(lines, again, count * sizeof(Movement)) == 0);
+	free(packed);
+	free(text);
+	free(again);
+}
+
+/* Lines as text. */
+static void
+try_lines(const char *text, size_t size)
+{
+	int			limit = lines_parse_limit(text, size);
+	Movement   *lines = malloc((limit + 1) * sizeof(Movement));
+	int			count;
+
+	if (lines_parse(text, size, lines, &count) == CORE_OK)
+	{
+		CHECK(count <= limit);
+		check_lines(lines, count);
+	}
+	free(lines);
+}
+
+/* Lines packed. */
+static void
+try_lines_pack(const char *bytes, size_t size)
+{
+	int			count = lines_pack_count((const unsigned char *) bytes, size);
+	Movement   *lines = calloc(count + 1, sizeof(Movement));
+	LinesCursor cursor;
+	int			n = 0;
+
+	if (count >= 0)
+	{
+		CHECK(lines_unpack_start(&cursor, (const unsigned char *) bytes, size) == CORE_OK);
+		while (lines_unpack_line(&cursor, &lines[n]))
+			n++;
+		CHECK(n == count);
+		check_lines(lines, count);
+	}
+	free(lines);
+}
+
 static const struct
 {
 	const char *name;
@@ -241,7 +315,9 @@ static const struct
 	{"period_struct", try_period_struct},
 	{"lots", try_lots},
 	{"lots_struct", try_lots_struct},
-	{"lots_pack", try_lots_pack}
+	{"lots_pack", try_lots_pack},
+	{"lines", try_lines},
+	{"lines_pack", try_lines_pack}
 };
 
 static void (*chosen) (const char *data, size_t size);

@@ -49,7 +49,7 @@ SELECT throws_ok($$SELECT r.attach(NULL, 'x', member => 'customer')$$, '22004', 
 SELECT throws_ok($$SELECT r.attach(999999, 'x', member => 'customer')$$, '42P01', NULL);
 SELECT throws_ok(format($$SELECT attach(%L, 'name => ''x'', member => ''customer''')$$, t), '42809', NULL, t || ' is refused')
 	FROM unnest(ARRAY['a_view', 'a_matview', 'a_temp', 'a_sequence', 'a_foreign', 'parts_foreign', 'parts_1', 'child',
-		'pg_class', 'r.entry', 'r.account', 'r.rule', 'r.posting_activity', 'orders_pkey']) t;
+		'pg_class', 'r.journal', 'r.entry', 'r.account', 'r.rule', 'r.posting_activity', 'orders_pkey']) t;
 SELECT throws_ok($$SELECT attach('no_key', 'name => ''x'', member => ''customer''')$$, '42P16', 'table "no_key" has no primary key');
 SELECT throws_ok($$SELECT attach('deferred', 'name => ''x'', member => ''customer''')$$, '42P16', 'primary key of table "deferred" is deferrable');
 

@@ -259,15 +259,15 @@ SELECT throws_ok($$TRUNCATE r.account$$, '0A000', NULL);
 SELECT lives_ok($$INSERT INTO r.member (member_id) VALUES (1) ON CONFLICT DO NOTHING$$);
 
 -- -------- the ledger --------
-SELECT throws_ok($$UPDATE r.entry SET points = '1000'$$, '42501', 'UPDATE on table "entry" of loyalty program "r" is not allowed');
-SELECT throws_ok($$DELETE FROM r.entry$$, '42501', NULL);
-SELECT throws_ok($$TRUNCATE r.entry$$, '42501', NULL);
+SELECT throws_ok($$UPDATE r.journal SET lines = '{}'$$, '42501', 'UPDATE on table "journal" of loyalty program "r" is not allowed');
+SELECT throws_ok($$DELETE FROM r.journal$$, '42501', NULL);
+SELECT throws_ok($$TRUNCATE r.journal$$, '42501', NULL);
 SELECT throws_ok($$DELETE FROM r.posting_sales$$, '42501', NULL);
 SET LOCAL session_replication_role = replica;
-SELECT throws_ok($$DELETE FROM r.entry$$, '42501', NULL, 'not even where other triggers sleep');
+SELECT throws_ok($$DELETE FROM r.journal$$, '42501', NULL, 'not even where other triggers sleep');
 SET LOCAL session_replication_role = origin;
 SET LOCAL ROLE shopkeeper;
-SELECT throws_ok($$DELETE FROM r.entry$$, '42501', 'permission denied for table entry', 'the owner himself may not');
+SELECT throws_ok($$DELETE FROM r.journal$$, '42501', 'permission denied for table journal', 'the owner himself may not');
 RESET ROLE;
 
 -- -------- other people's rights --------

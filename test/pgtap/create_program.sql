@@ -160,7 +160,7 @@ SELECT lives_ok($$INSERT INTO public.orders VALUES (2, 7, 10)$$, 'which can be w
 
 -- -------- the extension --------
 SELECT lives_ok('DROP EXTENSION loyalty CASCADE', 'the extension can be dropped with what it defines');
-SELECT has_table('other', 'entry', 'members'' points are not part of it');
+SELECT has_table('other', 'journal', 'members'' points are not part of it');
 
 SELECT finish();
 ROLLBACK;

@@ -10,43 +10,44 @@ INSERT INTO shop.orders VALUES (1, 1, 100);
 CREATE TABLE t.seen (what text);
 CREATE FUNCTION t.see() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO t.seen VALUES (format('%s %s %s', TG_TABLE_NAME, lower(TG_OP), CASE TG_TABLE_NAME WHEN 'entry' THEN to_jsonb(new) ->> 'points' ELSE to_jsonb(new) ->> 'member_id' END));
+	INSERT INTO t.seen VALUES (format('%s %s %s', TG_TABLE_NAME, lower(TG_OP), 
+		CASE TG_TABLE_NAME WHEN 'journal' THEN (SELECT loyalty.sum(l.points)::text FROM loyalty.lines_unnest_1((to_jsonb(new) ->> 'lines')::loyalty.lines) l) ELSE to_jsonb(new) ->> 'member_id' END));
 	RETURN NULL;
 END
 $$;
-CREATE TRIGGER see AFTER INSERT ON rewards.entry FOR EACH ROW EXECUTE FUNCTION t.see();
+CREATE TRIGGER see AFTER INSERT ON rewards.journal FOR EACH ROW EXECUTE FUNCTION t.see();
 CREATE TRIGGER see AFTER INSERT OR UPDATE ON rewards.account FOR EACH ROW EXECUTE FUNCTION t.see();
 CREATE TRIGGER see AFTER INSERT ON rewards.member FOR EACH ROW EXECUTE FUNCTION t.see();
 INSERT INTO shop.orders VALUES (2, 1, 10), (3, 2, 20);
-SELECT is((SELECT array_agg(what ORDER BY what) FROM t.seen WHERE what LIKE 'entry%'), '{entry insert 10,entry insert 20}', 'a row trigger on the ledger fires');
+SELECT is((SELECT array_agg(what ORDER BY what) FROM t.seen WHERE what LIKE 'journal%'), '{journal insert 10,journal insert 20}', 'a row trigger on the ledger fires');
 SELECT is((SELECT count(*) FROM t.seen WHERE what = 'member insert 2'), 1::bigint, 'one on the members');
 SELECT isnt_empty($$SELECT * FROM t.seen WHERE what IN ('account update 1', 'account insert 1')$$, 'one on the accounts');
 DELETE FROM t.seen;
 SELECT run('SELECT rewards.adjust(1, -5, reason => ''x'')');
-SELECT is((SELECT array_agg(what ORDER BY what) FROM t.seen WHERE what LIKE 'entry%'), '{"entry insert -5"}', 'for corrections too');
+SELECT is((SELECT array_agg(what ORDER BY what) FROM t.seen WHERE what LIKE 'journal%'), '{"journal insert -5"}', 'for corrections too');
 
 -- deferred ones
-CREATE CONSTRAINT TRIGGER later AFTER INSERT ON rewards.entry DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.see();
-DROP TRIGGER see ON rewards.entry;
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON rewards.journal DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.see();
+DROP TRIGGER see ON rewards.journal;
 DELETE FROM t.seen;
 INSERT INTO shop.orders VALUES (4, 1, 40);
-SELECT is_empty($$SELECT * FROM t.seen WHERE what LIKE 'entry%'$$, 'a deferred trigger waits');
+SELECT is_empty($$SELECT * FROM t.seen WHERE what LIKE 'journal%'$$, 'a deferred trigger waits');
 SET CONSTRAINTS ALL IMMEDIATE;
-SELECT is((SELECT array_agg(what) FROM t.seen WHERE what LIKE 'entry%'), '{entry insert 40}', 'and fires');
-DROP TRIGGER later ON rewards.entry;
+SELECT is((SELECT array_agg(what) FROM t.seen WHERE what LIKE 'journal%'), '{journal insert 40}', 'and fires');
+DROP TRIGGER later ON rewards.journal;
 
 -- one that refuses
 CREATE FUNCTION t.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not on my watch' USING ERRCODE = 'ZZ001'; END $$;
-CREATE TRIGGER refuse BEFORE INSERT ON rewards.entry FOR EACH ROW WHEN (new.points > '1000') EXECUTE FUNCTION t.refuse();
+CREATE TRIGGER refuse BEFORE INSERT ON rewards.journal FOR EACH ROW WHEN (new.lines::text LIKE '%:1001@%') EXECUTE FUNCTION t.refuse();
 SELECT is(sqlstate_of('INSERT INTO shop.orders VALUES (5, 5, 1001)'), 'ZZ001', 'a trigger that refuses a line refuses the purchase');
 SELECT is(earned(5), 0::numeric, 'nothing is posted');
 INSERT INTO shop.orders VALUES (6, 5, 1000);
 SELECT is(earned(6), 1000::numeric, 'it may let others pass');
-DROP TRIGGER refuse ON rewards.entry;
+DROP TRIGGER refuse ON rewards.journal;
 
 -- row security of the owner's
-ALTER TABLE rewards.entry ENABLE ROW LEVEL SECURITY;
-ALTER TABLE rewards.entry FORCE ROW LEVEL SECURITY;
+ALTER TABLE rewards.journal ENABLE ROW LEVEL SECURITY;
+ALTER TABLE rewards.journal FORCE ROW LEVEL SECURITY;
 ALTER TABLE rewards.account ENABLE ROW LEVEL SECURITY;
 ALTER TABLE rewards.account FORCE ROW LEVEL SECURITY;
 ALTER TABLE rewards.posting_orders ENABLE ROW LEVEL SECURITY;
@@ -54,13 +55,13 @@ ALTER TABLE rewards.posting_orders FORCE ROW LEVEL SECURITY;
 INSERT INTO shop.orders VALUES (7, 1, 70), (8, 8, 80);
 UPDATE shop.orders SET total = 71 WHERE order_id = 7;
 SELECT is(rewards.balance(1), 216::numeric, 'row security on the program''s tables does not keep the engine from posting');
-ALTER TABLE rewards.entry DISABLE ROW LEVEL SECURITY;
+ALTER TABLE rewards.journal DISABLE ROW LEVEL SECURITY;
 ALTER TABLE rewards.account DISABLE ROW LEVEL SECURITY;
 ALTER TABLE rewards.posting_orders DISABLE ROW LEVEL SECURITY;
 
 -- more indexes, constraints, columns
-CREATE INDEX entry_by_instant ON rewards.entry (posted_at);
-ALTER TABLE rewards.entry ADD CONSTRAINT no_millions CHECK (points < '1000000');
+CREATE INDEX journal_by_instant ON rewards.journal (posted_at);
+ALTER TABLE rewards.journal ADD CONSTRAINT no_millions CHECK (lines::text NOT LIKE '%:1000000@%');
 INSERT INTO shop.orders VALUES (9, 9, 90);
 SET LOCAL enable_seqscan = off;
 SELECT is((SELECT sum(points) FROM rewards.entry WHERE posted_at = '2026-01-10 12:00Z' AND member_id = 9)::numeric, 90::numeric, 'an index of the owner''s is kept');

@@ -29,9 +29,9 @@ SELECT is((SELECT string_agg(format('%s %s', rule, s), ', ' ORDER BY rule) FROM 
 
 -- names that have to be quoted
 UPDATE rewards.unit SET name = 'Łódź "stars"; --' WHERE name = 'stars';
-UPDATE rewards.rule SET name = $$'; DROP TABLE rewards.entry; --$$ WHERE name = 'basic';
+UPDATE rewards.rule SET name = $$'; DROP TABLE rewards.journal; --$$ WHERE name = 'basic';
 INSERT INTO shop.orders VALUES (5, 3, 5);
 SELECT is(rewards.balance(3, 'Łódź "stars"; --'), 5::numeric, 'names are never taken for SQL');
-SELECT is((SELECT rule FROM rewards.statement(3) WHERE unit <> 'points'), $$'; DROP TABLE rewards.entry; --$$, 'nor changed');
+SELECT is((SELECT rule FROM rewards.statement(3) WHERE unit <> 'points'), $$'; DROP TABLE rewards.journal; --$$, 'nor changed');
 
 \ir include/finish.sql

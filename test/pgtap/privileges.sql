@@ -62,6 +62,7 @@ SELECT lives_ok('UPDATE shop.orders SET total = 60 WHERE order_id = 1', 'updates
 SELECT lives_ok('DELETE FROM shop.orders WHERE order_id = 2', 'deletes');
 SELECT lives_ok('INSERT INTO shop.orders VALUES (1, 1, 70) ON CONFLICT (order_id) DO UPDATE SET total = excluded.total', 'upserts');
 SELECT is(sqlstate_of('SELECT * FROM rewards.entry'), '42501', 'it cannot read the ledger');
+SELECT is(sqlstate_of('SELECT * FROM rewards.journal'), '42501', 'nor as it is stored');
 SELECT is(sqlstate_of('SELECT * FROM rewards.balances'), '42501', 'nor balances');
 SELECT is(sqlstate_of('SELECT rewards.balance(1)'), '42501', 'nor call functions');
 SELECT is(sqlstate_of($$SELECT rewards.adjust(1, 1000, reason => 'me')$$), '42501', 'nor give itself points');
@@ -102,7 +103,7 @@ SELECT is(sqlstate_of($$SELECT rewards.adjust(1, 1, reason => 'x')$$), '00000', 
 SELECT is(sqlstate_of($$INSERT INTO rewards.rule (name, source, earn) VALUES ('theirs', 'orders', '1')$$), '00000', 'writes rules');
 SELECT is(sqlstate_of($$UPDATE rewards.rule SET enabled = false WHERE name = 'theirs'$$), '00000', 'edits them');
 SELECT is(sqlstate_of('SELECT rewards.book_due(), (SELECT count(*) FROM rewards.verify())'), '00000', 'books and verifies');
-SELECT isnt(sqlstate_of('DELETE FROM rewards.entry'), '00000', 'but does not touch the ledger');
+SELECT isnt(sqlstate_of('DELETE FROM rewards.journal'), '00000', 'but does not touch the ledger');
 SELECT isnt(sqlstate_of($$UPDATE rewards.account SET lots = '{}'$$), '00000', 'nor accounts');
 SELECT is((SELECT actor FROM rewards.statement(1) WHERE kind = 'adjust' LIMIT 1) IS NOT NULL, true, 'the ledger names who did it');
 

@@ -124,7 +124,7 @@ BEGIN
 		from_ := CASE WHEN random() < 0.5 THEN '2026-01-04 10:00Z'::timestamptz + random() * interval '9 days' END;
 		until_ := CASE WHEN random() < 0.5 THEN '2026-01-14 10:00Z'::timestamptz + random() * interval '9 days' END;
 
-		ANALYZE rewards.entry, rewards.account, rewards.posting_orders, rewards.posting_lines, rewards.posting_visits;
+		ANALYZE rewards.journal, rewards.account, rewards.posting_orders, rewards.posting_lines, rewards.posting_visits;
 		DROP TABLE IF EXISTS dry, applied, held_before, holdings_before, state_before;
 		CREATE TEMP TABLE holdings_before AS SELECT * FROM of_events WHERE points <> 0;
 		CREATE TEMP TABLE held_before AS SELECT * FROM held;

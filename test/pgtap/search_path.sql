@@ -50,7 +50,7 @@ CREATE FUNCTION evil.floor(numeric) RETURNS numeric LANGUAGE sql AS $$ SELECT ev
 CREATE FUNCTION evil.trim_scale(numeric) RETURNS numeric LANGUAGE sql AS $$ SELECT evil.caught('trim_scale()')::int::numeric $$;
 CREATE FUNCTION evil.balance(bigint) RETURNS numeric LANGUAGE sql AS $$ SELECT evil.caught('balance()')::int::numeric $$;
 CREATE TABLE evil.program (name text); CREATE TABLE evil.source (name text); CREATE TABLE evil.rule (name text); CREATE TABLE evil.unit (name text);
-CREATE TABLE evil.member (name text); CREATE TABLE evil.account (name text); CREATE TABLE evil.entry (name text); CREATE TABLE evil.operation (name text);
+CREATE TABLE evil.member (name text); CREATE TABLE evil.account (name text); CREATE TABLE evil.entry (name text); CREATE TABLE evil.journal (name text); CREATE TABLE evil.operation (name text);
 CREATE TABLE evil.failed_event (name text); CREATE TABLE evil.pg_class (name text); CREATE TABLE evil.pg_trigger (name text); CREATE TABLE evil.orders (name text);
 CREATE TYPE evil.numeric AS (x text); CREATE TYPE evil.points AS (x text);
 CREATE TEMP TABLE pg_proc (name text);

@@ -1,6 +1,7 @@
 -- verify() sees what is wrong: each of its invariants violated on purpose.
 BEGIN;
 \ir include/shop.sql
+\ir include/tamper.sql
 SELECT * FROM no_plan();
 INSERT INTO rewards.rule (name, source, earn, expires) VALUES ('base', 'orders', '1 per 1', '365 days');
 INSERT INTO shop.orders SELECT i, i % 5, 10 * i FROM generate_series(1, 20) i;
@@ -37,8 +38,8 @@ $$;
 SELECT is(verdict('SELECT 1'), 'sound', 'doing nothing is sound');
 
 -- 1. an account's state equals the sum of its entries
-SELECT is(verdict('UPDATE rewards.entry SET points = points + 1 WHERE member_id = 3 AND entry_no = 1'), '3', 'a line was changed');
-SELECT is(verdict($$UPDATE rewards.entry SET expires_at = expires_at + interval '1 day' WHERE member_id = 3 AND entry_no = 1$$), '3', 'the end of a line was changed');
+SELECT is(verdict('SELECT t.change_line(3, 1, points => 31)'), '3', 'a line was changed');
+SELECT is(verdict($$SELECT t.change_line(3, 1, expires_at => '2027-01-11 12:00Z')$$), '3', 'the end of a line was changed');
 SELECT is(verdict($$UPDATE rewards.account SET lots = '{}' WHERE member_id = 3$$), '3', 'an account was emptied');
 SELECT is(verdict('DELETE FROM rewards.account WHERE member_id = 3'), '3', 'an account is missing');
 SELECT is(verdict('UPDATE rewards.account a SET lots = b.lots FROM rewards.account b WHERE a.member_id = 3 AND b.member_id = 4'), '3', 'an account has another''s lots');
@@ -46,12 +47,12 @@ SELECT is(verdict($$UPDATE rewards.account SET next_due = 'infinity' WHERE membe
 SELECT is(verdict('UPDATE rewards.account SET purchases = purchases + 1 WHERE member_id = 3'), '3', 'purchases were counted wrongly');
 SELECT is(verdict($$UPDATE rewards.account SET spend = '0' WHERE member_id = 3$$), '3', 'what a member spent was counted wrongly');
 -- 2. entry_no is gapless
-SELECT is(verdict('DELETE FROM rewards.entry WHERE member_id = 3 AND entry_no = 2'), '3', 'a line is missing');
-SELECT is(verdict('DELETE FROM rewards.entry WHERE member_id = 3 AND entry_no = (SELECT last_entry FROM rewards.account WHERE member_id = 3)'), '3', 'the last line is missing');
-SELECT is(verdict('UPDATE rewards.entry SET entry_no = entry_no + 10 WHERE member_id = 3 AND entry_no = (SELECT last_entry FROM rewards.account WHERE member_id = 3)'), '3', 'a gap');
+SELECT is(verdict('SELECT t.change_line(3, 2, gone => true)'), '3', 'a line is missing');
+SELECT is(verdict('SELECT t.change_line(3, last_entry, gone => true) FROM rewards.account WHERE member_id = 3'), '3', 'the last line is missing');
+SELECT is(verdict('UPDATE rewards.journal SET first_entry = first_entry + 10 WHERE member_id = 3 AND first_entry = (SELECT max(first_entry) FROM rewards.journal WHERE member_id = 3)'), '3', 'a gap');
 SELECT is(verdict('UPDATE rewards.account SET last_entry = last_entry + 1 WHERE member_id = 3'), '3', 'an account counts one line too many');
 -- 3. sums per member and unit
-SELECT is(verdict('UPDATE rewards.entry SET points = -points WHERE member_id = 3 AND entry_no = 1'), '3', 'a line was turned round');
+SELECT is(verdict('SELECT t.change_line(3, 1, points => -30)'), '3', 'a line was turned round');
 -- 4. events hold what they are entitled to
 SELECT is(verdict('UPDATE shop.orders SET total = total + 5 WHERE order_id = 3'), '3', 'an order changed without the engine');
 SELECT is(verdict('INSERT INTO shop.orders VALUES (100, 3, 5)'), '3', 'an order arrived without it');
@@ -81,11 +82,11 @@ SELECT isnt((SELECT min(detail) FROM rewards.verify(3)), NULL, 'with a detail');
 SELECT run($$SELECT rewards.reconcile('orders')$$);
 
 -- the ledger is guarded against accidents
-SELECT isnt(sqlstate_of('UPDATE rewards.entry SET points = ''0'''), '00000', 'UPDATE of the ledger is refused');
-SELECT isnt(sqlstate_of('DELETE FROM rewards.entry'), '00000', 'DELETE');
-SELECT isnt(sqlstate_of('TRUNCATE rewards.entry'), '00000', 'TRUNCATE');
+SELECT isnt(sqlstate_of('UPDATE rewards.journal SET lines = ''{}'''), '00000', 'UPDATE of the ledger is refused');
+SELECT isnt(sqlstate_of('DELETE FROM rewards.journal'), '00000', 'DELETE');
+SELECT isnt(sqlstate_of('TRUNCATE rewards.journal'), '00000', 'TRUNCATE');
 SET LOCAL session_replication_role = replica;
-SELECT isnt(sqlstate_of('DELETE FROM rewards.entry'), '00000', 'in a replica session too');
+SELECT isnt(sqlstate_of('DELETE FROM rewards.journal'), '00000', 'in a replica session too');
 SET LOCAL session_replication_role = origin;
 
 

@@ -2,6 +2,7 @@
 -- damage that the others do not see if that can be.
 BEGIN;
 \ir include/shop.sql
+\ir include/tamper.sql
 SELECT * FROM no_plan();
 INSERT INTO rewards.rule (name, source, earn, expires, max_per_member, cap_period, budget) VALUES ('base', 'orders', '1 per 1', '365 days', 100000, 'month', 1000000);
 INSERT INTO shop.orders SELECT i, i % 5, 10 * i FROM generate_series(1, 20) i;
@@ -37,10 +38,10 @@ $$;
 SELECT is(verdict('SELECT 1'), 'sound', 'nothing');
 
 SELECT is(verdict($$UPDATE rewards.account SET lots = lots OPERATOR(loyalty.+) '{1:5@[2026-01-01,2028-01-01)}' WHERE member_id = 3$$), 'state 3', 'state: an account has what no line gave it');
-SELECT is(verdict($$UPDATE rewards.entry SET posted_at = '2026-01-11' WHERE member_id = 3 AND entry_no = 1$$), 'sequence 3', 'sequence: a line posted after the account''s last instant');
+SELECT is(verdict($$UPDATE rewards.journal SET posted_at = '2026-01-11' WHERE member_id = 3 AND first_entry = 1$$), 'sequence 3', 'sequence: a line posted after the account''s last instant');
 SELECT is(verdict($$UPDATE rewards.account SET last_entry = last_entry + 1 WHERE member_id = 3$$), 'sequence 3', 'sequence: a line too many is counted');
 SELECT matches(verdict($$UPDATE rewards.account SET lots = lots OPERATOR(loyalty.+) '{1:-5000@[2026-01-10 12:00Z,2027-01-10 12:00Z)}' WHERE member_id = 3$$), 'lots 3', 'lots: less than nothing');
-SELECT is(verdict($$UPDATE rewards.entry SET kind = 8 WHERE member_id = 1 AND kind = 10 AND points > '0'$$), 'repayment 1', 'repayment: what was taken from a lot has reached no debt');
+SELECT is(verdict($$SELECT t.change_line(1, entry_no, kind => 'adjust') FROM rewards.entry WHERE member_id = 1 AND kind = 10 AND points > '0'$$), 'repayment 1', 'repayment: what was taken from a lot has reached no debt');
 SELECT is(verdict($$UPDATE rewards.account SET next_due = next_due + interval '1 second' WHERE member_id = 3$$), 'due 3', 'due: later than the first end');
 SELECT is(verdict($$UPDATE rewards.account SET next_due = next_due - interval '1 year' WHERE member_id = 3$$), 'sound', 'it is a lower bound');
 SELECT is(verdict($$DELETE FROM rewards.account_page WHERE member_id = 9 AND page_no = (SELECT min(page_no) FROM rewards.account_page)$$), 'pages 9, state 9', 'pages: one is missing');

@@ -22,4 +22,5 @@ SELECT type, value, pg_temp.refusal(type, value) FROM (VALUES
 	('rate', '1 per 10'), ('rate', '1 for 10'), ('rate', '1 per 0'),
 	('period', '1 year'), ('period', '1 yard'), ('period', '9999999999 years'),
 	('lots', '{1:1@[,)}'), ('lots', '{1:1@[,]}'), ('lots', '{0:1@[,)}'),
-	('lots', '{1:922337203685477.5807@[,),1:1@[,)}')) v(type, value);
+	('lots', '{1:922337203685477.5807@[,),1:1@[,)}'),
+	('lines', '{earn 1:1@[,) at 2026-01-15}'), ('lines', '{earn 1:1@[,)}'), ('lines', '{earn 0:1@[,) at 2026-01-15}')) v(type, value);

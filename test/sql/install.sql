@@ -16,7 +16,7 @@ ORDER BY 1;
 
 -- functions of types are safe in parallel, and immutable
 SELECT p.oid::regprocedure, p.proparallel, p.provolatile FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-WHERE p.pronamespace = 'loyalty'::regnamespace AND p.proname ~ '^(points|rate|period|lots)(_|$)'
+WHERE p.pronamespace = 'loyalty'::regnamespace AND p.proname ~ '^(points|rate|period|lots|lines)(_|$)'
 	AND (p.proparallel <> 's' OR p.provolatile <> 'i') ORDER BY 1;
 
 -- nothing else may be in the schema, and nobody else may own it

@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * varint.h
+ *	  Numbers in as few bytes as they need, for the packed forms.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_CORE_VARINT_H
+#define LOYALTY_CORE_VARINT_H
+
+#include "core.h"
+
+/* no number needs more bytes than this */
+#define VARINT_MAX	10
+
+/* A signed number as an unsigned one that is small if it is near zero. */
+static inline uint64_t
+zigzag(uint64_t value)
+{
+	return (value << 1) ^ (uint64_t) ((int64_t) value >> 63);
+}
+
+/* The inverse. */
+static inline uint64_t
+unzigzag(uint64_t value)
+{
+	return (value >> 1) ^ (~(value & 1) + 1);
+}
+
+/* Writes an unsigned number, seven bits a byte, lowest first. */
+static inline unsigned char *
+put_varint(unsigned char *at, uint64_t value)
+{
+	while (value >= 0x80)
+	{
+		*at++ = (unsigned char) (value | 0x80);
+		value >>= 7;
+	}
+	*at++ = (unsigned char) value;
+	return at;
+}
+
+/* Reads one; NULL if it does not end before the limit or is too large. */
+static inline const unsigned char *
+get_varint(const unsigned char *at, const unsigned char *limit, uint64_t *value)
+{
+	int			shift;
+
+	*value = 0;
+	for (shift = 0; shift < 64 && at < limit; shift += 7)
+	{
+		uint64_t	bits = *at & 0x7F;
+
+		if (shift == 63 && bits > 1)
+			return NULL;
+		*value |= bits << shift;
+		if ((*at++ & 0x80) == 0)
+			return at;
+	}
+	return NULL;
+}
+
+#endif							/* LOYALTY_CORE_VARINT_H */
