@@ -127,15 +127,22 @@ lots_pack_count(const unsigned char *packed, size_t size)
 {
 	const unsigned char *at = packed;
 	const unsigned char *limit = packed + size;
-	LotPiece	piece;
-	int			kind;
 	int			count = 0;
 
+	/* how many numbers a piece has its head tells; each ends at a byte below 0x80 */
 	while (at < limit)
 	{
-		at = get_piece(at, limit, &kind, &piece);
-		if (at == NULL)
-			return -1;
+		unsigned char head = *at++;
+		int			numbers = 1 + (head >> PACK_UNIT_SHIFT == 0) +
+			((head & PACK_FROM_ALWAYS) == 0) +
+			((head & PACK_TO_MASK) == PACK_TO_DELTA);
+
+		while (numbers > 0)
+		{
+			if (at >= limit)
+				return -1;
+			numbers -= *at++ < 0x80;
+		}
 		count++;
 	}
 	return count;

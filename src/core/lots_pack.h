@@ -27,7 +27,7 @@
 /* Packs pieces into a buffer of count * LOTS_PACK_MAX bytes; returns the size. */
 extern size_t lots_pack(const LotPiece *pieces, int count, unsigned char *buffer);
 
-/* How many pieces a packed form holds; -1 if it is malformed. */
+/* How many pieces a packed form holds; -1 if it does not hold whole ones. */
 extern int	lots_pack_count(const unsigned char *packed, size_t size);
 
 /* Unpacks that many pieces; CORE_SYNTAX if the form is malformed. */

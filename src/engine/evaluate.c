@@ -129,6 +129,7 @@ match_rows(void *arg)
 {
 	MatchRows  *match = (MatchRows *) arg;
 	EventReader *reader = match->batch->reader;
+	TupleTableSlot *slot = event_row_slot(reader);
 	Event	   *event = match->event;
 	int			i;
 
@@ -141,9 +142,9 @@ match_rows(void *arg)
 		row->match = NULL;
 		row->match_word = 0;
 		row->own = NULL;
-		ExecStoreMinimalTuple(row->tuple, reader->row_slot, false);
+		ExecStoreMinimalTuple(row->tuple, slot, false);
 		ResetExprContext(reader->econtext);
-		event_match_rules(reader, match->rules, row, reader->row_slot, false, true);
+		event_match_rules(reader, match->rules, row, slot, false, true);
 	}
 }
 

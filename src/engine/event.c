@@ -58,7 +58,6 @@ EventReader *
 event_reader_open(Program *program, SourceConfig *source)
 {
 	EventReader *reader = palloc0(sizeof(EventReader));
-	Relation	facts;
 	int			i;
 
 	reader->program = program;
@@ -67,11 +66,7 @@ event_reader_open(Program *program, SourceConfig *source)
 	reader->econtext = CreateStandaloneExprContext();
 	reader->relation = table_open(source->relid, AccessShareLock);
 	reader->desc = CreateTupleDescCopy(RelationGetDescr(reader->relation));
-	reader->row_slot = MakeSingleTupleTableSlot(reader->desc, &TTSOpsMinimalTuple);
-	facts = relation_open(program->member_facts, AccessShareLock);
-	reader->facts = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(facts)),
-											 &TTSOpsVirtual);
-	relation_close(facts, AccessShareLock);
+	reader->slot_context = CurrentMemoryContext;
 	reader->tz = program->rules->tz;
 	reader->builtin = source->pin->is_builtin;
 	for (i = 0; i < program->rules->nrules; i++)
@@ -88,11 +83,44 @@ event_reader_open(Program *program, SourceConfig *source)
 void
 event_reader_close(EventReader *reader)
 {
-	ExecDropSingleTupleTableSlot(reader->row_slot);
-	ExecDropSingleTupleTableSlot(reader->facts);
+	if (reader->row_slot)
+		ExecDropSingleTupleTableSlot(reader->row_slot);
+	if (reader->facts)
+		ExecDropSingleTupleTableSlot(reader->facts);
 	FreeExprContext(reader->econtext, true);
 	table_close(reader->relation, AccessShareLock);
 	pfree(reader);
+}
+
+/* see event.h */
+TupleTableSlot *
+event_row_slot(EventReader *reader)
+{
+	if (reader->row_slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(reader->slot_context);
+
+		reader->row_slot = MakeSingleTupleTableSlot(reader->desc, &TTSOpsMinimalTuple);
+		MemoryContextSwitchTo(old);
+	}
+	return reader->row_slot;
+}
+
+/* The slot for member.*, made when first used: most rules read none of it. */
+static TupleTableSlot *
+facts_slot(EventReader *reader)
+{
+	if (reader->facts == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(reader->slot_context);
+		Relation	facts = relation_open(reader->program->member_facts, AccessShareLock);
+
+		reader->facts = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(facts)),
+												 &TTSOpsVirtual);
+		relation_close(facts, AccessShareLock);
+		MemoryContextSwitchTo(old);
+	}
+	return reader->facts;
 }
 
 /* see event.h */
@@ -563,7 +591,7 @@ fact_is_read(const Bitmapset *read, int attno)
 void
 event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules, AccountState *account)
 {
-	TupleTableSlot *slot = reader->facts;
+	TupleTableSlot *slot = facts_slot(reader);
 	Datum	   *values = slot->tts_values;
 	bool	   *isnull = slot->tts_isnull;
 	Bitmapset  *read = facts_read(reader->source, rules);
@@ -643,7 +671,7 @@ event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules, AccountStat
 struct varlena *
 event_freeze_facts(EventReader *reader, RuleSet *rules)
 {
-	TupleTableSlot *slot = reader->facts;
+	TupleTableSlot *slot = facts_slot(reader);
 	TupleDesc	desc = slot->tts_tupleDescriptor;
 	Bitmapset  *read = facts_read(reader->source, rules);
 	JsonbParseState *state = NULL;
@@ -685,7 +713,7 @@ event_freeze_facts(EventReader *reader, RuleSet *rules)
 void
 event_facts_frozen(EventReader *reader, struct varlena *facts)
 {
-	TupleTableSlot *slot = reader->facts;
+	TupleTableSlot *slot = facts_slot(reader);
 	TupleDesc	desc = slot->tts_tupleDescriptor;
 	Jsonb	   *json = (Jsonb *) facts;
 	int			i;

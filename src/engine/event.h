@@ -75,8 +75,9 @@ typedef struct EventReader
 	ExprContext *econtext;
 	MemoryContext context;		/* what outlives a row goes here */
 	TupleDesc	desc;			/* of the root table */
-	TupleTableSlot *row_slot;	/* for rows kept as tuples */
-	TupleTableSlot *facts;		/* member.* */
+	MemoryContext slot_context; /* for the slots, made when first used */
+	TupleTableSlot *row_slot;	/* see event_row_slot */
+	TupleTableSlot *facts;		/* member.*, if it was filled */
 	Relation	relation;
 	PinScope	scope;
 	pg_tz	   *tz;
@@ -89,6 +90,9 @@ typedef struct EventReader
 
 extern EventReader *event_reader_open(Program *program, SourceConfig *source);
 extern void event_reader_close(EventReader *reader);
+
+/* The reader's own slot for rows kept as tuples. */
+extern TupleTableSlot *event_row_slot(EventReader *reader);
 
 /*
  * Evaluates the source's own expressions over a row in the root table's

@@ -165,13 +165,14 @@ match_member_rules(void *arg)
 {
 	MatchMember *match = (MatchMember *) arg;
 	EventReader *reader = match->batch->reader;
+	TupleTableSlot *slot = event_row_slot(reader);
 	int			i;
 
 	for (i = 0; i < match->event->nrows; i++)
 	{
-		ExecStoreMinimalTuple(match->rows[i].tuple, reader->row_slot, false);
+		ExecStoreMinimalTuple(match->rows[i].tuple, slot, false);
 		ResetExprContext(reader->econtext);
-		event_match_rules(reader, match->rules, &match->rows[i], reader->row_slot,
+		event_match_rules(reader, match->rules, &match->rows[i], slot,
 						  true, false);
 	}
 }

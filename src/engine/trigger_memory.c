@@ -179,7 +179,7 @@ add_own_rows(Call *call, EventReader *reader)
 		Relation	part = table_open(lfirst_oid(lc), AccessShareLock);
 		TupleConversionMap *map;
 		TupleTableSlot *slot;
-		TupleTableSlot *root = call->batch->reader->row_slot;
+		TupleTableSlot *root = event_row_slot(call->batch->reader);
 		TableScanDesc scan;
 
 		if (part->rd_rel->relkind != RELKIND_RELATION)
