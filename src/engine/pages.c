@@ -66,9 +66,13 @@ pages_to_datum(const AccountState *account)
 	return PointerGetDatum(bytes);
 }
 
-/* Adds lots to, or with sign -1 takes them from, the summary's totals. */
+/*
+ * Adds the lots of a page to, or with sign -1 takes them from, the summary's
+ * totals.  next_due is the page's own: what starts then or later is pending,
+ * whatever the clock says by now.
+ */
 static void
-count_lots(AccountPaged *pages, const LotPiece *pieces, int npieces, Instant now, int sign)
+count_lots(AccountPaged *pages, const LotPiece *pieces, int npieces, Instant next_due, int sign)
 {
 	int			i;
 	int			k;
@@ -92,7 +96,7 @@ count_lots(AccountPaged *pages, const LotPiece *pieces, int npieces, Instant now
 			pages->summary.nunits++;
 		}
 		unit = &pages->units[k];
-		total = pieces[i].from > now ? &unit->pending : &unit->active;
+		total = pieces[i].from >= next_due ? &unit->pending : &unit->active;
 		core_check(points_add(*total, sign * pieces[i].points, total) ? CORE_OK : CORE_RANGE);
 	}
 }
@@ -185,7 +189,7 @@ bring_in(Ledger *ledger, AccountState *account, const char *condition, Instant i
 	bool		any;
 
 	SPI_connect();
-	query_pages(ledger, account, "first_end, page_no, lots", condition, instant);
+	query_pages(ledger, account, "first_end, page_no, lots, next_due", condition, instant);
 	any = SPI_processed > 0;
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < SPI_processed; i++)
@@ -195,18 +199,19 @@ bring_in(Ledger *ledger, AccountState *account, const char *condition, Instant i
 		bool		isnull;
 		PageId		id;
 		Lots		lots;
+		Instant		next_due;
 
 		id.first_end = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 1, &isnull));
 		id.page_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
 		lots = DatumGetLotsP(SPI_getbinval(tuple, desc, 3, &isnull));
+		next_due = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
 		pages->taken = pages->taken ?
 			repalloc_huge(pages->taken, sizeof(PageId) * (pages->ntaken + 1)) :
 			palloc(sizeof(PageId));
 		pages->taken[pages->ntaken++] = id;
 		pages->summary.npages--;
 
-		/* the totals are as of the account's last booked instant */
-		count_lots(pages, LOTS_PIECES(lots), LOTS_COUNT(lots), account->last_at, -1);
+		count_lots(pages, LOTS_PIECES(lots), LOTS_COUNT(lots), next_due, -1);
 		merged = MemoryContextAllocHuge(context, sizeof(LotPiece) *
 										(core->npieces + LOTS_COUNT(lots) + 8));
 		core_check(lots_add(core->pieces, core->npieces, LOTS_PIECES(lots),
@@ -343,7 +348,7 @@ write_page(Ledger *ledger, AccountState *account, const LotPiece *pieces, int np
 				 " VALUES ($1, $2, $3, $4, $5, $6)",
 				 6, types, values, false, SPI_OK_INSERT);
 	SPI_finish();
-	count_lots(pages, pieces, npieces, account->now, 1);
+	count_lots(pages, pieces, npieces, due, 1);
 	pages->summary.npages++;
 	pages->summary.first_end = Min(pages->summary.first_end, pieces[npieces - 1].to);
 	pages->summary.next_due = Min(pages->summary.next_due, due);
@@ -391,4 +396,8 @@ pages_save(Ledger *ledger, AccountState *account)
 	}
 	if (account->paged && account->paged->summary.npages == 0)
 		account->paged = NULL;
+
+	/* a lot that waits to start is due only once it is in a page */
+	if (account->paged)
+		account->next_due = Min(account->next_due, account->paged->summary.next_due);
 }

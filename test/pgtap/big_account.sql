@@ -60,4 +60,25 @@ SELECT is(state(2), '1 available, 300 pending', 'all but one spent');
 DELETE FROM shop.orders WHERE customer_id = 2;
 SELECT is(state(2), '0 available, 2999 debt', 'all returned');
 
+-- lots that start and end one by one: pages fall due by themselves
+INSERT INTO rewards.unit (name, activates, expires) VALUES ('stars', '5 hours', '40 hours');
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('stars', 'orders', 'stars', '1');
+INSERT INTO shop.orders SELECT 40000 + i, 3, 1, timestamptz '2026-03-10 12:50Z' - i * interval '1 minute' FROM generate_series(1, 100) i;
+SELECT is(state(3, 'stars'), '0 available, 100 pending', 'not yet');
+SELECT rewards.set_clock('2026-03-10 16:40Z');
+SELECT is(rewards.balance(3, 'stars'), 31::numeric, 'the first have started');
+SELECT run('SELECT rewards.adjust(3, -31, unit => ''stars'', reason => ''spent'')');
+SELECT is(state(3, 'stars'), '0 available, 69 pending', 'and can be spent');
+SELECT is_empty('SELECT * FROM rewards.verify(3)', 'the account knows how many of those in pages have started');
+SELECT rewards.set_clock('2026-03-10 17:10Z');
+INSERT INTO shop.orders VALUES (41000, 3, 1, '2026-03-10 17:10Z');
+SELECT is(state(3, 'stars'), '30 available, 40 pending', 'half an hour later');
+SELECT is_empty('SELECT * FROM rewards.verify(3)', 'it still does');
+SELECT ok((SELECT a.next_due <= min(g.next_due) FROM rewards.account a JOIN rewards.account_page g USING (member_id) WHERE member_id = 3 GROUP BY a.next_due),
+	'nothing in a page falls due before the account does');
+SELECT rewards.set_clock('2026-03-12 08:30Z');
+SELECT run('SELECT rewards.book_due()');
+SELECT is(state(3, 'stars'), '1 available', 'lapsed one after the other');
+
 \ir include/finish.sql
