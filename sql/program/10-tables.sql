@@ -68,7 +68,7 @@ CREATE TABLE @program@.unit_version (
 
 CREATE TABLE @program@.source (
 	name			text NOT NULL PRIMARY KEY,
-	source_no		integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+	source_no		integer NOT NULL GENERATED ALWAYS AS IDENTITY (START WITH 2) UNIQUE,
 	relation		regclass,
 	pin				regclass,
 	posting			regclass,

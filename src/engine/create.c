@@ -118,6 +118,12 @@ loyalty_create_program(PG_FUNCTION_ARGS)
 	activity.member = "member_id";
 	activity.occurred_at = "occurred_at";
 	activity.writer = owner;
+
+	/*
+	 * A sequence must not be drawn from in the transaction that makes it: under
+	 * wal_level = minimal the server sets it back if it crashes.
+	 */
+	activity.source_no = 1;
 	source_attach(&ref, &activity);
 
 	/* without statistics views over these look too large to plan them well */

@@ -859,7 +859,7 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 					 "   WHERE p.later IS NOT NULL OR p.entries OPERATOR(pg_catalog.>) %3$d) AS p"
 					 " CROSS JOIN LATERAL loyalty.lines_unnest_1(p.lines) e"
 					 " JOIN @.unit u ON u.unit_no OPERATOR(pg_catalog.=) e.unit_no"
-					 " WHERE e.kind IN (1, 2)"
+					 " WHERE e.kind IN (1, 2) AND e.source_no IS NOT NULL"
 					 " GROUP BY",
 					 keys.data, quote_identifier(psprintf("posting_%s", name)),
 					 JOURNAL_LINES_SURE);
@@ -951,16 +951,21 @@ write_source(const ProgramRef *ref, const AttachArguments *args,
 	nulls[17] = false;
 
 	config_execute(ref,
-				   "INSERT INTO @.source (name, key, event, member, amount, occurred_at,"
-				   " condition, spend, spend_unit, spend_condition, reduces, reduces_key,"
-				   " on_delete, relation, pin, posting, key_columns, purchase)"
-				   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-				   " $14, $15, $16, $17, $18)"
-				   " ON CONFLICT (name) DO UPDATE SET key = $2, event = $3, member = $4,"
-				   " amount = $5, occurred_at = $6, condition = $7, spend = $8, spend_unit = $9,"
-				   " spend_condition = $10, reduces = $11, reduces_key = $12, on_delete = $13,"
-				   " relation = $14, pin = $15, posting = $16, key_columns = $17, purchase = $18,"
-				   " attached = true, attached_at = pg_catalog.clock_timestamp()",
+				   psprintf("INSERT INTO @.source (%s name, key, event, member, amount,"
+							" occurred_at, condition, spend, spend_unit, spend_condition,"
+							" reduces, reduces_key, on_delete, relation, pin, posting,"
+							" key_columns, purchase) %s $1, $2, $3, $4, $5, $6, $7, $8, $9,"
+							" $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+							" ON CONFLICT (name) DO UPDATE SET key = $2, event = $3,"
+							" member = $4, amount = $5, occurred_at = $6, condition = $7,"
+							" spend = $8, spend_unit = $9, spend_condition = $10,"
+							" reduces = $11, reduces_key = $12, on_delete = $13,"
+							" relation = $14, pin = $15, posting = $16, key_columns = $17,"
+							" purchase = $18, attached = true,"
+							" attached_at = pg_catalog.clock_timestamp()",
+							args->source_no ? "source_no," : "",
+							args->source_no ? psprintf("OVERRIDING SYSTEM VALUE VALUES (%d,",
+													   args->source_no) : "VALUES ("),
 				   18, types, values, nulls);
 }
 

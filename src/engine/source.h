@@ -34,6 +34,7 @@ typedef struct AttachArguments
 	const char *on_delete;
 	const char *key;
 	Oid			writer;			/* whose expressions they are */
+	int32		source_no;		/* of a new source; 0: the next one */
 } AttachArguments;
 
 /* Attaches; the caller has checked that it may be done for the program. */
