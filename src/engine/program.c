@@ -39,7 +39,7 @@ static MemoryContext programs_context = NULL;
 
 /* counts invalidations, so that one that comes during a load is noticed */
 static uint64 invalidations = 0;
-static bool stale_programs = false;
+static bool stale_programs = false; /* some are to go when the transaction ends */
 
 static void program_relcache_callback(Datum arg, Oid relid);
 static void program_xact_callback(XactEvent event, void *arg);
@@ -190,13 +190,14 @@ program_xact_callback(XactEvent event, void *arg)
 
 	if (!stale_programs ||
 		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		 event != XACT_EVENT_PREPARE))
+		 event != XACT_EVENT_PREPARE && event != XACT_EVENT_PARALLEL_COMMIT &&
+		 event != XACT_EVENT_PARALLEL_ABORT))
 		return;
 	foreach(lc, programs)
 	{
 		Program    *program = (Program *) lfirst(lc);
 
-		if (!program->valid)
+		if (!program->valid || program->provisional)
 		{
 			programs = foreach_delete_current(programs, lc);
 			plan_free_all(program);
@@ -238,6 +239,8 @@ program_get(Oid relid)
 		programs = lappend(programs, program);
 		MemoryContextSwitchTo(old);
 		program->valid = (before == invalidations);
+		if (program->provisional)
+			stale_programs = true;
 		if (program->valid)
 			return program;
 		stale_programs = true;

@@ -125,6 +125,8 @@ typedef struct Program
 {
 	ProgramRef	ref;
 	bool		valid;
+	bool		provisional;	/* read by a snapshot that may be old: good for
+								 * this transaction only */
 	MemoryContext context;
 
 	/* its tables */

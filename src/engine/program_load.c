@@ -14,6 +14,7 @@
 #include "engine/program_load.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -189,6 +190,13 @@ load_sources(Program *program)
 }
 
 /* see program_load.h */
+Snapshot
+config_snapshot(void)
+{
+	return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
+}
+
+/* see program_load.h */
 Program *
 program_load(Oid relid, MemoryContext parent)
 {
@@ -210,6 +218,7 @@ program_load(Oid relid, MemoryContext parent)
 	program = palloc0(sizeof(Program));
 	program->ref = ref;
 	program->context = context;
+	program->provisional = IsInParallelMode();
 	program->watched = list_make1_oid(relid);
 	get_typlenbyval(ref.member_type, &program->member_len, &program->member_byval);
 	program->account = program_relation(&ref, "account");
@@ -221,7 +230,7 @@ program_load(Oid relid, MemoryContext parent)
 									 get_attnum(program->account, "lots"));
 
 	rights_enter(ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	PushActiveSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(config_snapshot());
 	SPI_connect();
 	config_query(&ref,
 				 "SELECT currency, on_error, enrolment, test_clock, clock, config_version"

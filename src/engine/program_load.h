@@ -10,6 +10,7 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "utils/snapshot.h"
 
 #include "engine/program.h"
 
@@ -26,6 +27,11 @@ extern Program *program_load(Oid relid, MemoryContext parent);
  */
 extern RuleSet *load_rules(Program *program, int32 config_version, int32 rule_no,
 						   int32 rule_version);
+/*
+ * What the configuration is read by: what is committed by now.  In parallel mode
+ * no other snapshot can be taken than those that the query has.
+ */
+extern Snapshot config_snapshot(void);
 /* A cap_period that is not NULL. */
 extern CalendarUnit cap_period_from_text(const char *text);
 

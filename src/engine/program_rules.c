@@ -283,7 +283,7 @@ program_rules(Program *program, int32 config_version)
 			return rules;
 	}
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	PushActiveSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(config_snapshot());
 	SPI_connect();
 	rules = load_rules(program, config_version, 0, 0);
 	SPI_finish();
@@ -303,7 +303,7 @@ program_rules_with(Program *program, int32 config_version, int32 rule_no)
 	RightsSave	rights;
 
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	PushActiveSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(config_snapshot());
 	SPI_connect();
 	rules = load_rules(program, config_version, rule_no, program->config_version);
 	SPI_finish();

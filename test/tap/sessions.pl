@@ -99,11 +99,7 @@ SELECT rewards.balance(900, 'points') = 30 AND (SELECT sum(points) FROM rewards.
 SELECT (SELECT available FROM rewards.balances WHERE member_id = 900 AND unit = 'points') = 30 AND (SELECT sum(points) FROM rewards.member_lots(900, 'points')) = 30;
 SELECT (SELECT count(*) FROM rewards.history) > 0 AND (SELECT count(*) FROM rewards.liability) > 0 AND (SELECT count(*) FROM rewards.orders_points) > 0 AND (SELECT count(*) FROM rewards.verify()) = 0;
 SQL
-TODO:
-{
-	local $TODO = 'the configuration is read under a snapshot that parallel mode refuses';
-	is(($node->psql('postgres', $parallel))[1] // '', "t\nt\nt", 'readers run under force_parallel_mode');
-}
+is(($node->psql('postgres', $parallel))[1] // '', "t\nt\nt", 'readers run under force_parallel_mode');
 
 # two-phase commit
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
