@@ -45,7 +45,7 @@ typedef struct Verify
 	/* SQL texts, NULL if there are no posting tables */
 	char	   *postings;		/* all postings */
 	char	   *covered;		/* the lines they name, of suspects */
-	char	   *later;			/* lines of changed events, dated as the event */
+	char	   *later;			/* the same of everybody, for the events' dates */
 } Verify;
 
 /* lots of an account with those in its pages */
@@ -394,11 +394,8 @@ collect_postings(Verify *verify)
 										table));
 		append_part(&covered, psprintf(POSTING_LINES, number, table,
 									   " AND p.member_id = ANY ($2)"));
-		append_part(&later, psprintf("SELECT %s AS source_no, p.member_id, p.occurred_at AS event_at,"
-									 " generate_series(p.later[i], p.later[i + 1]) AS entry_no"
-									 " FROM %s AS p CROSS JOIN LATERAL"
-									 " generate_series(1, cardinality(p.later), 2) AS i"
-									 " WHERE p.later IS NOT NULL", number, table));
+		/* the first block, too: an event may have earned nothing until it changed */
+		append_part(&later, psprintf(POSTING_LINES, number, table, "{p.member_id}"));
 	}
 	if (SPI_processed > 0)
 	{

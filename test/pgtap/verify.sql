@@ -69,6 +69,15 @@ SELECT is_empty('SELECT * FROM rewards.verify()', 'a cap and a budget');
 SELECT isnt(verdict($$UPDATE rewards.cap_usage SET used = '1' WHERE member_id = 3$$), 'sound', 'room of a day that is over was counted wrongly');
 SELECT isnt(verdict('UPDATE rewards.account SET usage = set_byte(usage, 16, get_byte(usage, 16) # 1) WHERE member_id = 3'), 'sound', 'room of the latest day was');
 SELECT isnt(verdict($$UPDATE rewards.budget_room SET used = '1' WHERE used > '0'$$), 'sound', 'a budget was counted wrongly');
+-- an event that earns nothing at first counts in the span of its instant
+CREATE TABLE shop.lines (line_id bigint PRIMARY KEY, basket bigint, member bigint, price numeric, at timestamptz);
+SELECT rewards.attach('shop.lines', name => 'lines', event => 'basket', member => 'member', amount => 'price', occurred_at => 'at') \g /dev/null
+INSERT INTO rewards.unit (name) VALUES ('visits');
+INSERT INTO rewards.rule (name, source, unit, earn, max_per_member, cap_period) VALUES ('visit', 'lines', 'visits', '3', 5, 'day');
+INSERT INTO shop.lines VALUES (1, 1, 3, 0, '2026-01-05 12:00Z');
+INSERT INTO shop.lines VALUES (2, 1, 3, 9, '2026-01-05 12:00Z');
+SELECT is(ledger(3, 'visits'), 'earn 3', 'a line that is worth nothing, then one that is');
+SELECT is_empty('SELECT * FROM rewards.verify()', 'the cap of its day was used');
 -- 5. nothing spendable is negative
 SELECT is(verdict($$UPDATE rewards.account SET lots = '{1:-5@[2026-01-10,2027-01-10)}' WHERE member_id = 3$$), '3', 'a negative lot');
 
