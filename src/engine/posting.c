@@ -361,7 +361,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		why_not = event->nfound == 0 ? "its rows are gone" :
 			"the source's condition does not hold";
 	else if (posting->flags & POSTING_BLOCKED)
-		why_not = "the member was blocked when it was judged first";
+		why_not = "the member was not active when it was judged first";
 	else if (batch->source->amount >= 0 && frac_sign(net) <= 0)
 		why_not = "its amount is not above zero";
 	claims = !(batch->options.no_claims && event->posting);

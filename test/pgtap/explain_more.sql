@@ -45,7 +45,7 @@ SELECT is(pg_temp.words('orders', '1', 'large'), 'no; below the minimum amount; 
 SELECT is(pg_temp.words('orders', '1', 'summer'), 'no; not valid at the event''s instant; points 0', 'not valid then');
 SELECT is(pg_temp.words('orders', '1', 'late'), 'no; its condition does not hold; points 0', 'its condition');
 SELECT is(pg_temp.words('orders', '2', 'base'), 'no; its amount is not above zero; points 0', 'nothing was paid');
-SELECT is(pg_temp.words('orders', '3', 'base'), 'no; the member was blocked when it was judged first; points 0', 'a blocked member');
+SELECT is(pg_temp.words('orders', '3', 'base'), 'no; the member was not active when it was judged first; points 0', 'a blocked member');
 SELECT is(pg_temp.words('orders', '4', NULL), 'no; the source''s condition does not hold, or no member is named', 'a cart');
 SELECT is(pg_temp.words('orders', '5', NULL), 'no; the source''s condition does not hold, or no member is named', 'nobody''s order');
 SELECT is(pg_temp.words('orders', '99', NULL), 'no; there is no such event', 'no order');
