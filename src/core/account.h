@@ -44,6 +44,8 @@ typedef struct AccountUnit
 	Period		activity_period;	/* PERIOD_ACTIVITY; only if
 									 * follows_activity */
 	Instant		last_activity;	/* INSTANT_ALWAYS if none */
+	bool		open;			/* the lapse that follows last_activity has not
+								 * been booked, even if it is due: the caller's */
 } AccountUnit;
 
 /*

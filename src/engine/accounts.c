@@ -327,9 +327,33 @@ ledger_account(Ledger *ledger, Datum member)
 
 /* see ledger.h */
 void
-account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
+account_book(Ledger *ledger, AccountState *account, TimestampTz since, TimestampTz until)
 {
 	LedgerSink	sink;
+	int			i;
+
+	memset(&sink, 0, sizeof(sink));
+	sink.ledger = ledger;
+	sink.account = account;
+	core_check(account_advance(&account->core, since, until, ledger_sink, &sink));
+	for (i = 0; i < account->core.nunits; i++)
+	{
+		AccountUnit *unit = &account->core.units[i];
+		Instant		end;
+
+		if (!unit->open)
+			continue;
+		core_check(period_end(&unit->activity_period, unit->last_activity,
+							  account->core.zone, &end));
+		if (end <= until)
+			unit->open = false;
+	}
+}
+
+/* see ledger.h */
+void
+account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
+{
 	TimestampTz since = account->now;
 
 	if (now < account->now)
@@ -339,10 +363,7 @@ account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
 		return;
 	if (account->paged)
 		pages_bring_in_due(ledger, account, now);
-	memset(&sink, 0, sizeof(sink));
-	sink.ledger = ledger;
-	sink.account = account;
-	core_check(account_advance(&account->core, since, now, ledger_sink, &sink));
+	account_book(ledger, account, since, now);
 	account_find_due(account);
 	account->dirty = true;
 }

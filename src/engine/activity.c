@@ -4,9 +4,13 @@
  *	  Units whose lots follow the member's last activity.
  *
  * Such lots store no end: it is the last activity plus the unit's period.  As
- * long as activities come in order, the account's state is enough.  One that
- * comes late is set among those the ledger knows, and the lapses that follow
- * from the activities with and without it are compared.
+ * long as activities come in order, the account's state is enough: a lapse is
+ * booked when it is known that nothing came before it, that is before the next
+ * activity or at the end of a batch.  An activity that comes late is set among
+ * those the ledger knows.  Lapses that have been booked, and would not have
+ * been at their instants had it been known, are undone there: the line that
+ * brings points back is dated at the lapse, so that balances of any instant are
+ * those of a member whose purchases came in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +29,9 @@ typedef struct Timeline
 								 * of the lapse */
 	int			nlapsed;
 	int			lapsed_capacity;
+	LotPiece   *excused;		/* what events were excused of lapsed lots; to =
+								 * instant at which they were */
+	int			nexcused;
 } Timeline;
 
 /* Adds an activity to the timeline. */
@@ -58,8 +65,7 @@ add_lapsed(Timeline *timeline, Instant from, Instant lapse, Points points)
 
 	for (i = 0; i < timeline->nlapsed; i++)
 	{
-		if (timeline->lapsed[i].from == from &&
-			(timeline->lapsed[i].to == lapse || points < 0))
+		if (timeline->lapsed[i].from == from && timeline->lapsed[i].to == lapse)
 		{
 			timeline->lapsed[i].points += points;
 			return;
@@ -77,6 +83,34 @@ add_lapsed(Timeline *timeline, Instant from, Instant lapse, Points points)
 	timeline->lapsed[timeline->nlapsed++].points = points;
 }
 
+/* What was excused of a lot at an instant, or used up again (negative). */
+static void
+add_excused(Timeline *timeline, Instant from, Instant at, Points points)
+{
+	int			i;
+
+	/* what is used up again was excused at some time before */
+	for (i = timeline->nexcused - 1; i >= 0 && points < 0; i--)
+	{
+		LotPiece   *excuse = &timeline->excused[i];
+		Points		some = Min(-points, excuse->points);
+
+		if (excuse->from == from)
+		{
+			excuse->points -= some;
+			points += some;
+		}
+	}
+	if (points <= 0)
+		return;
+	timeline->excused = timeline->excused ?
+		repalloc(timeline->excused, sizeof(LotPiece) * (timeline->nexcused + 1)) :
+		palloc(sizeof(LotPiece));
+	timeline->excused[timeline->nexcused].from = from;
+	timeline->excused[timeline->nexcused].to = at;
+	timeline->excused[timeline->nexcused++].points = points;
+}
+
 /* An EntryReader. */
 static void
 read_line(void *arg, int64 entry_no, const EntryLine *line)
@@ -91,7 +125,9 @@ read_line(void *arg, int64 entry_no, const EntryLine *line)
 	if (m->kind == ENTRY_EXPIRE && m->to == INSTANT_ACTIVITY)
 		add_lapsed(timeline, m->from, m->occurred_at, -m->points);
 	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY && line->operation_no == 0)
-		add_lapsed(timeline, m->from, INSTANT_ALWAYS, -m->points);
+		add_lapsed(timeline, m->from, m->occurred_at, -m->points);
+	if (m->lapsed != 0 && m->to == INSTANT_ACTIVITY)
+		add_excused(timeline, m->from, m->occurred_at, m->lapsed);
 }
 
 /*
@@ -120,7 +156,7 @@ first_lapse(const Timeline *timeline, const AccountUnit *unit, const Zone *zone,
 /* Moves points of a lot that follows activity, and writes the line. */
 static void
 move_points(Ledger *ledger, AccountState *account, EntryKind kind, int32 unit_no,
-			Instant from, Points points, Instant occurred_at)
+			Instant from, Points points, Points lapsed, Instant occurred_at)
 {
 	EntryLine	line;
 	LotPiece	piece;
@@ -132,6 +168,7 @@ move_points(Ledger *ledger, AccountState *account, EntryKind kind, int32 unit_no
 	line.movement.from = from;
 	line.movement.to = INSTANT_ACTIVITY;
 	line.movement.occurred_at = occurred_at;
+	line.movement.lapsed = lapsed;
 	memset(&piece, 0, sizeof(piece));
 	piece.points = points;
 	piece.from = from;
@@ -148,17 +185,25 @@ void
 activity_lapse(Ledger *ledger, AccountState *account, int32 unit_no, Instant from,
 			   Points points, Instant lapse)
 {
-	move_points(ledger, account, ENTRY_EXPIRE, unit_no, from, -points, lapse);
+	move_points(ledger, account, ENTRY_EXPIRE, unit_no, from, -points, 0, lapse);
 }
 
-/* An activity that is not the latest: what it would have kept comes back. */
+/*
+ * An activity that arrives after a lapse which it prevents or moves, if only
+ * after another activity: booked lapses are set right.
+ */
 static Instant
 note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 {
 	Timeline	timeline;
+	Instant		lapse;
+	Instant		unbooked = INSTANT_ALWAYS;
 	int			i;
+	int			k;
 	int			n;
 
+	if (unit->open)
+		account_book(ledger, account, account->now, account->now);
 	memset(&timeline, 0, sizeof(timeline));
 	timeline.unit_no = unit->unit;
 	ledger_flush(ledger);
@@ -167,18 +212,51 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	n = timeline.nactivities;
 	add_activity(&timeline, at);
 
+	/*
+	 * What follows the latest activity can wait to be booked, unless somebody's
+	 * excuse hangs on it.
+	 */
+	if (at >= unit->last_activity)
+	{
+		unit->last_activity = at;
+		unit->open = timeline.nexcused == 0;
+	}
+	if (unit->open)
+		core_check(period_end(&unit->activity_period, unit->last_activity,
+							  account->core.zone, &unbooked));
+
 	/* if another activity has the same instant, nothing changes */
 	for (i = 0; i < timeline.nlapsed && timeline.nactivities > n; i++)
 	{
 		LotPiece   *lot = &timeline.lapsed[i];
 
-		if (lot->points > 0 &&
-			first_lapse(&timeline, unit, account->core.zone, lot->from,
-						account->now) == INSTANT_NEVER)
-			move_points(ledger, account, ENTRY_RETURN, unit->unit, lot->from, lot->points,
-						account->now);
+		if (lot->points <= 0)
+			continue;
+		lapse = first_lapse(&timeline, unit, account->core.zone, lot->to - 1, account->now);
+		if (lapse == lot->to)
+			continue;
+		move_points(ledger, account, ENTRY_RETURN, unit->unit, lot->from, lot->points, 0,
+					lot->to);
+
+		/* what was excused because of it is taken after all, unless it has lapsed by then */
+		for (k = 0; k < timeline.nexcused; k++)
+		{
+			LotPiece   *excuse = &timeline.excused[k];
+			Points		points = Min(excuse->points, lot->points);
+
+			if (excuse->from != lot->from || points <= 0 || excuse->to < lot->to ||
+				excuse->to >= lapse)
+				continue;
+			move_points(ledger, account, ENTRY_REVOKE, unit->unit, lot->from, -points,
+						-points, excuse->to);
+			excuse->points -= points;
+			lot->points -= points;
+		}
+		if (lapse != INSTANT_NEVER && lapse != unbooked && lot->points > 0)
+			activity_lapse(ledger, account, unit->unit, lot->from, lot->points, lapse);
 	}
-	return first_lapse(&timeline, unit, account->core.zone, at, account->now);
+	lapse = first_lapse(&timeline, unit, account->core.zone, at, account->now);
+	return lapse == unbooked ? INSTANT_NEVER : lapse;
 }
 
 /* Whether an activity is older than another, or than a lapse that is booked. */
@@ -191,6 +269,8 @@ comes_late(const AccountState *account, const AccountUnit *unit, Instant at)
 		return false;
 	if (at < unit->last_activity)
 		return true;
+	if (unit->open)
+		return false;
 	core_check(period_end(&unit->activity_period, unit->last_activity,
 						  account->core.zone, &end));
 	return end <= account->now && at < end;
@@ -206,24 +286,17 @@ activity_note(Ledger *ledger, AccountState *account, int32 unit_no, Instant at)
 	for (i = 0; i < account->core.nunits; i++)
 	{
 		AccountUnit *unit = &account->core.units[i];
-		LedgerSink	sink;
 
 		if (unit->unit != unit_no || !unit->follows_activity)
 			continue;
 		if (comes_late(account, unit, at))
-		{
 			lapse = note_late(ledger, account, unit, at);
-			unit->last_activity = Max(unit->last_activity, at);
-		}
 		else
 		{
-			/* book a lapse that came before, at its instant */
-			memset(&sink, 0, sizeof(sink));
-			sink.ledger = ledger;
-			sink.account = account;
-			core_check(account_advance(&account->core, account->now,
-									   Min(at, account->now), ledger_sink, &sink));
+			/* a lapse that came before, at its instant */
+			account_book(ledger, account, account->now, Min(at, account->now));
 			unit->last_activity = at;
+			unit->open = true;
 		}
 		account->dirty = true;
 		account_find_due(account);

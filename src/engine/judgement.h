@@ -31,6 +31,7 @@ typedef struct LapsedLot
 	Instant		from;
 	Instant		to;
 	Points		points;
+	Points		excused;
 } LapsedLot;
 
 /* what is being done for one event */
@@ -73,7 +74,7 @@ extern int64 first_line(const Judgement *j, int32 unit_no, int32 rule_no);
  * Adds points of a rule to the account.  What was excused or forgiven of the
  * event before is used up first, then what was taken elsewhere goes back.
  */
-extern void give(Judgement *j, int32 unit_no, int32 rule_no, Points points,
+extern void give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points,
 				 Instant from, Instant to);
 /* Takes points of a rule back from the account. */
 extern void take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points);

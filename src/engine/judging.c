@@ -386,15 +386,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			continue;
 		if (delta[i] > 0)
 		{
-			Instant		lapse = INSTANT_NEVER;
-
-			if (unit->expires.kind == PERIOD_ACTIVITY)
-				lapse = activity_note(batch->ledger, j->account, unit->unit_no,
-									  event->posting ? j->account->now : event->at);
-			give(j, unit->unit_no, rule_no[i], delta[i], from, to);
-			if (lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
-				activity_lapse(batch->ledger, j->account, unit->unit_no, from, delta[i],
-							   lapse);
+			give(j, unit, rule_no[i], delta[i], from, to);
 			lower_next_due(j->account, unit->unit_no, from, to);
 		}
 		else

@@ -223,6 +223,10 @@ extern AccountState *ledger_read_account(Ledger *ledger, Datum member);
 extern AccountState *ledger_blank_account(Ledger *ledger, Datum member,
 										  TimestampTz joined_at);
 
+/* Books what falls due after since, up to an instant. */
+extern void account_book(Ledger *ledger, AccountState *account, TimestampTz since,
+						 TimestampTz until);
+
 /* Books what is due up to now. */
 extern void account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now);
 

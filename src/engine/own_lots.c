@@ -13,6 +13,7 @@
 
 #include "engine/judgement.h"
 
+#include "engine/activity.h"
 #include "engine/pages.h"
 
 /* Reads the event's own lines of one block; an EntryReader. */
@@ -72,7 +73,7 @@ collect_lapsed(void *arg, int64 entry_no, const EntryLine *line)
 	/* what a lapse took and was brought back later has not lapsed */
 	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY)
 		points = -m->points;
-	if (points == 0)
+	if (points == 0 && m->lapsed == 0)
 		return;
 	for (i = 0; i < j->nlapsed; i++)
 	{
@@ -81,6 +82,7 @@ collect_lapsed(void *arg, int64 entry_no, const EntryLine *line)
 		if (lot->unit == m->unit && lot->from == m->from && lot->to == m->to)
 		{
 			lot->points += points;
+			lot->excused += m->lapsed;
 			return;
 		}
 	}
@@ -89,35 +91,62 @@ collect_lapsed(void *arg, int64 entry_no, const EntryLine *line)
 	j->lapsed[j->nlapsed].unit = m->unit;
 	j->lapsed[j->nlapsed].from = m->from;
 	j->lapsed[j->nlapsed].to = m->to;
+	j->lapsed[j->nlapsed].excused = m->lapsed;
 	j->lapsed[j->nlapsed++].points = points;
 }
 
-/* Points of a lot that have lapsed unspent and are not yet excused. */
-static Points
-lapsed_in_lot(Judgement *j, int32 unit, Instant from, Instant to)
+/* What is known of the lapses of a lot, or NULL. */
+static const LapsedLot *
+find_lapsed(Judgement *j, int32 unit, Instant from, Instant to)
 {
 	int			i;
 
-	/* a lot that has not ended has lost nothing */
-	if (to != INSTANT_ACTIVITY && to > j->account->now)
-		return 0;
 	if (!j->lapsed_known)
 	{
 		/* lines of this batch must be seen, too */
 		ledger_flush(j->batch->ledger);
 		ledger_refresh(j->batch->ledger);
+		j->nlapsed = 0;
 		ledger_read_entries(j->batch->ledger, j->account->member, 1, PG_INT64_MAX,
 							collect_lapsed, j);
 		j->lapsed_known = true;
 	}
 	for (i = 0; i < j->nlapsed; i++)
 	{
-		LapsedLot  *lot = &j->lapsed[i];
+		const LapsedLot *lot = &j->lapsed[i];
 
 		if (lot->unit == unit && lot->from == from && lot->to == to)
-			return Max(lot->points, 0);
+			return lot;
 	}
-	return 0;
+	return NULL;
+}
+
+/* Points of a lot that have lapsed unspent and are not yet excused. */
+static Points
+lapsed_in_lot(Judgement *j, int32 unit, Instant from, Instant to)
+{
+	const LapsedLot *lot;
+
+	/* a lot that has not ended has lost nothing */
+	if (to != INSTANT_ACTIVITY && to > j->account->now)
+		return 0;
+	lot = find_lapsed(j, unit, from, to);
+	return lot ? Max(lot->points, 0) : 0;
+}
+
+/*
+ * Of what an event was excused in a lot, what is still so: a lapse that was
+ * undone since, by an activity that came late, excuses nobody.
+ */
+static Points
+still_excused(Judgement *j, int32 unit, Instant from, Instant to, Points excused)
+{
+	const LapsedLot *lot;
+
+	if (excused <= 0 || to != INSTANT_ACTIVITY)
+		return Max(excused, 0);
+	lot = find_lapsed(j, unit, from, to);
+	return lot ? Max(Min(lot->excused, excused), 0) : 0;
 }
 
 /* see judgement.h */
@@ -220,9 +249,11 @@ first_of_lot(const Judgement *j, int i)
 
 /* see judgement.h */
 void
-give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, Instant to)
+give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant from,
+	 Instant to)
 {
 	AccountState *account = j->account;
+	int32		unit_no = unit->unit_no;
 	Instant		occurred_at = j->event->posting ? account->now : j->event->at;
 	TakenLot   *taken = NULL;
 	int			ntaken = 0;
@@ -230,6 +261,7 @@ give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, In
 	Points		excused = 0;
 	Points		forgiven = 0;
 	Points		in_lot;
+	Instant		lapse = INSTANT_NEVER;
 	int			i;
 
 	for (i = 0; i < nown; i++)
@@ -243,6 +275,7 @@ give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, In
 		if (!first_of_lot(j, i))
 			continue;
 		sum_own_lines(j, unit_no, own->from, own->to, &in_lot, &lapsed);
+		lapsed = still_excused(j, unit_no, own->from, own->to, lapsed);
 		if (in_lot < 0)
 		{
 			if (taken == NULL)
@@ -270,10 +303,18 @@ give(Judgement *j, int32 unit_no, int32 rule_no, Points points, Instant from, In
 			event_sink(j, &m);
 		}
 	}
+	forgiven = Max(forgiven, 0);
+
+	/* what is only used up is no activity */
+	if (unit->expires.kind == PERIOD_ACTIVITY && points > excused &&
+		points - excused > forgiven)
+		lapse = activity_note(j->batch->ledger, account, unit_no, occurred_at);
 	if (points > 0)
 		core_check(account_give(&account->core, unit_no, points, from, to,
-								Max(excused, 0), Max(forgiven, 0), taken, ntaken,
+								excused, forgiven, taken, ntaken,
 								occurred_at, rule_no, event_sink, j));
+	if (lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
+		activity_lapse(j->batch->ledger, account, unit_no, from, points, lapse);
 	if (excused > 0)
 		j->lapsed_known = false;
 }

@@ -154,7 +154,11 @@ class Lot:
     def __init__(self, start, end):
         self.start, self.end = start, end
         self.lines = []             # (occurred_at, posted_at, points)
-        self.excused = ZERO         # lapsed points that a decrease counted as taken back
+        self.excuses = []           # lapsed points that a decrease counted as taken back, likewise
+
+    @property
+    def excused(self):
+        return sum((x[2] for x in self.excuses), ZERO)
 
     def total(self):
         return sum((x[2] for x in self.lines), ZERO)
@@ -178,7 +182,7 @@ class Purse:
         for k, lot in self.lots.items():
             p.lots[k] = Lot(*k)
             p.lots[k].lines = list(lot.lines)
-            p.lots[k].excused = lot.excused
+            p.lots[k].excuses = list(lot.excuses)
         p.debt_lines = list(self.debt_lines)
         p.activity = self.activity
         p.settled = self.settled
@@ -212,23 +216,33 @@ class Purse:
 
     def state(self, lot, at):
         """(points there, points lapsed unspent and not excused) of a lot at an instant."""
+        balance, lapsed, excused = self.story(lot, at)
+        return (balance, lapsed - excused)
+
+    def story(self, lot, at):
+        """(points there, points lapsed unspent, of these excused) of a lot at an instant."""
         if lot.end is not None:
             total = lot.total()
-            return (total, ZERO) if at < lot.end else (ZERO, total - lot.excused)
-        balance, lapsed = ZERO, ZERO
-        lines = sorted(lot.lines, key=lambda x: x[0])
-        i = 0
-        for instant in self.lapses(at):
-            while i < len(lines) and lines[i][0] < instant:
-                balance += lines[i][2]
-                i += 1
-            if balance > 0:
-                lapsed += balance
-                balance = ZERO
-        balance += sum((x[2] for x in lines[i:]), ZERO)
-        if lapsed >= lot.excused:
-            return (balance, lapsed - lot.excused)
-        return (balance - (lot.excused - lapsed), ZERO)
+            return (total, ZERO, ZERO) if at < lot.end else (ZERO, total, lot.excused)
+        balance, lapsed, excused = ZERO, ZERO, ZERO
+        steps = sorted([(x[0], 0, x[2]) for x in lot.lines] + [(x[0], 1, x[2]) for x in lot.excuses], key=lambda x: x[:2])
+        lapses = self.lapses(at)
+        for when, excuse, n in steps:
+            while lapses and lapses[0] <= when:
+                lapses.pop(0)
+                lapsed += max(balance, ZERO)
+                balance = min(balance, ZERO)
+            if not excuse:
+                balance += n
+                continue
+            # what was excused because of a lapse that was undone since is taken after all
+            some = max(min(n, lapsed - excused), -excused)
+            excused += some
+            balance -= n - some
+        if lapses:
+            lapsed += max(balance, ZERO)
+            balance = min(balance, ZERO)
+        return (balance, lapsed, excused)
 
     def points(self, lot, at):
         return self.state(lot, at)[0]
@@ -289,6 +303,7 @@ class Purse:
             if lines:
                 p.lots[k] = Lot(*k)
                 p.lots[k].lines = lines
+                p.lots[k].excuses = [x for x in lot.excuses if x[0] <= at and x[1] <= known_at]
         p.debt_lines = [x for x in self.debt_lines if x[0] <= at and x[1] <= known_at]
         p.activity = [x for x in self.activity if x[0] <= at and x[1] <= known_at]
         p.settle(at)
@@ -297,7 +312,7 @@ class Purse:
 
     def expired(self, at):
         """Points that lapsed unspent up to an instant."""
-        return sum((self.state(x, at)[1] + x.excused for x in self.lots.values()), ZERO)
+        return sum((self.story(x, at)[1] for x in self.lots.values()), ZERO)
 
 
 # ---------------------------------------------------------------- events
@@ -849,10 +864,12 @@ class Program:
                 for x in excess:
                     if x[1] is lot or not own:
                         used = min(rest[i], x[2])
+                        if x[0] == 'lapsed':
+                            used = min(used, purse.story(x[1], now)[2])
                         rest[i] -= used
                         x[2] -= used
                         if x[0] == 'lapsed':
-                            x[1].excused -= used
+                            x[1].excuses.append((now, now, -used))
         earned = ZERO
         # what was taken elsewhere goes back there, the latest first
         stack = e.elsewhere.setdefault(unit, [])
@@ -893,7 +910,7 @@ class Program:
             there, lapsed = purse.state(lot, now)
             excused = min(n, lapsed)
             if excused > 0:
-                lot.excused += excused
+                lot.excuses.append((now, now, excused))
                 excess.append(['lapsed', lot, excused])
                 n -= excused
                 there = purse.points(lot, now)
@@ -905,7 +922,7 @@ class Program:
         for lot in e.own_lots.get(unit, []):        # what its other lots lost
             excused = min(rest, purse.state(lot, now)[1])
             if excused > 0:
-                lot.excused += excused
+                lot.excuses.append((now, now, excused))
                 excess.append(['lapsed', lot, excused])
                 rest -= excused
         own = purse.ordered([x for x in e.own_lots.get(unit, []) if purse.points(x, now) > 0])

@@ -359,11 +359,14 @@ class Run:
             self.since = 0
             ops = self.spec.ops
             if self.mode == 'c':
-                # load: only what happens to the tables, before anything is attached
-                early = [op for op in ops[:self.spec.preload] if op[0] == 'stmt' and op[1] != 'activity']
+                # load: only what happens to the tables, before anything is attached, while the clock runs
+                early = [op for op in ops[:self.spec.preload] if op[0] == 'clock' or op[0] == 'stmt' and op[1] != 'activity']
                 ops = ops[self.spec.preload:]
                 for op in early:
-                    self.statement(op, op[3])
+                    if op[0] == 'clock':
+                        self.step(op)
+                    else:
+                        self.statement(op, op[3])
                 for sql in self.sql.attach():
                     self.must(sql)
                 for r in self.spec.rules:
@@ -477,8 +480,6 @@ class Run:
             for member in m.members.values() and list(m.members):
                 for unit in units:
                     if (member, unit) in m.purses:
-                        if at < m.now(member) and m.units[unit].expires.since_activity:
-                            continue
                         asked.append((member, unit, at, None))
         for _ in range(6):
             if m.purses:

@@ -90,4 +90,31 @@ SELECT is(state(7), '0 available', 'lapsed');
 DELETE FROM shop.orders WHERE order_id = 1001;
 SELECT is(state(7), '0 available', 'a refund after the lapse: the points had lapsed, nothing is due');
 
+-- whatever came late: every instant is as if all had come in order
+SELECT rewards.set_clock('2027-06-01 12:00Z');
+UPDATE rewards.rule SET enabled = name = 'base';
+CREATE FUNCTION t.balances_then(member bigint) RETURNS text STABLE LANGUAGE sql AS
+$$ SELECT string_agg(trim_scale(rewards.balance(member, 'points', at => at))::text, ' ' ORDER BY at) FROM generate_series('2026-01-01'::timestamptz, '2027-06-01', '1 month') at $$;
+INSERT INTO shop.orders VALUES (2001, 8, 1, '2026-01-15 12:00Z'), (2002, 8, 10, '2026-06-15 12:00Z'), (2003, 8, 100, '2026-12-10 12:00Z');
+INSERT INTO shop.orders VALUES (2013, 9, 100, '2026-12-10 12:00Z');
+INSERT INTO shop.orders VALUES (2012, 9, 10, '2026-06-15 12:00Z');
+INSERT INTO shop.orders VALUES (2011, 9, 1, '2026-01-15 12:00Z');
+INSERT INTO shop.orders VALUES (2021, 10, 1, '2026-01-15 12:00Z');
+INSERT INTO shop.orders VALUES (2023, 10, 100, '2026-12-10 12:00Z');
+INSERT INTO shop.orders VALUES (2022, 10, 10, '2026-06-15 12:00Z');
+SELECT is(balances_then(8), '0 1 1 1 1 1 11 11 11 11 11 11 111 111 111 111 111 111', 'in order');
+SELECT is(ledger(8), 'earn 1, earn 10, earn 100', 'with no more lines than purchases');
+SELECT is(balances_then(9), balances_then(8), 'the other way round');
+SELECT is(balances_then(10), balances_then(8), 'the one between last');
+SELECT is((SELECT trim_scale(expired) FROM rewards.balances WHERE member_id = 10 AND unit = 'points'), 0::numeric, 'nothing has expired');
+
+-- what was excused of a lapse that never was is taken after all
+INSERT INTO shop.orders VALUES (2031, 11, 100, '2026-01-15 12:00Z');
+UPDATE shop.orders SET total = 70 WHERE order_id = 2031;
+SELECT is(state(11), '0 available', 'lapsed in July, so the refund takes nothing');
+INSERT INTO shop.orders VALUES (2032, 11, 10, '2026-07-01 12:00Z'), (2033, 11, 10, '2026-12-10 12:00Z');
+SELECT is(state(11), '90 available', 'later purchases bring back what was not refunded');
+UPDATE shop.orders SET total = 100 WHERE order_id = 2031;
+SELECT is(state(11), '120 available', 'and the refund can be undone');
+
 \ir include/finish.sql

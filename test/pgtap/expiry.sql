@@ -114,6 +114,16 @@ SELECT is(state(24), '0 available', 'and lapses with it');
 DELETE FROM shop.orders WHERE order_id = 24;
 SELECT is(state(24), '0 available', 'an order whose points all lapsed, deleted: nothing is due');
 
+-- two rules of one event in one lot: what lapsed is excused once
+INSERT INTO rewards.rule (name, source, earn, expires) VALUES ('again', 'orders', '1 per 1', '30 days');
+INSERT INTO shop.orders VALUES (25, 25, 100, '2026-07-20 12:00Z');
+SELECT run('SELECT rewards.adjust(25, -100, unit => ''points'', reason => ''spent'')');
+SELECT rewards.set_clock('2026-08-30 12:00Z');
+SELECT is(state(25), '0 available', '200 earned by two rules, 100 spent, 100 lapsed');
+DELETE FROM shop.orders WHERE order_id = 25;
+SELECT is(state(25), '0 available, 100 debt', 'deleted: the 100 that were spent are owed');
+UPDATE rewards.rule SET enabled = false WHERE name = 'again';
+
 -- liability
 SELECT is((SELECT count(*) FROM rewards.liability WHERE points < 0), 0::bigint, 'liability is never negative');
 SELECT is((SELECT trim_scale(sum(l.points)) FROM rewards.liability l WHERE l.unit = 'points'),
