@@ -129,9 +129,6 @@ typedef struct TableWriter
 #define JOURNAL_LINES_MAX	64
 #define JOURNAL_BYTES_MAX	1400
 
-/* a row holds so many before another must go on with the same */
-#define JOURNAL_LINES_SURE	((JOURNAL_BYTES_MAX - LINES_PACK_HEADER) / LINES_PACK_MAX)
-
 /*
  * A row of the journal that is being filled: lines of one member that have
  * everything but themselves in common.

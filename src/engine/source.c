@@ -843,26 +843,30 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 					 " FROM (%1$s, j.posted_at, j.lines"
 					 "   FROM @.%2$s p JOIN @.journal j ON j.member_id OPERATOR(pg_catalog.=) p.member_id"
 					 "    AND j.first_entry OPERATOR(pg_catalog.=) p.first_entry"
+					 "    AND j.source_no IS NOT NULL"
 					 "  UNION ALL %1$s, j.posted_at, j.lines"
-					 "   FROM @.%2$s p CROSS JOIN LATERAL ("
-					 "SELECT j.posted_at, j.lines FROM @.journal j"
+					 "   FROM @.%2$s p LEFT JOIN @.journal f ON f.member_id OPERATOR(pg_catalog.=) p.member_id"
+					 "    AND f.first_entry OPERATOR(pg_catalog.=) p.first_entry"
+					 "   CROSS JOIN LATERAL ("
+					 "SELECT j.posted_at, j.lines, j.source_no FROM @.journal j"
 					 " WHERE j.member_id OPERATOR(pg_catalog.=) p.member_id"
 					 " AND j.first_entry OPERATOR(pg_catalog.>) p.first_entry"
 					 " AND j.first_entry OPERATOR(pg_catalog.<)"
 					 " (p.first_entry OPERATOR(pg_catalog.+) p.entries)"
-					 " UNION ALL SELECT j.posted_at, j.lines"
+					 " UNION ALL SELECT j.posted_at, j.lines, j.source_no"
 					 " FROM pg_catalog.generate_series(1, pg_catalog.cardinality(p.later), 2) AS i"
-					 " CROSS JOIN LATERAL (SELECT j.posted_at, j.lines FROM @.journal j"
+					 " CROSS JOIN LATERAL (SELECT j.posted_at, j.lines, j.source_no FROM @.journal j"
 					 " WHERE j.member_id OPERATOR(pg_catalog.=) p.member_id"
 					 " AND j.first_entry OPERATOR(pg_catalog.>=) p.later[i]"
 					 " AND j.first_entry OPERATOR(pg_catalog.<=) p.later[i OPERATOR(pg_catalog.+) 1] OFFSET 0) AS j) AS j"
-					 "   WHERE p.later IS NOT NULL OR p.entries OPERATOR(pg_catalog.>) %3$d) AS p"
+					 "   WHERE (p.later IS NOT NULL"
+					 "     OR p.entries OPERATOR(pg_catalog.>) loyalty.lines_count_1(f.lines))"
+					 "    AND j.source_no IS NOT NULL) AS p"
 					 " CROSS JOIN LATERAL loyalty.lines_unnest_1(p.lines) e"
 					 " JOIN @.unit u ON u.unit_no OPERATOR(pg_catalog.=) e.unit_no"
-					 " WHERE e.kind IN (1, 2) AND e.source_no IS NOT NULL"
+					 " WHERE e.kind IN (1, 2)"
 					 " GROUP BY",
-					 keys.data, quote_identifier(psprintf("posting_%s", name)),
-					 JOURNAL_LINES_SURE);
+					 keys.data, quote_identifier(psprintf("posting_%s", name)));
 	for (i = 0; i < key->ncolumns; i++)
 		appendStringInfo(&sql, " p.key%d,", i + 1);
 	appendStringInfoString(&sql, " p.member_id, u.name");

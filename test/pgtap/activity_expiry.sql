@@ -108,6 +108,14 @@ SELECT is(balances_then(9), balances_then(8), 'the other way round');
 SELECT is(balances_then(10), balances_then(8), 'the one between last');
 SELECT is((SELECT trim_scale(expired) FROM rewards.balances WHERE member_id = 10 AND unit = 'points'), 0::numeric, 'nothing has expired');
 
+-- a lapse booked among an event's lines
+UPDATE rewards.rule SET enabled = name IN ('base', 'stamp');
+UPDATE rewards.unit SET expires = '1 month since last activity' WHERE name = 'stamps';
+INSERT INTO shop.orders VALUES (2041, 12, 5, '2026-01-15 12:00Z'), (2042, 12, 5, '2027-05-31 12:00Z');
+SELECT results_eq('SELECT unit, trim_scale(points) FROM rewards.orders_points WHERE order_id = 2042 ORDER BY unit', $$VALUES ('points', 5::numeric), ('stamps', 1)$$,
+	'the view of points per order leaves it out');
+UPDATE rewards.rule SET enabled = name = 'base';
+
 -- what was excused of a lapse that never was is taken after all
 INSERT INTO shop.orders VALUES (2031, 11, 100, '2026-01-15 12:00Z');
 UPDATE shop.orders SET total = 70 WHERE order_id = 2031;
