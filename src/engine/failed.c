@@ -53,7 +53,7 @@ failed_event_add(Batch *batch, const Datum *key, const EvalError *error)
 	SPI_finish();
 	rights_leave(&rights);
 	has_posted = key && batch->ledger &&
-		ledger_find_posting(batch->ledger, key, &posting) && posting.first_entry != 0;
+		ledger_find_posting(batch->ledger, key, &posting) && (posting.first_entry != 0 || posting.nlater > 0);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 has_posted ?

@@ -134,6 +134,16 @@ ledger_next_row(Ledger *ledger)
 }
 
 /* see ledger.h */
+bool
+ledger_is_row(const Ledger *ledger, int64 first, int64 last)
+{
+	const JournalRow *row = &ledger->row;
+
+	return ledger->dry ||
+		(row->nlines > 0 && row->first_entry == first && row->first_entry + row->nlines - 1 == last);
+}
+
+/* see ledger.h */
 int64
 ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line)
 {

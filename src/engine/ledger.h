@@ -100,12 +100,13 @@ typedef struct Posting
 	ItemPointerData tid;
 	Datum		member;
 	TimestampTz occurred_at;
-	int64		first_entry;	/* of the first block of lines, 0: none */
+	int64		first_entry;	/* of the first block of lines, if it is one row
+								 * of the journal, else 0 */
 	int			entries;		/* lines in that block */
 	Points		amount;			/* what it adds to member.spend */
 	int32		config_version;
 	int16		flags;
-	int			nlater;			/* later blocks: pairs (first, last) */
+	int			nlater;			/* other blocks: pairs (first, last) */
 	int64	   *later;
 	int			nshort;
 	ShortItem  *shorts;
@@ -245,6 +246,9 @@ extern int64 ledger_append(Ledger *ledger, AccountState *account, const EntryLin
  * two events.
  */
 extern void ledger_next_row(Ledger *ledger);
+
+/* Whether the lines from first to last, those written last, are one row so far. */
+extern bool ledger_is_row(const Ledger *ledger, int64 first, int64 last);
 
 /* A MovementSink for lines that belong to no event; arg is a LedgerSink. */
 typedef struct LedgerSink

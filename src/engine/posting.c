@@ -45,7 +45,8 @@ posting_add_block(Judgement *j, Posting *posting)
 {
 	if (j->nlines == 0)
 		return;
-	if (posting->first_entry == 0 && j->last - j->first < PG_INT16_MAX)
+	if (posting->first_entry == 0 && posting->nlater == 0 &&
+		ledger_is_row(j->batch->ledger, j->first, j->last))
 	{
 		posting->first_entry = j->first;
 		posting->entries = (int) (j->last - j->first + 1);

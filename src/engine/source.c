@@ -692,12 +692,12 @@ make_posting(const ProgramRef *ref, const char *name, const SourceKey *key)
 	static const char *const comments[][2] = {
 		{"member_id", "Whose event it is"},
 		{"occurred_at", "When it happened"},
-		{"first_entry", "Number of its first ledger line; NULL: none"},
+		{"first_entry", "Number of its first ledger line; NULL: none, or later says"},
 		{"amount", "What it adds to member.spend"},
 		{"config_version", "Configuration version by which it is judged"},
 		{"entries", "Lines that follow one another from the first"},
 		{"flags", "1: judged while the member was blocked; 2: counts as a purchase"},
-		{"later", "First and last numbers of later lines"},
+		{"later", "First and last numbers of other lines"},
 		{"short", "What rules wanted and got when caps or budgets were short"},
 		{"facts", "What rules read of the member when it was first judged"}
 	};
@@ -811,9 +811,9 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 	}
 
 	/*
-	 * Almost all events have one row in the journal, which is joined by its
-	 * number.  OFFSET 0 has others looked up by theirs, too, and not among all
-	 * rows of the member.
+	 * The first block of an event's lines is one row of the journal, almost
+	 * always the only one, and is joined by its number.  OFFSET 0 has those of
+	 * others looked up by theirs, too, and not among all rows of the member.
 	 */
 	initStringInfo(&keys);
 	appendStringInfoString(&keys, "SELECT p.member_id");
@@ -845,23 +845,14 @@ make_points_view(const ProgramRef *ref, const char *name, const SourceKey *key)
 					 "    AND j.first_entry OPERATOR(pg_catalog.=) p.first_entry"
 					 "    AND j.source_no IS NOT NULL"
 					 "  UNION ALL %1$s, j.posted_at, j.lines"
-					 "   FROM @.%2$s p LEFT JOIN @.journal f ON f.member_id OPERATOR(pg_catalog.=) p.member_id"
-					 "    AND f.first_entry OPERATOR(pg_catalog.=) p.first_entry"
-					 "   CROSS JOIN LATERAL ("
-					 "SELECT j.posted_at, j.lines, j.source_no FROM @.journal j"
-					 " WHERE j.member_id OPERATOR(pg_catalog.=) p.member_id"
-					 " AND j.first_entry OPERATOR(pg_catalog.>) p.first_entry"
-					 " AND j.first_entry OPERATOR(pg_catalog.<)"
-					 " (p.first_entry OPERATOR(pg_catalog.+) p.entries)"
-					 " UNION ALL SELECT j.posted_at, j.lines, j.source_no"
+					 "   FROM @.%2$s p CROSS JOIN LATERAL ("
+					 "SELECT j.posted_at, j.lines, j.source_no"
 					 " FROM pg_catalog.generate_series(1, pg_catalog.cardinality(p.later), 2) AS i"
 					 " CROSS JOIN LATERAL (SELECT j.posted_at, j.lines, j.source_no FROM @.journal j"
 					 " WHERE j.member_id OPERATOR(pg_catalog.=) p.member_id"
 					 " AND j.first_entry OPERATOR(pg_catalog.>=) p.later[i]"
 					 " AND j.first_entry OPERATOR(pg_catalog.<=) p.later[i OPERATOR(pg_catalog.+) 1] OFFSET 0) AS j) AS j"
-					 "   WHERE (p.later IS NOT NULL"
-					 "     OR p.entries OPERATOR(pg_catalog.>) loyalty.lines_count_1(f.lines))"
-					 "    AND j.source_no IS NOT NULL) AS p"
+					 "   WHERE p.later IS NOT NULL AND j.source_no IS NOT NULL) AS p"
 					 " CROSS JOIN LATERAL loyalty.lines_unnest_1(p.lines) e"
 					 " JOIN @.unit u ON u.unit_no OPERATOR(pg_catalog.=) e.unit_no"
 					 " WHERE e.kind IN (1, 2)"

@@ -68,6 +68,14 @@ SELECT is((SELECT count(DISTINCT occurred_at) FROM rewards.entry WHERE member_id
 SELECT is(rewards.balance(5, 'points', at => '2025-03-01'), 5100::numeric, 'the past is told from them');
 SELECT is_empty('SELECT * FROM rewards.verify(5)', 'sound');
 
+-- lines whose writing was interrupted, as a late event's are where lots follow activity, are several rows
+INSERT INTO rewards.unit (name, expires, spendable) VALUES ('miles', '30 days since last activity', false);
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('fly', 'orders', 'miles', '1 per 1'), ('fly more', 'orders', 'miles', '7');
+INSERT INTO shop.orders VALUES (13, 6, 10, '2026-01-10 12:00Z'), (14, 6, 20, '2026-01-09 12:00Z');
+SELECT is(rows_of(6) ~ '^1-5 orders 13, .* orders 14, .* orders 14', true, 'rows of one event');
+SELECT is(earned(14, 'miles') + earned(14) + earned(14, 'stamps'), 27::numeric + 70 + 1, 'the view adds all of them up');
+SELECT is_empty('SELECT * FROM rewards.verify(6)', 'sound');
+
 -- those who read the ledger themselves
 INSERT INTO shop.orders SELECT 10000 + i, 100 + i % 1500, 10 FROM generate_series(1, 4500) i;
 ANALYZE rewards.journal, rewards.posting_orders, rewards.account;
