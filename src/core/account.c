@@ -15,22 +15,7 @@
  */
 #include <string.h>
 
-#include "account.h"
-
-/* gives up with the first result that is not CORE_OK */
-#define TRY(call) \
-	do { \
-		CoreResult	result_ = (call); \
-		if (result_ != CORE_OK) \
-			return result_; \
-	} while (0)
-
-/* the end of one unit's activity, which is worth computing only once */
-typedef struct ActivityEnd
-{
-	int32_t		unit;			/* 0: none computed yet */
-	Instant		end;
-} ActivityEnd;
+#include "account_pieces.h"
 
 /* a walk through the active lots of a unit in the order they are spent */
 typedef struct Cursor
@@ -43,391 +28,6 @@ typedef struct Cursor
 	int			activity;		/* the same for lots that follow activity */
 	ActivityEnd known;
 } Cursor;
-
-/* ------------------------------------------------------------------------
- * Pieces
- * ------------------------------------------------------------------------
- */
-
-/* Is the piece what a member owes? */
-static inline bool
-is_debt(const LotPiece *piece)
-{
-	return piece->points < 0 &&
-		piece->from == DEBT_FROM && piece->to == DEBT_TO;
-}
-
-/* Makes room for so many pieces. */
-static CoreResult
-reserve(Account *account, int capacity)
-{
-	if (account->capacity < capacity)
-		account->grow(account, capacity);
-	return account->capacity < capacity ? CORE_RANGE : CORE_OK;
-}
-
-/* Adds points, which may be negative, to the piece of a unit and a range. */
-static CoreResult
-add_piece(Account *account, int32_t unit, Points points,
-		  Instant from, Instant to)
-{
-	LotPiece	piece = {points, from, to, unit, 0};
-
-	TRY(reserve(account, account->npieces + 1));
-	return lots_add_piece(account->pieces, &account->npieces, piece);
-}
-
-/* The piece of a unit and a range, or NULL. */
-static LotPiece *
-find_piece(const Account *account, int32_t unit, Instant from, Instant to)
-{
-	LotPiece	key = {0, from, to, unit, 0};
-	int			low = 0;
-	int			high = account->npieces;
-
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-		int			cmp = lot_piece_cmp(&account->pieces[middle], &key);
-
-		if (cmp == 0)
-			return &account->pieces[middle];
-		if (cmp < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-/* Closes the gaps that emptied pieces left. */
-static void
-remove_empty_pieces(Account *account)
-{
-	int			n = 0;
-
-	for (int i = 0; i < account->npieces; i++)
-	{
-		if (account->pieces[i].points == 0)
-			continue;
-		if (n < i)
-			account->pieces[n] = account->pieces[i];
-		n++;
-	}
-	account->npieces = n;
-}
-
-/* Tells a movement of points in a lot; readers have nobody to tell. */
-static void
-tell(MovementSink sink, void *arg, EntryKind kind, int32_t unit, Points points,
-	 Instant from, Instant to, Instant occurred_at, int32_t tag)
-{
-	Movement	movement = {kind, unit, points, from, to, occurred_at, 0, 0, tag};
-
-	if (sink != NULL)
-		sink(arg, &movement);
-}
-
-/* ------------------------------------------------------------------------
- * Ends
- * ------------------------------------------------------------------------
- */
-
-/* What the account knows of a unit, or NULL. */
-static const AccountUnit *
-find_unit(const Account *account, int32_t unit)
-{
-	/* usually numbered without gaps */
-	if (unit > 0 && unit <= account->nunits &&
-		account->units[unit - 1].unit == unit)
-		return &account->units[unit - 1];
-	for (int i = 0; i < account->nunits; i++)
-	{
-		if (account->units[i].unit == unit)
-			return &account->units[i];
-	}
-	return NULL;
-}
-
-/*
- * The end of a piece.  *known keeps what was computed for one call's sake, and
- * must be zero at first.
- */
-static CoreResult
-piece_end(const Account *account, const LotPiece *piece, ActivityEnd *known,
-		  Instant *end)
-{
-	if (piece->to != INSTANT_ACTIVITY)
-	{
-		*end = piece->to;
-		return CORE_OK;
-	}
-	if (known->unit != piece->unit)
-	{
-		const AccountUnit *unit = find_unit(account, piece->unit);
-
-		known->end = INSTANT_NEVER;
-		if (unit != NULL && unit->follows_activity &&
-			unit->last_activity != INSTANT_ALWAYS)
-			TRY(period_end(&unit->activity_period, unit->last_activity,
-						   account->zone, &known->end));
-		known->unit = piece->unit;
-	}
-	*end = known->end < piece->from ? piece->from : known->end;
-	return CORE_OK;
-}
-
-/*
- * The end of a piece, for callers.
- */
-CoreResult
-account_piece_end(const Account *account, const LotPiece *piece, Instant *end)
-{
-	ActivityEnd known = {0};
-
-	return piece_end(account, piece, &known, end);
-}
-
-/* ------------------------------------------------------------------------
- * Time
- * ------------------------------------------------------------------------
- */
-
-/*
- * What account_advance has to do: a heap of LotPieces beyond those of the
- * account, used as memory for four keys and a position:
- *
- *		points	 the instant at which it is due
- *		reserved what is due; at one instant lots expire before debt is repaid
- *		to, from end and start of the lot: order of repayment
- *		unit	 position of the lot's piece, the last first
- */
-enum
-{
-	DUE_EXPIRY = 1,
-	DUE_REPAYMENT = 2
-};
-
-/* Is a due before b? */
-static bool
-due_before(const LotPiece *a, const LotPiece *b)
-{
-	if (a->points != b->points)
-		return a->points < b->points;
-	if (a->reserved != b->reserved)
-		return a->reserved < b->reserved;
-	if (a->to != b->to)
-		return a->to < b->to;
-	if (a->from != b->from)
-		return a->from < b->from;
-	return a->unit > b->unit;
-}
-
-/* Restores the heap below a position. */
-static void
-heap_sift(LotPiece *heap, int n, int at)
-{
-	LotPiece	item = heap[at];
-
-	for (;;)
-	{
-		int			child = 2 * at + 1;
-
-		if (child >= n)
-			break;
-		if (child + 1 < n && due_before(&heap[child + 1], &heap[child]))
-			child++;
-		if (!due_before(&heap[child], &item))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = item;
-}
-
-/*
- * The debts of all units: they stand together, at the end of what never ends,
- * since nothing starts earlier.
- */
-static LotPiece *
-find_debts(const Account *account, int *count)
-{
-	LotPiece   *pieces = account->pieces;
-	int			end = 0;
-	int			start;
-
-	while (end < account->npieces && pieces[end].to == DEBT_TO)
-		end++;
-	start = end;
-	while (start > 0 && pieces[start - 1].from == DEBT_FROM)
-		start--;
-	*count = end - start;
-	return *count > 0 ? &pieces[start] : NULL;
-}
-
-/* What a unit owes among the debts, or NULL if it owes nothing. */
-static LotPiece *
-find_debt(LotPiece *debts, int ndebts, int32_t unit)
-{
-	for (int i = 0; i < ndebts; i++)
-	{
-		if (debts[i].unit == unit)
-			return is_debt(&debts[i]) ? &debts[i] : NULL;
-	}
-	return NULL;
-}
-
-/*
- * Puts what is due on a heap yet to be ordered, or only counts it if heap is
- * NULL.
- *
- * Nothing becomes due by what is done before: debt only falls.  And as long as
- * there is debt, it takes all that is active, so that what repays it is known
- * beforehand: first what is active at since, then what activates, in order.
- */
-static CoreResult
-collect_due(const Account *account, Instant since, Instant now,
-			LotPiece *debts, int ndebts, LotPiece *heap, int *count)
-{
-	ActivityEnd known = {0};
-	int			n = 0;
-
-	for (int i = 0; i < account->npieces; i++)
-	{
-		const LotPiece *piece = &account->pieces[i];
-		Instant		end;
-		Instant		available = piece->from > since ? piece->from : since;
-
-		TRY(piece_end(account, piece, &known, &end));
-		if (end <= now && end != INSTANT_NEVER)
-		{
-			LotPiece	item = {end, piece->from, end, i, DUE_EXPIRY};
-
-			if (heap != NULL)
-				heap[n] = item;
-			n++;
-		}
-		/* a lot that is over by then will have expired before */
-		if (ndebts > 0 && piece->points > 0 && available <= now &&
-			find_debt(debts, ndebts, piece->unit) != NULL)
-		{
-			LotPiece	item = {available, piece->from, end, i, DUE_REPAYMENT};
-
-			if (heap != NULL)
-				heap[n] = item;
-			n++;
-		}
-	}
-	*count = n;
-	return CORE_OK;
-}
-
-/* Repays a unit's debt from a lot, as far as both go. */
-static CoreResult
-repay(LotPiece *piece, LotPiece *debt, Instant at, MovementSink sink, void *arg)
-{
-	Points		points;
-
-	if (!points_sub(0, debt->points, &points))
-		return CORE_RANGE;
-	if (points > piece->points)
-		points = piece->points;
-	if (points <= 0)
-		return CORE_OK;
-	piece->points -= points;
-	debt->points += points;
-	tell(sink, arg, ENTRY_REPAY, piece->unit, -points, piece->from, piece->to,
-		 at, 0);
-	tell(sink, arg, ENTRY_REPAY, debt->unit, points, debt->from, debt->to,
-		 at, 0);
-	return CORE_OK;
-}
-
-/*
- * Takes all due instants up to and including now, in order.
- */
-CoreResult
-account_advance(Account *account, Instant since, Instant now,
-				MovementSink sink, void *arg)
-{
-	LotPiece   *debts;
-	LotPiece   *heap;
-	int			ndebts;
-	int			n;
-
-	if (since > now)
-		since = now;
-	debts = find_debts(account, &ndebts);
-	TRY(collect_due(account, since, now, debts, ndebts, NULL, &n));
-	if (n == 0)
-		return CORE_OK;
-
-	TRY(reserve(account, account->npieces + n));
-	debts = find_debts(account, &ndebts);	/* pieces may have moved */
-	heap = account->pieces + account->npieces;
-	TRY(collect_due(account, since, now, debts, ndebts, heap, &n));
-	for (int i = n / 2 - 1; i >= 0; i--)
-		heap_sift(heap, n, i);
-
-	while (n > 0)
-	{
-		LotPiece	due = heap[0];
-		LotPiece   *piece = &account->pieces[due.unit];
-		Instant		at = due.points;
-
-		heap[0] = heap[--n];
-		if (n > 0)
-			heap_sift(heap, n, 0);
-
-		if (piece->points == 0)
-			continue;
-		if (due.reserved == DUE_REPAYMENT)
-		{
-			LotPiece   *debt = find_debt(debts, ndebts, piece->unit);
-
-			if (debt != NULL)
-				TRY(repay(piece, debt, at, sink, arg));
-		}
-		else
-		{
-			Points		points;
-
-			if (!points_sub(0, piece->points, &points))
-				return CORE_RANGE;
-			piece->points = 0;
-			tell(sink, arg, ENTRY_EXPIRE, piece->unit, points,
-				 piece->from, piece->to, at, 0);
-		}
-	}
-	remove_empty_pieces(account);
-	return CORE_OK;
-}
-
-/*
- * The first instant at which account_advance would tell a movement.
- */
-CoreResult
-account_next_due(const Account *account, Instant *due)
-{
-	ActivityEnd known = {0};
-	int			ndebts;
-	LotPiece   *debts = find_debts(account, &ndebts);
-
-	*due = INSTANT_NEVER;
-	for (int i = 0; i < account->npieces; i++)
-	{
-		const LotPiece *piece = &account->pieces[i];
-		Instant		end;
-
-		TRY(piece_end(account, piece, &known, &end));
-		if (end < *due)
-			*due = end;
-		if (ndebts > 0 && piece->points > 0 && piece->from < *due &&
-			find_debt(debts, ndebts, piece->unit) != NULL)
-			*due = piece->from;
-	}
-	return CORE_OK;
-}
 
 /* ------------------------------------------------------------------------
  * Balance
@@ -451,12 +51,12 @@ sum_pieces(const Account *account, int32_t unit, Instant at,
 
 		if (piece->unit != unit)
 			continue;
-		if (is_debt(piece))
+		if (piece_is_debt(piece))
 		{
 			*debt += piece->points;
 			continue;
 		}
-		TRY(piece_end(account, piece, &known, &end));
+		TRY(account_end_of(account, piece, &known, &end));
 		if (end <= at && end != INSTANT_NEVER)
 			continue;
 		if (piece->from > at)
@@ -474,6 +74,22 @@ points_of_sum(CoreInt128 sum, Points *result)
 	if (sum < POINTS_MIN || sum > POINTS_MAX)
 		return CORE_RANGE;
 	*result = (Points) sum;
+	return CORE_OK;
+}
+
+/* see account_pieces.h */
+CoreResult
+account_missing(const Account *account, int32_t unit, Points points, Instant at,
+				Points *missing)
+{
+	CoreInt128	active,
+				pending,
+				debt;
+
+	*missing = 0;
+	TRY(sum_pieces(account, unit, at, &active, &pending, &debt));
+	if (active + debt < points)
+		return points_of_sum(points - (active + debt), missing);
 	return CORE_OK;
 }
 
@@ -507,8 +123,8 @@ account_add(Account *account, EntryKind kind, int32_t unit, Points points,
 			Instant from, Instant to, Instant occurred_at, int32_t tag,
 			MovementSink sink, void *arg)
 {
-	TRY(add_piece(account, unit, points, from, to));
-	tell(sink, arg, kind, unit, points, from, to, occurred_at, tag);
+	TRY(account_add_piece(account, unit, points, from, to));
+	account_tell(sink, arg, kind, unit, points, from, to, occurred_at, tag);
 	return CORE_OK;
 }
 
@@ -553,7 +169,7 @@ account_give(Account *account, int32_t unit, Points points,
 	{
 		if (taken[i].from == DEBT_FROM && taken[i].to == DEBT_TO)
 		{
-			LotPiece   *debt = find_piece(account, unit, DEBT_FROM, DEBT_TO);
+			LotPiece   *debt = account_find_piece(account, unit, DEBT_FROM, DEBT_TO);
 			Points		owed = 0;
 
 			if (debt != NULL && !points_sub(0, debt->points, &owed))
@@ -572,7 +188,7 @@ account_give(Account *account, int32_t unit, Points points,
 	if (points == 0 && excused == 0 && forgiven == 0)
 		return CORE_OK;
 	if (points > 0)
-		TRY(add_piece(account, unit, points, from, to));
+		TRY(account_add_piece(account, unit, points, from, to));
 	movement.points = points;
 	movement.lapsed = -excused;
 	movement.forgiven = -forgiven;
@@ -612,7 +228,7 @@ cursor_seek(Cursor *cursor, bool activity, int *at, Instant *end)
 			piece->from > cursor->at ||
 			(piece->to == INSTANT_ACTIVITY) != activity)
 			continue;
-		TRY(piece_end(cursor->account, piece, &cursor->known, end));
+		TRY(account_end_of(cursor->account, piece, &cursor->known, end));
 		if (*end > cursor->at || *end == INSTANT_NEVER)
 			break;
 	}
@@ -660,12 +276,12 @@ take_from_piece(LotPiece *piece, Points *left, EntryKind kind, Instant now,
 		return;
 	piece->points -= points;
 	*left -= points;
-	tell(sink, arg, kind, piece->unit, -points, piece->from, piece->to, now, tag);
+	account_tell(sink, arg, kind, piece->unit, -points, piece->from, piece->to, now, tag);
 }
 
-/* Takes points from active lots, nearest end first. */
-static CoreResult
-take_active(Account *account, EntryKind kind, int32_t unit, Points *left,
+/* see account_pieces.h */
+CoreResult
+account_take_active(Account *account, EntryKind kind, int32_t unit, Points *left,
 			Instant now, int32_t tag, MovementSink sink, void *arg)
 {
 	Cursor		cursor;
@@ -717,8 +333,8 @@ static CoreResult
 owe(Account *account, EntryKind kind, int32_t unit, Points points, Instant now,
 	int32_t tag, MovementSink sink, void *arg)
 {
-	TRY(add_piece(account, unit, -points, DEBT_FROM, DEBT_TO));
-	tell(sink, arg, kind, unit, -points, DEBT_FROM, DEBT_TO, now, tag);
+	TRY(account_add_piece(account, unit, -points, DEBT_FROM, DEBT_TO));
+	account_tell(sink, arg, kind, unit, -points, DEBT_FROM, DEBT_TO, now, tag);
 	return CORE_OK;
 }
 
@@ -730,18 +346,17 @@ account_take(Account *account, EntryKind kind, int32_t unit, Points points,
 			 bool allow_debt, Instant now, int32_t tag, Points *missing,
 			 MovementSink sink, void *arg)
 {
-	CoreInt128	active,
-				pending,
-				debt;
 	Points		left = points;
 
 	*missing = 0;
-	TRY(sum_pieces(account, unit, now, &active, &pending, &debt));
-	if (!allow_debt && active + debt < points)
-		return points_of_sum(points - (active + debt), missing);
-
-	TRY(take_active(account, kind, unit, &left, now, tag, sink, arg));
-	remove_empty_pieces(account);
+	if (!allow_debt)
+	{
+		TRY(account_missing(account, unit, points, now, missing));
+		if (*missing > 0)
+			return CORE_OK;
+	}
+	TRY(account_take_active(account, kind, unit, &left, now, tag, sink, arg));
+	account_close_gaps(account);
 	if (left > 0)
 		TRY(owe(account, kind, unit, left, now, tag, sink, arg));
 	return CORE_OK;
@@ -774,7 +389,7 @@ take_own(Account *account, int32_t unit, OwnLot *own, Points *left, Instant now,
 			sink(arg, &movement);
 	}
 
-	piece = find_piece(account, unit, own->from, own->to);
+	piece = account_find_piece(account, unit, own->from, own->to);
 	if (piece == NULL)
 		return;
 	limit = rest = own->share < *left ? own->share : *left;
@@ -796,8 +411,8 @@ account_take_back(Account *account, int32_t unit, Points points,
 	for (int i = 0; i < nown && left > 0; i++)
 		take_own(account, unit, &own[i], &left, now, tag, sink, arg);
 	TRY(take_pending(account, ENTRY_REVOKE, unit, &left, now, tag, sink, arg));
-	TRY(take_active(account, ENTRY_REVOKE, unit, &left, now, tag, sink, arg));
-	remove_empty_pieces(account);
+	TRY(account_take_active(account, ENTRY_REVOKE, unit, &left, now, tag, sink, arg));
+	account_close_gaps(account);
 	if (left == 0)
 		return CORE_OK;
 	if (forgive)

@@ -3,10 +3,10 @@
  * account.h
  *	  The state of one member's account, and how it moves.
  *
- * The state is the lots plus, for units whose lots follow activity, the last
- * activity.  Everything that moves it is told to the caller as a Movement,
- * which becomes one line of the ledger: the state is always the sum of its
- * movements.
+ * The state is the lots, what open holds have set aside out of them and, for
+ * units whose lots follow activity, the last activity.  Everything that moves
+ * it is told to the caller as a Movement, which becomes one line of the ledger:
+ * the state is always the sum of its movements.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,10 +48,23 @@ typedef struct AccountUnit
 								 * been booked, even if it is due: the caller's */
 } AccountUnit;
 
+/* points that a hold has set aside out of a lot; 48 bytes, no padding */
+typedef struct HeldPiece
+{
+	int64_t		hold_no;
+	Points		points;			/* > 0 */
+	Instant		from;			/* range of the lot */
+	Instant		to;
+	Instant		deadline;		/* back in the lot from then on */
+	int32_t		unit;
+	int32_t		reserved;
+} HeldPiece;
+
 /*
  * The state.  pieces is sorted as in lots.h and grown through grow(), which
- * must make room for at least the given number of pieces.  units holds an
- * element for every unit of the program.
+ * must make room for at least the given number of pieces; held stands in the
+ * order in which it was set aside and grows likewise.  units holds an element
+ * for every unit of the program.
  */
 typedef struct Account
 {
@@ -59,6 +72,10 @@ typedef struct Account
 	int			npieces;
 	int			capacity;
 	void		(*grow) (struct Account *account, int capacity);
+	HeldPiece  *held;
+	int			nheld;
+	int			held_capacity;
+	void		(*grow_held) (struct Account *account, int capacity);
 	AccountUnit *units;
 	int			nunits;
 	const Zone *zone;
@@ -78,6 +95,8 @@ typedef struct Movement
 								 * negative) */
 	Points		forgiven;		/* the same for what on_shortfall forgave */
 	int32_t		tag;			/* the caller's, e.g. which rule */
+	int64_t		hold_no;		/* the hold that sets aside, gives back or is
+								 * captured; else 0 */
 } Movement;
 
 /* may be NULL in all functions below: readers have nobody to tell */
@@ -85,8 +104,10 @@ typedef void (*MovementSink) (void *arg, const Movement *movement);
 
 /*
  * Takes all due instants up to and including now in order; at one instant:
- * expire, activate, (lapse holds,) repay debt.  Expiry is told as
- * ENTRY_EXPIRE dated at the lot's end, repayment as two ENTRY_REPAY lines
+ * expire, activate, lapse holds, repay debt.  Expiry is told as ENTRY_EXPIRE
+ * dated at the lot's end, the lapse of a hold as ENTRY_RELEASE dated at its
+ * deadline, and for pieces of lots that are over by then as ENTRY_EXPIRE dated
+ * at the deadline too, repayment as two ENTRY_REPAY lines
  * (minus from the lot, plus to the debt) dated at the instant the lot became
  * available, or at since if it was available before since: the instant up to
  * which the account had been advanced before.
@@ -169,6 +190,59 @@ extern CoreResult account_take(Account *account, EntryKind kind, int32_t unit,
 							   MovementSink sink, void *arg);
 
 /*
+ * Sets points > 0 aside for a hold until its deadline, out of active lots in
+ * the order in which they would be spent, told as ENTRY_HOLD.  As with
+ * account_take all of them or none.
+ */
+extern CoreResult account_hold(Account *account, int64_t hold_no, int32_t unit,
+							   Points points, Instant deadline, Instant now,
+							   Points *missing, MovementSink sink, void *arg);
+
+/* What a hold has set aside; 0 if it is not open. */
+extern CoreResult account_held_by(const Account *account, int64_t hold_no, Points *points);
+
+/* What all open holds have set aside of a unit, and until when the first does. */
+extern CoreResult account_held(const Account *account, int32_t unit, Points *points,
+							   Instant *until);
+
+/*
+ * Spends at most so many points of what a hold has set aside, in the order in
+ * which they were, even of lots that are over: told as ENTRY_RELEASE and
+ * ENTRY_REDEEM, both in the lot.  *captured says how many.  The rest stays
+ * set aside.
+ */
+extern CoreResult account_capture(Account *account, int64_t hold_no, Points points,
+								  Instant now, Points *captured,
+								  MovementSink sink, void *arg);
+
+/*
+ * Gives back what a hold has still set aside: ENTRY_RELEASE, and ENTRY_EXPIRE
+ * at once for what belongs to lots that are over.
+ */
+extern CoreResult account_release(Account *account, int64_t hold_no, Instant now,
+								  MovementSink sink, void *arg);
+
+/* what was spent out of a lot, in the order in which it was */
+typedef struct DrawnLot
+{
+	Instant		from;
+	Instant		to;
+	Points		points;			/* > 0 */
+	bool		extended;		/* its end has been extended by a return before */
+} DrawnLot;
+
+/*
+ * Gives back points > 0 of what was drawn, last drawn first, told as
+ * ENTRY_RETURN: to the lots they came from or, if those end before grace_end
+ * and were not extended before, to a lot from now until grace_end.  What
+ * belongs to lots that are over expires at once.  points is at most what was
+ * drawn, which is reduced by what went back.
+ */
+extern CoreResult account_return(Account *account, int32_t unit, Points points,
+								 DrawnLot *drawn, int ndrawn, Instant grace_end,
+								 Instant now, MovementSink sink, void *arg);
+
+/*
  * Points available, pending and owed at an instant the account stands at; what
  * is owed is positive, and already deducted from what is available.
  */
@@ -184,7 +258,8 @@ extern CoreResult account_piece_end(const Account *account, const LotPiece *piec
 
 /*
  * The first instant at which account_advance would tell a movement: an end
- * with points left, or a start while there is debt; INSTANT_NEVER if none.
+ * with points left, the deadline of a hold, or a start while there is debt;
+ * INSTANT_NEVER if none.
  */
 extern CoreResult account_next_due(const Account *account, Instant *due);
 
