@@ -27,44 +27,49 @@ CREATE FUNCTION loyalty.activity_end_1(usage bytea, unit_no smallint, expires lo
 COMMENT ON FUNCTION loyalty.activity_end_1(bytea, smallint, loyalty.period, text) IS
 	'when lots end that follow the last activity in a unit; infinity if there are none';
 
-CREATE FUNCTION loyalty.account_available_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+CREATE FUNCTION loyalty.account_available_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_available';
-COMMENT ON FUNCTION loyalty.account_available_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_available_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'points of an account that are available';
 
-CREATE FUNCTION loyalty.account_pending_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+CREATE FUNCTION loyalty.account_pending_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_pending';
-COMMENT ON FUNCTION loyalty.account_pending_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_pending_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'points of an account that are not yet active';
 
-CREATE FUNCTION loyalty.account_debt_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+CREATE FUNCTION loyalty.account_held_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_held';
+COMMENT ON FUNCTION loyalty.account_held_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+	'points of an account that open holds have set aside';
+
+CREATE FUNCTION loyalty.account_debt_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_debt';
-COMMENT ON FUNCTION loyalty.account_debt_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_debt_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'points that an account owes';
 
-CREATE FUNCTION loyalty.account_outstanding_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+CREATE FUNCTION loyalty.account_outstanding_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_outstanding';
-COMMENT ON FUNCTION loyalty.account_outstanding_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_outstanding_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'points of an account, available, pending and held';
 
-CREATE FUNCTION loyalty.account_lapsed_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+CREATE FUNCTION loyalty.account_lapsed_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_lapsed';
-COMMENT ON FUNCTION loyalty.account_lapsed_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_lapsed_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'points of an account that have lapsed but not been booked so';
 
-CREATE FUNCTION loyalty.account_next_expiry_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS timestamp with time zone
+CREATE FUNCTION loyalty.account_next_expiry_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS timestamp with time zone
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_next_expiry';
-COMMENT ON FUNCTION loyalty.account_next_expiry_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_next_expiry_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'when the next points of an account lapse; null if none will';
 
-CREATE FUNCTION loyalty.account_next_expiry_points_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
+CREATE FUNCTION loyalty.account_next_expiry_points_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS loyalty.points
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_next_expiry_points';
-COMMENT ON FUNCTION loyalty.account_next_expiry_points_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_next_expiry_points_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'how many points of an account lapse next; null if none will';
 
-CREATE FUNCTION loyalty.account_expiring_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone, OUT expires_at timestamp with time zone, OUT points loyalty.points) RETURNS SETOF record
+CREATE FUNCTION loyalty.account_expiring_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone, OUT expires_at timestamp with time zone, OUT points loyalty.points) RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 3 AS 'MODULE_PATHNAME', 'loyalty_account_expiring';
-COMMENT ON FUNCTION loyalty.account_expiring_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_expiring_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'when how many points of an account will lapse, if nothing else happens';
 
 CREATE FUNCTION loyalty.shown_1(points loyalty.points, decimals smallint) RETURNS numeric

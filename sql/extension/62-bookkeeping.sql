@@ -10,10 +10,15 @@ CREATE FUNCTION loyalty.verify_1(program regclass, member anyelement, OUT invari
 COMMENT ON FUNCTION loyalty.verify_1(regclass, anyelement) IS
 	'implementation of a program''s verify()';
 
-CREATE FUNCTION loyalty.account_due_1(lots loyalty.lots, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS timestamp with time zone
+CREATE FUNCTION loyalty.account_due_1(lots loyalty.lots, holds bytea, unit_no smallint, last_at timestamp with time zone, next_due timestamp with time zone, ending timestamp with time zone, at timestamp with time zone) RETURNS timestamp with time zone
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_due';
-COMMENT ON FUNCTION loyalty.account_due_1(loyalty.lots, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.account_due_1(loyalty.lots, bytea, smallint, timestamp with time zone, timestamp with time zone, timestamp with time zone, timestamp with time zone) IS
 	'when something of an account''s lots is due first; infinity if nothing is';
+
+CREATE FUNCTION loyalty.account_holds_1(holds bytea, OUT hold_no bigint, OUT unit_no smallint, OUT points loyalty.points, OUT active_from timestamp with time zone, OUT expires_at timestamp with time zone, OUT deadline timestamp with time zone) RETURNS SETOF record
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1 AS 'MODULE_PATHNAME', 'loyalty_account_holds';
+COMMENT ON FUNCTION loyalty.account_holds_1(bytea) IS
+	'what open holds of an account have set aside out of which lots';
 
 CREATE FUNCTION loyalty.account_usage_1(usage bytea, OUT key integer, OUT at timestamp with time zone, OUT used loyalty.points) RETURNS SETOF record
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_account_usage';

@@ -163,6 +163,7 @@ CREATE TABLE @program@.account (
 	time_zone		text,
 	usage			bytea,
 	paged			bytea,
+	holds			bytea,
 	lots			loyalty.lots NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 ALTER TABLE @program@.account ALTER COLUMN usage SET STORAGE PLAIN;
@@ -223,16 +224,28 @@ FROM @program@.journal AS j CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) A
 
 CREATE TABLE @program@.operation (
 	operation_no	bigint NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	performed_at	timestamptz NOT NULL,
+	points			loyalty.points,
+	first_entry		bigint,
+	last_entry		bigint,
+	spent			loyalty.points NOT NULL DEFAULT '0',
+	returned		loyalty.points NOT NULL DEFAULT '0',
+	deadline		timestamptz,
+	valid_until		timestamptz,
+	concerns		bigint,
+	reverses		bigint,
+	unit_no			smallint,
 	kind			text NOT NULL,
-	key				text UNIQUE,
+	status			text NOT NULL DEFAULT 'done' CHECK (status IN ('done', 'held', 'captured', 'released')),
+	key				text,
 	member_id		@member_column@,
 	reason			text,
 	actor			text NOT NULL DEFAULT session_user,
-	performed_at	timestamptz NOT NULL,
-	request			jsonb NOT NULL,
-	result			jsonb NOT NULL,
-	reverses		bigint UNIQUE
-);
+	request			jsonb,
+	result			jsonb
+) WITH (fillfactor = 85);
+CREATE UNIQUE INDEX operation_key ON @program@.operation (key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX operation_reverses ON @program@.operation (reverses) WHERE reverses IS NOT NULL;
 
 /* -------- events without a table, failures, long work -------- */
 

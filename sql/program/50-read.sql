@@ -24,7 +24,7 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION @program@.member_lots(@member@, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.member_lots(@member@, text) IS
-	'The lots a member has now, of one unit or all: points, the range in which they are valid, and whether they are active, pending, or debt';
+	'The lots a member has now, of one unit or all: points, the range in which they are valid, and whether they are active, pending, held, or debt';
 
 CREATE FUNCTION @program@.statement(member @member@, unit text DEFAULT NULL, from_ timestamptz DEFAULT NULL, until_ timestamptz DEFAULT NULL)
 	RETURNS TABLE (entry_no bigint, occurred_at timestamptz, posted_at timestamptz, kind text, unit text, points numeric, balance numeric,
@@ -33,7 +33,7 @@ CREATE FUNCTION @program@.statement(member @member@, unit text DEFAULT NULL, fro
 BEGIN ATOMIC
 	SELECT e.entry_no, e.occurred_at, e.posted_at, k.kind, u.name, e.points::numeric, e.balance::numeric,
 		r.name, s.name, e.event_key, coalesce(e.active_from, e.occurred_at), e.expires_at, o.reason, o.actor
-	FROM (SELECT l.*, loyalty.sum(l.points) OVER (PARTITION BY l.unit_no ORDER BY l.entry_no ROWS UNBOUNDED PRECEDING) AS balance
+	FROM (SELECT l.*, loyalty.sum(CASE WHEN l.kind IN (5, 6) THEN '0' ELSE l.points END) OVER (PARTITION BY l.unit_no ORDER BY l.entry_no ROWS UNBOUNDED PRECEDING) AS balance
 		  FROM @program@.entry AS l
 		  WHERE l.member_id = $1 AND ($2 IS NULL OR l.unit_no = loyalty.unit_no_1('@program@.program'::regclass, $2))) AS e
 		CROSS JOIN LATERAL (SELECT (ARRAY['earn', 'revoke', 'redeem', 'return', 'hold', 'release', 'expire', 'adjust', 'transfer', 'repay', 'rollover'])[e.kind] AS kind) AS k
@@ -54,11 +54,11 @@ COMMENT ON FUNCTION @program@.statement(@member@, text, timestamptz, timestamptz
 CREATE VIEW @program@.balances AS
 SELECT a.member_id,
 	u.name AS unit,
-	loyalty.shown_1(loyalty.account_available_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at), u.decimals) AS available,
-	loyalty.account_available_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS available_exact,
-	loyalty.account_pending_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS pending,
-	0::numeric AS held,
-	loyalty.account_debt_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS debt,
+	loyalty.shown_1(loyalty.account_available_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at), u.decimals) AS available,
+	loyalty.account_available_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS available_exact,
+	loyalty.account_pending_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS pending,
+	loyalty.account_held_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS held,
+	loyalty.account_debt_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS debt,
 	(SELECT coalesce(loyalty.sum(e.points), '0'::loyalty.points)::numeric FROM @program@.entry AS e
 	 WHERE e.member_id = a.member_id AND e.unit_no = u.unit_no AND e.kind IN (1, 2)) AS earned,
 	(SELECT coalesce(- loyalty.sum(e.points), '0'::loyalty.points)::numeric FROM @program@.entry AS e
@@ -67,14 +67,15 @@ SELECT a.member_id,
 	(SELECT coalesce(- loyalty.sum(e.points), '0'::loyalty.points)::numeric FROM @program@.entry AS e
 	 WHERE e.member_id = a.member_id AND e.unit_no = u.unit_no
 		AND (e.kind = 7 OR e.kind = 4 AND e.operation_no IS NULL))
-		+ loyalty.account_lapsed_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS expired,
-	loyalty.account_next_expiry_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS next_expiry_at,
-	loyalty.account_next_expiry_points_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS next_expiry_points
+		+ loyalty.account_lapsed_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS expired,
+	loyalty.account_next_expiry_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS next_expiry_at,
+	loyalty.account_next_expiry_points_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS next_expiry_points
 FROM @program@.account AS a
 	CROSS JOIN @program@.unit AS u
 	CROSS JOIN @program@.program AS p
 	CROSS JOIN LATERAL (SELECT
 		greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at) AS at,
+		coalesce(a.holds, '') AS holds,
 		loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)) AS ending) AS t
 	CROSS JOIN LATERAL (SELECT CASE WHEN a.paged IS NULL THEN a.lots
 		ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
@@ -146,11 +147,12 @@ FROM @program@.account AS a
 	CROSS JOIN @program@.program AS p
 	CROSS JOIN LATERAL (SELECT
 		greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at) AS at,
+		coalesce(a.holds, '') AS holds,
 		loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)) AS ending) AS t
 	CROSS JOIN LATERAL (SELECT CASE WHEN a.paged IS NULL THEN a.lots
 		ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
 										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS l
-	CROSS JOIN LATERAL loyalty.account_expiring_1(l.lots, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS x;
+	CROSS JOIN LATERAL loyalty.account_expiring_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS x;
 COMMENT ON VIEW @program@.expiring IS 'Points that will lapse, and when, unless they are spent before';
 COMMENT ON COLUMN @program@.expiring.member_id IS 'The member';
 COMMENT ON COLUMN @program@.expiring.unit IS 'The unit';
@@ -166,11 +168,11 @@ FROM @program@.unit AS u
 			CASE WHEN a.paged IS NULL THEN a.lots
 				ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
 												 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END,
-			u.unit_no, a.last_at, a.next_due,
+			coalesce(a.holds, ''), u.unit_no, a.last_at, a.next_due,
 			loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)),
 			greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at))), '0'::loyalty.points) AS points
 		FROM @program@.account AS a) AS o;
-COMMENT ON VIEW @program@.liability IS 'Points that members have, available or pending, and what they are worth, as of now';
+COMMENT ON VIEW @program@.liability IS 'Points that members have, available, pending or held, and what they are worth, as of now';
 COMMENT ON COLUMN @program@.liability.unit IS 'The unit';
 COMMENT ON COLUMN @program@.liability.points IS 'Points of all members; what some owe is not deducted';
 COMMENT ON COLUMN @program@.liability.value IS 'The same in the program''s currency by the unit''s value; null if it has none';

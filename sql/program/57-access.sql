@@ -8,4 +8,4 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION @program@.grant_access(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.grant_access(text, text) IS
-	'Gives a role one of three kinds of access, each of which includes those before. report: reads the views, the names of units, sources and rules, and calls balance, statement, member_lots, preview and explain. app: enrols and changes members, and writes activities. admin: changes units, rules and settings, attaches tables, adjusts, and calls all functions but this one; who writes rules can read what the program''s owner can read. Nobody writes the ledger.';
+	'Gives a role one of three kinds of access, each of which includes those before. report: reads the views, the names of units, sources and rules, and calls balance, statement, member_lots, preview and explain. app: enrols and changes members, writes activities, spends, holds, cancels and transfers points. admin: changes units, rules and settings, attaches tables, adjusts, and calls all functions but this one; who writes rules can read what the program''s owner can read. Nobody writes the ledger.';

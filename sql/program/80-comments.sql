@@ -129,7 +129,7 @@ COMMENT ON TABLE @program@.account IS 'The state of a member''s points: one row,
 COMMENT ON COLUMN @program@.account.member_id IS 'The member';
 COMMENT ON COLUMN @program@.account.last_entry IS 'Number of the latest ledger line';
 COMMENT ON COLUMN @program@.account.last_at IS 'When the latest line was posted';
-COMMENT ON COLUMN @program@.account.next_due IS 'No expiry, activation or repayment is due before';
+COMMENT ON COLUMN @program@.account.next_due IS 'No expiry, activation, repayment or end of a hold is due before';
 COMMENT ON COLUMN @program@.account.joined_at IS 'member.joined_at';
 COMMENT ON COLUMN @program@.account.purchases IS 'Purchases that count';
 COMMENT ON COLUMN @program@.account.spend IS 'What they amount to';
@@ -139,6 +139,7 @@ COMMENT ON COLUMN @program@.account.status IS 'member.status: 0 active, 1 blocke
 COMMENT ON COLUMN @program@.account.time_zone IS 'member.time_zone';
 COMMENT ON COLUMN @program@.account.usage IS 'What was used of member caps, and last activity by unit';
 COMMENT ON COLUMN @program@.account.paged IS 'Where lots are that do not fit into the row';
+COMMENT ON COLUMN @program@.account.holds IS 'What open holds have set aside of them';
 COMMENT ON COLUMN @program@.account.lots IS 'The points: how many, from when, to when';
 
 COMMENT ON TABLE @program@.account_page IS 'Lots of accounts that have too many for their row';
@@ -190,7 +191,17 @@ COMMENT ON COLUMN @program@.entry.event_key IS 'Key of the event';
 
 COMMENT ON TABLE @program@.operation IS 'What was done by hand or by a function: spending, corrections, transfers';
 COMMENT ON COLUMN @program@.operation.operation_no IS 'Number of the operation';
+COMMENT ON COLUMN @program@.operation.points IS 'How many points it was about';
+COMMENT ON COLUMN @program@.operation.first_entry IS 'Its ledger lines are among the member''s lines from this one';
+COMMENT ON COLUMN @program@.operation.last_entry IS 'Up to this one';
+COMMENT ON COLUMN @program@.operation.spent IS 'Points it has spent: a hold those that were captured';
+COMMENT ON COLUMN @program@.operation.returned IS 'Points of these that were given back since';
+COMMENT ON COLUMN @program@.operation.deadline IS 'Until when a hold holds';
+COMMENT ON COLUMN @program@.operation.valid_until IS 'End of the points it gave';
+COMMENT ON COLUMN @program@.operation.concerns IS 'The operation that it captures, releases or cancels';
+COMMENT ON COLUMN @program@.operation.unit_no IS 'The unit';
 COMMENT ON COLUMN @program@.operation.kind IS 'What it is';
+COMMENT ON COLUMN @program@.operation.status IS 'done; of a hold: held (if its deadline has not passed), captured or released';
 COMMENT ON COLUMN @program@.operation.key IS 'Given by the caller: the same key never acts twice';
 COMMENT ON COLUMN @program@.operation.member_id IS 'The member';
 COMMENT ON COLUMN @program@.operation.reason IS 'Why';

@@ -234,7 +234,8 @@ typedef struct DrawnLot
 /*
  * Gives back points > 0 of what was drawn, last drawn first, told as
  * ENTRY_RETURN: to the lots they came from or, if those end before grace_end
- * and were not extended before, to a lot from now until grace_end.  What
+ * and were not extended before, to a lot from now until grace_end, which the
+ * movement says by as many points lapsed, negative.  What
  * belongs to lots that are over expires at once.  points is at most what was
  * drawn, which is reduced by what went back.
  */

@@ -217,8 +217,12 @@ account_return(Account *account, int32_t unit, Points points,
 		TRY(is_over(account, unit, lot->from, lot->to, now, &over, &end));
 		if (end < grace_end && grace_end > now && !lot->extended)
 		{
-			TRY(account_add(account, ENTRY_RETURN, unit, back, now, grace_end, now, 0,
-							sink, arg));
+			Movement	movement = {ENTRY_RETURN, unit, back, now, grace_end, now,
+			-back, 0, 0, 0};
+
+			TRY(account_add_piece(account, unit, back, now, grace_end));
+			if (sink != NULL)
+				sink(arg, &movement);
 			continue;
 		}
 		account_tell(sink, arg, ENTRY_RETURN, unit, back, lot->from, lot->to, now, 0);

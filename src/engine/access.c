@@ -40,7 +40,7 @@ typedef struct TablePrivilege
 
 static const TablePrivilege table_privileges[] = {
 	{ACCESS_REPORT, "SELECT",
-		"IN ('balances', 'history', 'expiring', 'liability', 'program', 'unit', 'source', 'rule',"
+		"IN ('balances', 'history', 'expiring', 'liability', 'hold', 'program', 'unit', 'source', 'rule',"
 		" 'failed_event', 'progress')"},
 	{ACCESS_REPORT, "SELECT",
 		"IN (SELECT s.name || '_points' FROM @.source AS s)"},
@@ -52,9 +52,14 @@ static const TablePrivilege table_privileges[] = {
 	{ACCESS_ADMIN, "DELETE", "= 'failed_event'"}
 };
 
-/* functions that report and app may call; admin may call all but grant_access */
-static const char reading_functions[] =
-"('balance', 'statement', 'member_lots', 'preview', 'explain')";
+/* functions that each may call; admin may call all but grant_access */
+static const char report_functions[] =
+"IN ('balance', 'statement', 'member_lots', 'preview', 'explain')";
+static const char app_functions[] =
+"IN ('balance', 'statement', 'member_lots', 'preview', 'explain',"
+" 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer')";
+static const char admin_functions[] =
+"<> 'grant_access'";
 
 /* Fills in the schema for "@.", and runs. */
 static void
@@ -190,10 +195,10 @@ loyalty_grant_access(PG_FUNCTION_ARGS)
 	}
 	execute_each(&ref, psprintf("SELECT format('GRANT EXECUTE ON ROUTINE %%s TO %%I', p.oid::regprocedure, %s)"
 								" FROM pg_proc AS p WHERE p.pronamespace = %s AND p.prokind IN ('f', 'p')"
-								" AND p.prorettype <> 'trigger'::regtype AND p.proname %s %s ORDER BY p.oid",
+								" AND p.prorettype <> 'trigger'::regtype AND p.proname %s ORDER BY p.oid",
 								role, schema_oid(&ref),
-								kind == ACCESS_ADMIN ? "<>" : "IN",
-								kind == ACCESS_ADMIN ? "'grant_access'" : reading_functions));
+								kind == ACCESS_ADMIN ? admin_functions :
+								kind == ACCESS_APP ? app_functions : report_functions));
 	end(&rights, guc_level);
 	PG_RETURN_VOID();
 }

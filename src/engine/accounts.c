@@ -185,6 +185,48 @@ grow_lots(Account *account, int capacity)
 	account->capacity = size;
 }
 
+/* Makes room for more of what is held; see Account.grow_held. */
+static void
+grow_held(Account *account, int capacity)
+{
+	int			size = Max(capacity, account->held_capacity * 2);
+
+	account->held = account->held ? repalloc(account->held, sizeof(HeldPiece) * size) :
+		palloc(sizeof(HeldPiece) * size);
+	account->held_capacity = size;
+}
+
+/* see ledger.h */
+HeldPiece *
+holds_unpack(Datum holds, int *count)
+{
+	bytea	   *bytes = DatumGetByteaPP(holds);
+	HeldPiece  *held;
+
+	*count = VARSIZE_ANY_EXHDR(bytes) / sizeof(HeldPiece);
+	if (VARSIZE_ANY_EXHDR(bytes) != *count * sizeof(HeldPiece))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the holds of an account are malformed")));
+	if (*count == 0)
+		return NULL;
+	held = palloc(sizeof(HeldPiece) * *count);
+	memcpy(held, VARDATA_ANY(bytes), sizeof(HeldPiece) * *count);
+	return held;
+}
+
+/* Holds as account.holds has them. */
+static Datum
+holds_pack(const HeldPiece *held, int count)
+{
+	Size		size = VARHDRSZ + sizeof(HeldPiece) * count;
+	bytea	   *bytes = palloc(size);
+
+	SET_VARSIZE(bytes, size);
+	memcpy(VARDATA(bytes), held, size - VARHDRSZ);
+	return PointerGetDatum(bytes);
+}
+
 /* Reads an account from its row in the slot. */
 static AccountState *
 account_from_slot(Ledger *ledger, TupleTableSlot *slot)
@@ -264,6 +306,12 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 	}
 	if (!isnull[ACCOUNT_PAGED])
 		pages_attach(account, values[ACCOUNT_PAGED]);
+	account->core.grow_held = grow_held;
+	if (!isnull[ACCOUNT_HOLDS])
+	{
+		account->core.held = holds_unpack(values[ACCOUNT_HOLDS], &account->core.nheld);
+		account->core.held_capacity = account->core.nheld;
+	}
 	return account;
 }
 
@@ -286,6 +334,7 @@ ledger_blank_account(Ledger *ledger, Datum member, TimestampTz joined_at)
 	slot->tts_isnull[ACCOUNT_TIME_ZONE] = true;
 	slot->tts_isnull[ACCOUNT_USAGE] = true;
 	slot->tts_isnull[ACCOUNT_PAGED] = true;
+	slot->tts_isnull[ACCOUNT_HOLDS] = true;
 	slot->tts_values[ACCOUNT_LOTS] = PointerGetDatum(lots_make(NULL, 0));
 	ExecStoreVirtualTuple(slot);
 	account = account_from_slot(ledger, slot);
@@ -455,6 +504,9 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 	isnull[ACCOUNT_PAGED] = account->paged == NULL;
 	if (account->paged)
 		values[ACCOUNT_PAGED] = pages_to_datum(account);
+	isnull[ACCOUNT_HOLDS] = account->core.nheld == 0;
+	if (account->core.nheld > 0)
+		values[ACCOUNT_HOLDS] = holds_pack(account->core.held, account->core.nheld);
 	values[ACCOUNT_LOTS] = PointerGetDatum(lots_make_packed(account->core.pieces,
 															account->core.npieces));
 	ExecStoreVirtualTuple(slot);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * adjust.c
- *	  Corrections by hand, and undoing them.
+ *	  Corrections by hand, and what undoes them.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,66 +15,11 @@
 
 #include "engine/operation.h"
 #include "engine/pages.h"
-#include "engine/reprice.h"
 #include "types/numbers.h"
 
-/* -------- arguments -------- */
-
-/* A reason must be given, for people to read later. */
-static char *
-reason_argument(FunctionCallInfo fcinfo, int number)
-{
-	char	   *reason = PG_ARGISNULL(number) ? NULL :
-		text_to_cstring(PG_GETARG_TEXT_PP(number));
-
-	if (reason == NULL || reason[strspn(reason, " \t\r\n")] == '\0')
-		ereport(ERROR,
-				(errcode(reason ? ERRCODE_INVALID_PARAMETER_VALUE :
-						 ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("a reason must be given"),
-				 errhint("Add the argument reason => '...'; it is shown in the member's statement.")));
-	return reason;
-}
-
-/* Points to give or, negative, to take: a multiple of the unit's smallest amount. */
-static Points
-points_argument(FunctionCallInfo fcinfo, int number, const UnitConfig *unit)
-{
-	Numeric		argument;
-	Points		points;
-
-	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("points must not be null")));
-	argument = PG_GETARG_NUMERIC(number);
-	if (points_from_numeric(argument, &points) != CORE_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("points out of range: %s",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															NumericGetDatum(argument))))));
-	if (points == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("points must not be zero")));
-	if (points % unit->judge.step != 0 ||
-		!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(argument),
-										  NumericGetDatum(points_to_numeric(points)))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is no amount of %s",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															NumericGetDatum(argument))),
-						unit->name),
-				 errdetail("The smallest amount of this unit is %s.",
-						   points_text(unit->judge.step))));
-	return points;
-}
-
-/* The lot for points given now, unless the caller says when they end. */
-static Instant
-lot_end(const AccountState *account, const UnitConfig *unit)
+/* see operation.h */
+Instant
+operation_lot_end(const AccountState *account, const UnitConfig *unit)
 {
 	Instant		end;
 
@@ -113,16 +58,12 @@ loyalty_adjust(PG_FUNCTION_ARGS)
 
 	program_require_owner(&program->ref);
 	operation_init(&operation, program, "adjust", ENTRY_ADJUST);
-	if (PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("member must not be null")));
-	member = member_from_argument(program, get_fn_expr_argtype(fcinfo->flinfo, 1),
-								  PG_GETARG_DATUM(1));
-	operation.unit = rules_unit_by_name(program->rules, PG_ARGISNULL(3) ? NULL :
-										text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	points = operation.points = points_argument(fcinfo, 2, operation.unit);
-	operation.reason = reason_argument(fcinfo, 4);
+	operation.keeps_request = true;
+	operation.worst_status = ACCOUNT_BLOCKED;
+	member = operation_member(program, fcinfo, 1);
+	operation.unit = rules_unit_by_name(program->rules, operation_text(fcinfo, 3));
+	points = operation.points = operation_amount(fcinfo, 2, operation.unit, false, false);
+	operation.reason = operation_reason(fcinfo, 4);
 	if (!PG_ARGISNULL(5))
 	{
 		expires_at = PG_GETARG_TIMESTAMPTZ(5);
@@ -132,8 +73,7 @@ loyalty_adjust(PG_FUNCTION_ARGS)
 					 errmsg("points that are taken have no end"),
 					 errhint("Leave expires_at out.")));
 	}
-	if (!PG_ARGISNULL(7))
-		operation.key = text_to_cstring(PG_GETARG_TEXT_PP(7));
+	operation.key = operation_text(fcinfo, 7);
 
 	operation_argument(&operation, "member", member_text(program, member), true);
 	operation_argument(&operation, "unit_no", psprintf("%d", operation.unit->unit_no), false);
@@ -150,7 +90,7 @@ loyalty_adjust(PG_FUNCTION_ARGS)
 
 		if (points > 0)
 		{
-			Instant		end = PG_ARGISNULL(5) ? lot_end(account, operation.unit) : expires_at;
+			Instant		end = PG_ARGISNULL(5) ? operation_lot_end(account, operation.unit) : expires_at;
 
 			if (end <= account->now)
 				ereport(ERROR,
@@ -278,7 +218,7 @@ give_back(Operation *operation, Undo *undo)
 
 	/* what was owed has been repaid since by points of other lots: a new one */
 	core_check(account_give(&account->core, operation->unit->unit_no, points, account->now,
-							lot_end(account, operation->unit), 0, 0, undo->taken,
+							operation_lot_end(account, operation->unit), 0, 0, undo->taken,
 							undo->ntaken, account->now, 0, operation_sink, operation));
 }
 
@@ -298,65 +238,4 @@ reverse_adjustment(Operation *operation, const OperationRow *row)
 	else
 		give_back(operation, &undo);
 	operation->points = -row->points;
-}
-
-/* The row that reverse_1 returns when it has undone what concerned many members. */
-static Datum
-reversed_reprice(int64 number, FunctionCallInfo fcinfo)
-{
-	TupleDesc	desc;
-	Datum		values[10] = {0};
-	bool		isnull[10];
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	memset(isnull, true, sizeof(isnull));
-	isnull[0] = isnull[1] = false;
-	values[0] = Int64GetDatum(number);
-	values[1] = CStringGetTextDatum("done");
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull));
-}
-
-/*
- * reverse_1(program, operation, reason)
- */
-LOYALTY_FUNCTION(loyalty_reverse);
-Datum
-loyalty_reverse(PG_FUNCTION_ARGS)
-{
-	Program    *program = program_get(PG_GETARG_OID(0));
-	Operation	operation;
-	OperationRow row;
-	int64		number;
-
-	program_require_owner(&program->ref);
-	operation_init(&operation, program, "reverse", ENTRY_ADJUST);
-	if (PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("operation must not be null")));
-	number = operation.reverses = PG_GETARG_INT64(1);
-	operation.reason = reason_argument(fcinfo, 2);
-	if (!operation_find(program, number, &row))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no operation " INT64_FORMAT, number),
-				 errhint("Operations are the rows of \"%s.operation\".", program->ref.name)));
-	if (row.reversed_by)
-		refuse_reversal(number);
-	if (strcmp(row.kind, "reprice") == 0)
-		return reversed_reprice(reprice_undo(program, number, operation.reason), fcinfo);
-	if (strcmp(row.kind, "adjust") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("an operation of kind \"%s\" cannot be reversed", row.kind)));
-	operation.unit = rules_unit(program->rules, row.unit_no);
-	operation_argument(&operation, "operation", psprintf(INT64_FORMAT, number), false);
-	operation_argument(&operation, "reason", operation.reason, true);
-
-	operation_begin(&operation, row.member);
-	reverse_adjustment(&operation, &row);
-	operation_settle(&operation);
-	operation_write(&operation);
-	return operation_result(&operation, fcinfo);
 }

@@ -8,11 +8,12 @@
  * all they need are columns, which the view brings as these arguments:
  *
  *		0	lots		of the account, pages included
- *		1	unit_no
- *		2	last_at		instant the lots were advanced to
- *		3	next_due	nothing is due before
- *		4	ending		end of lots that follow activity, see activity_end_1
- *		5	at			instant that is asked for, not before last_at
+ *		1	holds		what is set aside of them; empty: nothing
+ *		2	unit_no
+ *		3	last_at		instant the lots were advanced to
+ *		4	next_due	nothing is due before
+ *		5	ending		end of lots that follow activity, see activity_end_1
+ *		6	at			instant that is asked for, not before last_at
  *
  * As long as nothing is due they only add up.
  *
@@ -37,6 +38,8 @@ typedef struct View
 {
 	const LotPiece *pieces;
 	int			npieces;
+	HeldPiece  *held;			/* NULL: none */
+	int			nheld;
 	int32		unit_no;
 	Instant		ending;
 	Instant		at;
@@ -97,6 +100,20 @@ make_account(const View *view, Account *account)
 		account->pieces[account->npieces++] = piece;
 	}
 	core_check(lots_normalize(account->pieces, &account->npieces));
+	if (view->nheld == 0)
+		return;
+	account->held = palloc(sizeof(HeldPiece) * view->nheld);
+	account->held_capacity = view->nheld;
+	for (i = 0; i < view->nheld; i++)
+	{
+		HeldPiece	held = view->held[i];
+
+		if (held.unit != view->unit_no)
+			continue;
+		if (held.to == INSTANT_ACTIVITY)
+			held.to = Max(view->ending, held.from);
+		account->held[account->nheld++] = held;
+	}
 }
 
 /* Adds what lapses to a sum; a MovementSink. */
@@ -138,14 +155,15 @@ static void
 open_view(FunctionCallInfo fcinfo, View *view)
 {
 	Lots		lots = PG_GETARG_LOTS_P(0);
-	TimestampTz since = PG_GETARG_TIMESTAMPTZ(2);
-	TimestampTz next_due = PG_GETARG_TIMESTAMPTZ(3);
+	TimestampTz since = PG_GETARG_TIMESTAMPTZ(3);
+	TimestampTz next_due = PG_GETARG_TIMESTAMPTZ(4);
 
 	view->pieces = LOTS_PIECES(lots);
 	view->npieces = LOTS_COUNT(lots);
-	view->unit_no = PG_GETARG_INT16(1);
-	view->ending = PG_GETARG_TIMESTAMPTZ(4);
-	view->at = PG_GETARG_TIMESTAMPTZ(5);
+	view->held = holds_unpack(PG_GETARG_DATUM(1), &view->nheld);
+	view->unit_no = PG_GETARG_INT16(2);
+	view->ending = PG_GETARG_TIMESTAMPTZ(5);
+	view->at = PG_GETARG_TIMESTAMPTZ(6);
 	view->lapsed = 0;
 	if (next_due <= view->at || view->ending <= view->at)
 	{
@@ -155,6 +173,8 @@ open_view(FunctionCallInfo fcinfo, View *view)
 		core_check(account_advance(&account, since, view->at, sum_lapsed, &view->lapsed));
 		view->pieces = account.pieces;
 		view->npieces = account.npieces;
+		view->held = account.held;
+		view->nheld = account.nheld;
 	}
 }
 
@@ -172,6 +192,7 @@ add_up(const View *view, UnitBalance *balance)
 	CoreInt128	active = 0;
 	CoreInt128	pending = 0;
 	CoreInt128	debt = 0;
+	CoreInt128	held = 0;
 	int			i;
 
 	for (i = 0; i < view->npieces; i++)
@@ -187,12 +208,17 @@ add_up(const View *view, UnitBalance *balance)
 		else
 			active += piece->points;
 	}
+	for (i = 0; i < view->nheld; i++)
+	{
+		if (view->held[i].unit == view->unit_no)
+			held += view->held[i].points;
+	}
 	active = active > debt ? active - debt : 0;
-	if (active > POINTS_MAX || pending > POINTS_MAX || debt > POINTS_MAX)
+	if (active > POINTS_MAX || pending > POINTS_MAX || debt > POINTS_MAX || held > POINTS_MAX)
 		core_check(CORE_RANGE);
 	balance->available = (Points) active;
 	balance->pending = (Points) pending;
-	balance->held = 0;
+	balance->held = (Points) held;
 	balance->debt = (Points) debt;
 }
 
@@ -216,10 +242,10 @@ next_lapse(const View *view, Lapse *lapse)
 	Lapses		lapses;
 	int			i;
 
-	/* as long as nothing is owed, it is the nearest end */
+	/* as long as nothing is owed or held, it is the nearest end */
 	lapse->at = INSTANT_NEVER;
 	lapse->points = 0;
-	for (i = 0; i < view->npieces; i++)
+	for (i = view->nheld > 0 ? view->npieces + 1 : 0; i < view->npieces; i++)
 	{
 		const LotPiece *piece = &view->pieces[i];
 		Instant		end = piece_end(view, piece);
@@ -236,7 +262,7 @@ next_lapse(const View *view, Lapse *lapse)
 		else if (end == lapse->at)
 			lapse->points += piece->points;
 	}
-	if (i < view->npieces)
+	if (i != view->npieces)
 	{
 		lapses.first_only = true;
 		find_lapses(view, &lapses);
@@ -341,6 +367,21 @@ loyalty_account_pending(PG_FUNCTION_ARGS)
 }
 
 /*
+ * account_held_1: points that open holds have set aside.
+ */
+LOYALTY_FUNCTION(loyalty_account_held);
+Datum
+loyalty_account_held(PG_FUNCTION_ARGS)
+{
+	View		view;
+	UnitBalance balance;
+
+	open_view(fcinfo, &view);
+	add_up(&view, &balance);
+	PG_RETURN_INT64(balance.held);
+}
+
+/*
  * account_debt_1: points owed.
  */
 LOYALTY_FUNCTION(loyalty_account_debt);
@@ -357,7 +398,7 @@ loyalty_account_debt(PG_FUNCTION_ARGS)
 
 /*
  * account_outstanding_1: points there are, whether or not they can be spent
- * yet.
+ * yet, or are set aside.
  */
 LOYALTY_FUNCTION(loyalty_account_outstanding);
 Datum
@@ -369,7 +410,8 @@ loyalty_account_outstanding(PG_FUNCTION_ARGS)
 
 	open_view(fcinfo, &view);
 	add_up(&view, &balance);
-	if (!points_add(balance.available, balance.pending, &sum))
+	if (!points_add(balance.available, balance.pending, &sum) ||
+		!points_add(sum, balance.held, &sum))
 		core_check(CORE_RANGE);
 	PG_RETURN_INT64(sum);
 }
@@ -455,14 +497,51 @@ Datum
 loyalty_account_due(PG_FUNCTION_ARGS)
 {
 	Lots		lots = PG_GETARG_LOTS_P(0);
-	View		view = {LOTS_PIECES(lots), LOTS_COUNT(lots), PG_GETARG_INT16(1),
-	PG_GETARG_TIMESTAMPTZ(4)};
+	View		view;
 	Account		account;
 	Instant		due;
+
+	memset(&view, 0, sizeof(view));
+	view.pieces = LOTS_PIECES(lots);
+	view.npieces = LOTS_COUNT(lots);
+	view.held = holds_unpack(PG_GETARG_DATUM(1), &view.nheld);
+	view.unit_no = PG_GETARG_INT16(2);
+	view.ending = PG_GETARG_TIMESTAMPTZ(5);
 
 	make_account(&view, &account);
 	core_check(account_next_due(&account, &due));
 	PG_RETURN_TIMESTAMPTZ(due);
+}
+
+/*
+ * account_holds_1(holds): what account.holds holds.
+ */
+LOYALTY_FUNCTION(loyalty_account_holds);
+Datum
+loyalty_account_holds(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	HeldPiece  *held;
+	int			nheld;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	held = holds_unpack(PG_GETARG_DATUM(0), &nheld);
+	for (i = 0; i < nheld; i++)
+	{
+		Datum		values[6];
+		bool		isnull[6] = {0};
+
+		values[0] = Int64GetDatum(held[i].hold_no);
+		values[1] = Int16GetDatum((int16) held[i].unit);
+		values[2] = Int64GetDatum(held[i].points);
+		values[3] = TimestampTzGetDatum(held[i].from);
+		values[4] = TimestampTzGetDatum(held[i].to);
+		isnull[4] = held[i].to == INSTANT_ACTIVITY;
+		values[5] = TimestampTzGetDatum(held[i].deadline);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	return (Datum) 0;
 }
 
 /*

@@ -180,6 +180,7 @@ ledger_sink(void *arg, const Movement *movement)
 	LedgerSink *sink = (LedgerSink *) arg;
 
 	sink->line.movement = *movement;
+	sink->line.operation_no = movement->hold_no;
 	sink->last = ledger_append(sink->ledger, sink->account, &sink->line);
 	if (sink->first == 0)
 		sink->first = sink->last;

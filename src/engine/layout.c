@@ -43,6 +43,7 @@ static const ColumnSpec account_columns[ACCOUNT_COLUMNS] = {
 	{"time_zone", TEXTOID, NULL},
 	{"usage", BYTEAOID, NULL},
 	{"paged", BYTEAOID, NULL},
+	{"holds", BYTEAOID, NULL},
 	{"lots", InvalidOid, "lots"},
 };
 
@@ -55,6 +56,29 @@ static const ColumnSpec journal_columns[JOURNAL_COLUMNS] = {
 	{"operation_no", INT8OID, NULL},
 	{"event_key", TEXTOID, NULL},
 	{"lines", InvalidOid, "lines"},
+};
+
+static const ColumnSpec operation_columns[OPERATION_COLUMNS] = {
+	{"operation_no", INT8OID, NULL},
+	{"performed_at", TIMESTAMPTZOID, NULL},
+	{"points", InvalidOid, "points"},
+	{"first_entry", INT8OID, NULL},
+	{"last_entry", INT8OID, NULL},
+	{"spent", InvalidOid, "points"},
+	{"returned", InvalidOid, "points"},
+	{"deadline", TIMESTAMPTZOID, NULL},
+	{"valid_until", TIMESTAMPTZOID, NULL},
+	{"concerns", INT8OID, NULL},
+	{"reverses", INT8OID, NULL},
+	{"unit_no", INT2OID, NULL},
+	{"kind", TEXTOID, NULL},
+	{"status", TEXTOID, NULL},
+	{"key", TEXTOID, NULL},
+	{"member_id", InvalidOid, NULL},
+	{"reason", TEXTOID, NULL},
+	{"actor", TEXTOID, NULL},
+	{"request", JSONBOID, NULL},
+	{"result", JSONBOID, NULL},
 };
 
 static const ColumnSpec posting_columns[POSTING_COLUMNS] = {
@@ -122,6 +146,7 @@ ledger_check_layout(Program *program)
 
 	check_columns(program, program->account, account_columns, ACCOUNT_COLUMNS, 0);
 	check_columns(program, program->journal, journal_columns, JOURNAL_COLUMNS, 0);
+	check_columns(program, program->operation, operation_columns, OPERATION_COLUMNS, 0);
 	for (i = 0; i < program->nsources; i++)
 	{
 		SourceConfig *source = &program->sources[i];

@@ -63,20 +63,25 @@ current_snapshot(bool dry)
 static void
 prepare_triggers(Ledger *ledger)
 {
-	TableWriter *writers[] = {&ledger->account, &ledger->journal, &ledger->posting};
+	TableWriter *writers[] = {&ledger->account, &ledger->journal, &ledger->posting,
+	&ledger->operation};
 	List	   *range_table = NIL;
 	int			i;
 
-	for (i = 0; i < lengthof(writers) && writers[i]->rel; i++)
+	for (i = 0; i < lengthof(writers); i++)
 	{
-		RangeTblEntry *rte = makeNode(RangeTblEntry);
+		RangeTblEntry *rte;
+
+		if (writers[i]->rel == NULL)
+			continue;
+		rte = makeNode(RangeTblEntry);
 
 		rte->rtekind = RTE_RELATION;
 		rte->relid = RelationGetRelid(writers[i]->rel);
 		rte->relkind = writers[i]->rel->rd_rel->relkind;
 		rte->rellockmode = RowExclusiveLock;
 		range_table = lappend(range_table, rte);
-		writers[i]->info->ri_RangeTableIndex = i + 1;
+		writers[i]->info->ri_RangeTableIndex = list_length(range_table);
 		ledger->estate->es_opened_result_relations =
 			lappend(ledger->estate->es_opened_result_relations, writers[i]->info);
 	}
@@ -85,9 +90,9 @@ prepare_triggers(Ledger *ledger)
 	AfterTriggerBeginQuery();
 }
 
-/* see ledger.h */
-Ledger *
-ledger_open(Program *program, SourceConfig *source, bool dry)
+/* Opens the tables, one of the last two or none. */
+static Ledger *
+open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 {
 	Ledger	   *ledger = palloc0(sizeof(Ledger));
 
@@ -103,12 +108,28 @@ ledger_open(Program *program, SourceConfig *source, bool dry)
 	writer_open(ledger, &ledger->journal, program->journal);
 	if (source && OidIsValid(source->posting))
 		writer_open(ledger, &ledger->posting, source->posting);
+	if (operations)
+		writer_open(ledger, &ledger->operation, program->operation);
 	if (ledger->fires_triggers)
 		prepare_triggers(ledger);
 	ledger->write_context = AllocSetContextCreate(ledger->context, "loyalty writes",
 												  ALLOCSET_DEFAULT_SIZES);
 	ledger->snapshot = current_snapshot(ledger->dry);
 	return ledger;
+}
+
+/* see ledger.h */
+Ledger *
+ledger_open(Program *program, SourceConfig *source, bool dry)
+{
+	return open_tables(program, source, false, dry);
+}
+
+/* see ledger.h */
+Ledger *
+ledger_open_for_operation(Program *program)
+{
+	return open_tables(program, NULL, true, false);
 }
 
 /* Ends the scans, whose snapshot is about to go. */
@@ -143,6 +164,8 @@ ledger_close(Ledger *ledger)
 	writer_close(&ledger->journal);
 	if (ledger->posting.rel)
 		writer_close(&ledger->posting);
+	if (ledger->operation.rel)
+		writer_close(&ledger->operation);
 	FreeExecutorState(ledger->estate);
 	MemoryContextDelete(ledger->write_context);
 	rights_leave(&ledger->rights);

@@ -165,6 +165,8 @@ typedef struct Ledger
 	TableWriter account;
 	TableWriter journal;
 	TableWriter posting;
+	TableWriter operation;		/* only of a ledger opened by
+								 * ledger_open_for_operation */
 	JournalRow	row;
 	Relation	account_pk;
 	Relation	posting_pk;
@@ -190,6 +192,9 @@ extern void ledger_check_layout(Program *program);
  */
 extern Ledger *ledger_open(Program *program, SourceConfig *source, bool dry);
 extern void ledger_close(Ledger *ledger);
+
+/* The same for what a function does, whose row goes to the table operation. */
+extern Ledger *ledger_open_for_operation(Program *program);
 
 /* Writes what waits and makes it visible to what follows. */
 extern void ledger_flush(Ledger *ledger);
@@ -279,6 +284,9 @@ extern bool ledger_greatest_key(Ledger *ledger, Datum *key);
 typedef void (*EntryReader) (void *arg, int64 entry_no, const EntryLine *line);
 extern void ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
 								EntryReader reader, void *arg);
+
+/* What account.holds says; NULL if it is empty.  Allocated in the current context. */
+extern HeldPiece *holds_unpack(Datum holds, int *count);
 
 /* usage of an account */
 extern UsageItem *account_usage(AccountState *account, int32 key, bool create);

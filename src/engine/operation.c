@@ -61,8 +61,9 @@ operation_init(Operation *operation, Program *program, const char *kind,
 	operation->program = program;
 	operation->kind = kind;
 	operation->entry_kind = entry_kind;
-	operation->status = "done";
-	operation->valid_until = INSTANT_ALWAYS;
+	operation->status = operation->row_status = STATUS_DONE;
+	operation->deadline = operation->valid_until = INSTANT_ALWAYS;
+	operation->nown = -1;
 	initStringInfo(&operation->request);
 }
 
@@ -85,147 +86,90 @@ operation_argument(Operation *operation, const char *name, const char *value, bo
 
 /* A JSON object as jsonb, its last brace still missing. */
 static Datum
-object_jsonb(StringInfo object)
+object_jsonb(const StringInfoData *object)
 {
-	appendStringInfoString(object, object->len == 0 ? "{}" : "}");
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(object->data));
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(psprintf("%s}", object->data)));
 }
 
-/* -------- the table -------- */
+/* -------- arguments -------- */
 
-/* A column of the first row of a result. */
-static Datum
-result_column(int number, bool *isnull)
+/* see operation.h */
+Datum
+operation_member(Program *program, FunctionCallInfo fcinfo, int argument)
 {
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, isnull);
-}
-
-/* A column of type bigint, 0 if NULL. */
-static int64
-result_int8(int number)
-{
-	bool		isnull;
-	Datum		value = result_column(number, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
-/* Reads the row that a condition on $1 names. */
-static bool
-find_row(Program *program, const char *condition, Oid type, Datum value, OperationRow *row)
-{
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext old;
-	RightsSave	rights;
-	bool		found;
-	bool		isnull;
-	Datum		column;
-
-	memset(row, 0, sizeof(OperationRow));
-	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT o.operation_no, o.kind, o.request, o.member_id,"
-									   " (o.result OPERATOR(pg_catalog.->>) 'unit_no')::pg_catalog.int8,"
-									   " (o.result OPERATOR(pg_catalog.->>) 'points')::pg_catalog.numeric,"
-									   " (o.result OPERATOR(pg_catalog.->>) 'valid_until')::pg_catalog.timestamptz,"
-									   " (o.result OPERATOR(pg_catalog.->>) 'first_entry')::pg_catalog.int8,"
-									   " (o.result OPERATOR(pg_catalog.->>) 'last_entry')::pg_catalog.int8,"
-									   " (SELECT r.operation_no FROM %1$s.operation AS r"
-									   "  WHERE r.reverses OPERATOR(pg_catalog.=) o.operation_no)"
-									   " FROM %1$s.operation AS o WHERE %2$s",
-									   quote_identifier(program->ref.name), condition),
-							  1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read an operation: %s", SPI_result_code_string(SPI_result));
-	found = SPI_processed > 0;
-	if (found)
-	{
-		old = MemoryContextSwitchTo(context);
-		row->number = result_int8(1);
-		row->kind = TextDatumGetCString(result_column(2, &isnull));
-		row->request = PointerGetDatum(PG_DETOAST_DATUM_COPY(result_column(3, &isnull)));
-		column = result_column(4, &isnull);
-		if (!isnull)
-			row->member = member_copy(program, column);
-		row->unit_no = (int32) result_int8(5);
-		column = result_column(6, &isnull);
-		if (!isnull)
-			core_check(points_from_numeric(DatumGetNumeric(column), &row->points));
-		column = result_column(7, &isnull);
-		row->valid_until = isnull ? INSTANT_ALWAYS : DatumGetTimestampTz(column);
-		row->first_entry = result_int8(8);
-		row->last_entry = result_int8(9);
-		row->reversed_by = result_int8(10);
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	rights_leave(&rights);
-	return found;
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("member must not be null")));
+	return member_from_argument(program, get_fn_expr_argtype(fcinfo->flinfo, argument),
+								PG_GETARG_DATUM(argument));
 }
 
 /* see operation.h */
-bool
-operation_find(Program *program, int64 number, OperationRow *row)
+char *
+operation_text(FunctionCallInfo fcinfo, int argument)
 {
-	return find_row(program, "o.operation_no OPERATOR(pg_catalog.=) $1", INT8OID,
-					Int64GetDatum(number), row);
+	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
-/* Inserts the row; false if its key, or what it reverses, is taken. */
-static bool
-insert_row(Operation *operation, Datum request, Datum result)
+/* see operation.h */
+char *
+operation_reason(FunctionCallInfo fcinfo, int argument)
 {
-	Program    *program = operation->program;
-	Oid			types[8] = {TEXTOID, TEXTOID, program->ref.member_type, TEXTOID,
-	TIMESTAMPTZOID, JSONBOID, JSONBOID, INT8OID};
-	Datum		values[8] = {0};
-	char		nulls[9] = "        ";
+	char	   *reason = operation_text(fcinfo, argument);
 
-	values[0] = CStringGetTextDatum(operation->kind);
-	if (operation->key)
-		values[1] = CStringGetTextDatum(operation->key);
-	else
-		nulls[1] = 'n';
-	values[2] = operation->account->member;
-	values[3] = CStringGetTextDatum(operation->reason);
-	values[4] = TimestampTzGetDatum(operation->account->now);
-	values[5] = request;
-	values[6] = result;
-	if (operation->reverses)
-		values[7] = Int64GetDatum(operation->reverses);
-	else
-		nulls[7] = 'n';
-	SPI_connect();
-	if (SPI_execute_with_args(psprintf("INSERT INTO %s.operation"
-									   " (kind, key, member_id, reason, performed_at, request, result, reverses)"
-									   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-									   " ON CONFLICT DO NOTHING RETURNING operation_no",
-									   quote_identifier(program->ref.name)),
-							  8, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "could not write an operation: %s", SPI_result_code_string(SPI_result));
-	operation->number = SPI_processed > 0 ? result_int8(1) : 0;
-	SPI_finish();
-	return operation->number != 0;
+	if (reason == NULL || reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(reason ? ERRCODE_INVALID_PARAMETER_VALUE :
+						 ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a reason must be given"),
+				 errhint("Add the argument reason => '...'; it is shown in the member's statement.")));
+	return reason;
+}
+
+/* see operation.h */
+Points
+operation_amount(FunctionCallInfo fcinfo, int argument, const UnitConfig *unit,
+				 bool positive, bool none_is_all)
+{
+	Numeric		value;
+	Points		points;
+
+	if (PG_ARGISNULL(argument))
+	{
+		if (none_is_all)
+			return 0;
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("points must not be null")));
+	}
+	value = PG_GETARG_NUMERIC(argument);
+	if (points_from_numeric(value, &points) != CORE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("points out of range: %s",
+						DatumGetCString(DirectFunctionCall1(numeric_out,
+															NumericGetDatum(value))))));
+	if (points == 0 || (positive && points < 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg(positive ? "points must be more than zero" : "points must not be zero")));
+	if (points % unit->judge.step != 0 ||
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(value),
+										  NumericGetDatum(points_to_numeric(points)))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is no amount of %s",
+						DatumGetCString(DirectFunctionCall1(numeric_out,
+															NumericGetDatum(value))),
+						unit->name),
+				 errdetail("The smallest amount of this unit is %s.",
+						   points_text(unit->judge.step))));
+	return points;
 }
 
 /* -------- one call -------- */
-
-static void
-refuse_key(const Operation *operation)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_KEY_REUSED),
-			 errmsg("key \"%s\" was used for another call", operation->key),
-			 errhint("Repeat a call with the same arguments, or give each call a key of its own.")));
-}
-
-/* see operation.h */
-void
-refuse_reversal(int64 number)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("operation " INT64_FORMAT " has been reversed already", number)));
-}
 
 /*
  * Has the call been made before?  Then the operation gets what it returned.
@@ -233,23 +177,74 @@ refuse_reversal(int64 number)
 static bool
 made_before(Operation *operation)
 {
+	Program    *program = operation->program;
 	OperationRow row;
-	StringInfoData request;
+	OperationRow concerned;
 
-	if (operation->key == NULL ||
-		!find_row(operation->program, "o.key OPERATOR(pg_catalog.=) $1", TEXTOID,
-				  CStringGetTextDatum(operation->key), &row))
+	if (operation->key == NULL || !operation_find_key(program, operation->key, &row))
 		return false;
-	initStringInfo(&request);
-	appendStringInfoString(&request, operation->request.data);
-	if (strcmp(row.kind, operation->kind) != 0 ||
-		!DatumGetBool(DirectFunctionCall2(jsonb_eq, row.request, object_jsonb(&request))))
-		refuse_key(operation);
+	if (strcmp(row.kind, operation->kind) != 0 || row.request == (Datum) 0 ||
+		!DatumGetBool(DirectFunctionCall2(jsonb_eq, row.request,
+										  object_jsonb(&operation->request))))
+		refuse_key(operation->key);
+	if (operation->unit == NULL)
+		operation->unit = rules_unit(program->rules, row.unit_no);
 	operation->number = row.number;
-	operation->status = row.reversed_by ? "reversed" : "done";
 	operation->points = row.points;
+	operation->deadline = row.deadline;
 	operation->valid_until = row.valid_until;
+	operation->status = operation_present_status(&row, program_clock(program));
+	if (row.concerns && operation_find(program, row.concerns, &concerned))
+	{
+		operation->status = operation_present_status(&concerned, program_clock(program));
+		if (operation->closes)
+			operation->number = concerned.number;
+	}
 	return true;
+}
+
+/* Locks one account; LY002, LY003. */
+static AccountState *
+lock_member(Operation *operation, Datum member)
+{
+	Program    *program = operation->program;
+	AccountState *account = ledger_account(operation->ledger, member);
+
+	if (account == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
+				 errmsg("there is no member \"%s\"", member_text(program, member)),
+				 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
+						 program->ref.name)));
+	if (account->status > operation->worst_status)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
+				 account->status == ACCOUNT_CLOSED ?
+				 errmsg("member \"%s\" has left", member_text(program, member)) :
+				 errmsg("member \"%s\" is blocked", member_text(program, member)),
+				 errdetail("The member's status is \"%s\".",
+						   account->status == ACCOUNT_CLOSED ? "closed" : "blocked")));
+	return account;
+}
+
+/* Locks the accounts, in the order of their members. */
+static void
+lock_members(Operation *operation, Datum member)
+{
+	if (operation->has_other)
+	{
+		Datum		members[2] = {member, operation->other_member};
+
+		if (member_cmp(operation->program, members[0], members[1]) > 0)
+		{
+			members[0] = operation->other_member;
+			members[1] = member;
+		}
+		ledger_lock_accounts(operation->ledger, members, 2);
+	}
+	operation->account = lock_member(operation, member);
+	if (operation->has_other)
+		operation->other = lock_member(operation, operation->other_member);
 }
 
 /* see operation.h */
@@ -266,36 +261,25 @@ operation_begin(Operation *operation, Datum member)
 		reader_close(&reader);
 		return false;
 	}
-	operation->ledger = ledger_open(program, NULL, false);
-	operation->account = ledger_account(operation->ledger, member);
-	if (operation->account == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
-				 errmsg("there is no member \"%s\"", member_text(program, member)),
-				 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
-						 program->ref.name)));
-	if (operation->account->status == ACCOUNT_CLOSED)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
-				 errmsg("member \"%s\" has left", member_text(program, member)),
-				 errdetail("The member's status is \"closed\".")));
+	operation->ledger = ledger_open_for_operation(program);
+	lock_members(operation, member);
 
 	/* somebody may have made the call while this one waited */
 	if (made_before(operation))
 	{
 		ledger_save_account(operation->ledger, operation->account);
-		ledger_close(operation->ledger);
-		operation->ledger = NULL;
+		if (operation->other)
+			ledger_save_account(operation->ledger, operation->other);
 		return false;
 	}
+	operation->number = operation_next_number(program);
 	return true;
 }
 
-/* see operation.h */
-void
-operation_sink(void *arg, const Movement *movement)
+/* Makes room for one more move. */
+static Movement *
+add_move(Operation *operation, const Movement *movement)
 {
-	Operation  *operation = (Operation *) arg;
 	Movement   *move;
 
 	if (operation->nmoves == operation->capacity)
@@ -307,61 +291,89 @@ operation_sink(void *arg, const Movement *movement)
 	}
 	move = &operation->moves[operation->nmoves++];
 	*move = *movement;
+	move->tag = 0;
 	if (move->kind == ENTRY_EARN || move->kind == ENTRY_REVOKE)
 		move->kind = operation->entry_kind;
+	return move;
 }
 
 /* see operation.h */
 void
-operation_settle(Operation *operation)
+operation_sink(void *arg, const Movement *movement)
 {
-	AccountState *account = operation->account;
+	(void) add_move((Operation *) arg, movement);
+}
 
-	core_check(account_advance(&account->core, account->now, account->now,
-							   operation_sink, operation));
+/* see operation.h */
+void
+operation_other_sink(void *arg, const Movement *movement)
+{
+	add_move((Operation *) arg, movement)->tag = MOVE_OTHER;
+}
+
+/* Expires and repays what is due of one account. */
+static void
+settle_account(Operation *operation, AccountState *account, MovementSink sink)
+{
+	core_check(account_advance(&account->core, account->now, account->now, sink, operation));
 	account_find_due(account);
 	account->dirty = true;
 }
 
 /* see operation.h */
 void
-operation_write(Operation *operation)
+operation_settle(Operation *operation)
 {
-	AccountState *account = operation->account;
-	StringInfoData result;
+	operation->nown = operation->nmoves;
+	settle_account(operation, operation->account, operation_sink);
+	if (operation->other)
+		settle_account(operation, operation->other, operation_other_sink);
+}
+
+/* The lines of the first account that the moves before settling will be. */
+static void
+number_lines(Operation *operation)
+{
 	int			nown = 0;
 	int			i;
 
-	while (nown < operation->nmoves && operation->moves[nown].kind == operation->entry_kind)
-		nown++;
-	initStringInfo(&result);
-	appendStringInfo(&result, "{\"unit_no\": %d, \"points\": %s", operation->unit->unit_no,
-					 points_text(operation->points));
-	if (nown > 0)
-		appendStringInfo(&result, ", \"first_entry\": " INT64_FORMAT
-						 ", \"last_entry\": " INT64_FORMAT,
-						 account->last_entry + 1, account->last_entry + nown);
-	if (operation->valid_until != INSTANT_ALWAYS)
-		appendStringInfo(&result, ", \"valid_until\": \"%s\"",
-						 instant_text(operation->valid_until));
-
-	if (!insert_row(operation, object_jsonb(&operation->request), object_jsonb(&result)))
+	for (i = 0; i < operation->nown; i++)
 	{
-		if (operation->key)
-			refuse_key(operation);
-		refuse_reversal(operation->reverses);
+		if (operation->moves[i].tag != MOVE_OTHER)
+			nown++;
 	}
+	if (nown == 0)
+		return;
+	operation->first_entry = operation->account->last_entry + 1;
+	operation->last_entry = operation->account->last_entry + nown;
+}
+
+/* see operation.h */
+void
+operation_write(Operation *operation)
+{
+	int64		number = operation->closes ? operation->concerns : operation->number;
+	int			i;
+
+	number_lines(operation);
+	if (!operation->closes || operation->key)
+		operation_insert(operation);
 	for (i = 0; i < operation->nmoves; i++)
 	{
+		const Movement *move = &operation->moves[i];
 		EntryLine	line;
 
 		memset(&line, 0, sizeof(line));
-		line.movement = operation->moves[i];
-		if (i < nown)
-			line.operation_no = operation->number;
-		ledger_append(operation->ledger, account, &line);
+		line.movement = *move;
+		line.operation_no = move->hold_no;
+		if (i < operation->nown && move->kind == operation->entry_kind)
+			line.operation_no = number;
+		ledger_append(operation->ledger, move->tag == MOVE_OTHER ? operation->other :
+					  operation->account, &line);
 	}
-	ledger_save_account(operation->ledger, account);
+	ledger_save_account(operation->ledger, operation->account);
+	if (operation->other)
+		ledger_save_account(operation->ledger, operation->other);
 }
 
 /* see operation.h */
@@ -385,13 +397,15 @@ operation_result(Operation *operation, FunctionCallInfo fcinfo)
 	values[1] = CStringGetTextDatum(operation->status);
 	values[2] = CStringGetTextDatum(operation->unit->name);
 	values[3] = NumericGetDatum(points_to_numeric(operation->points));
-	values[4] = (Datum) 0;
-	isnull[4] = true;
+	isnull[4] = operation->code == NULL;
+	values[4] = operation->code ? CStringGetTextDatum(operation->code) : (Datum) 0;
 	values[5] = NumericGetDatum(points_to_numeric(points_shown(balance.available,
 															   operation->unit->decimals)));
 	values[6] = NumericGetDatum(points_to_numeric(balance.pending));
 	values[7] = NumericGetDatum(points_to_numeric(balance.held));
 	values[8] = NumericGetDatum(points_to_numeric(balance.debt));
+	if (operation->deadline != INSTANT_ALWAYS)
+		operation->valid_until = operation->deadline;
 	values[9] = TimestampTzGetDatum(operation->valid_until);
 	isnull[9] = operation->valid_until == INSTANT_ALWAYS;
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull));
@@ -403,13 +417,21 @@ insufficient_points(const Operation *operation, Points needed, Points missing)
 {
 	UnitBalance balance = account_unit_balance(operation->account,
 											   operation->unit->unit_no);
+	char	   *held = points_text(balance.held);
+	Points		sum;
+	Instant		until;
 
+	if (balance.held > 0)
+	{
+		core_check(account_held(&operation->account->core, operation->unit->unit_no,
+								&sum, &until));
+		held = psprintf("%s until %s", held, instant_text(until));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_LOYALTY_INSUFFICIENT_POINTS),
 			 errmsg("insufficient %s: %s available, %s needed", operation->unit->name,
 					points_text(points_shown(balance.available, operation->unit->decimals)),
 					points_text(needed)),
 			 errdetail("Missing %s; pending %s, held %s, owed %s.", points_text(missing),
-					   points_text(balance.pending), points_text(balance.held),
-					   points_text(balance.debt))));
+					   points_text(balance.pending), held, points_text(balance.debt))));
 }

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * operation.h
- *	  What somebody does to an account by calling a function: adjusting and
- *	  reversing.
+ *	  What somebody does to an account by calling a function: spending,
+ *	  holding, adjusting, reversing.
  *
  * Each call that succeeds is a row of the table operation, whose number its
- * lines in the ledger carry.  A call with a key is done once: the same call
+ * lines in the ledger carry.  Capturing or releasing a hold changes the row of
+ * the hold instead, and makes one of its own only to remember a key.  A call with a key is done once: the same call
  * again returns the same row, another call with that key is refused.
  *
  *-------------------------------------------------------------------------
@@ -15,67 +16,144 @@
 
 #include "engine/ledger.h"
 
+/* operation.status */
+#define STATUS_DONE		"done"
+#define STATUS_HELD		"held"
+#define STATUS_CAPTURED	"captured"
+#define STATUS_RELEASED	"released"
+
 /* one call */
 typedef struct Operation
 {
 	Program    *program;
-	const char *kind;			/* operation.kind */
+	const char *kind;			/* operation.kind: the function's name */
 	EntryKind	entry_kind;		/* of its lines */
 	char	   *key;			/* NULL: none */
-	char	   *reason;
+	char	   *reason;			/* NULL: none */
 	int64		reverses;		/* number of the operation undone, 0: none */
+	int64		concerns;		/* number of the operation acted upon, 0: none */
+	bool		closes;			/* acts on a hold: lines carry the hold's number,
+								 * which is also returned */
+	int16		worst_status;	/* of a member who may: ACCOUNT_... */
+	bool		keeps_request;	/* the request is stored even without a key */
 	StringInfoData request;		/* all arguments, as a JSON object */
 	UnitConfig *unit;
 
 	/* once begun */
 	Ledger	   *ledger;			/* NULL: nothing is to be done */
 	AccountState *account;
+	bool		has_other;		/* a second account is moved: a transfer's */
+	Datum		other_member;
+	AccountState *other;
+	int64		number;			/* of its row */
 
 	/* what it does */
-	Movement   *moves;			/* in order */
+	Movement   *moves;			/* in order; tag MOVE_OTHER: of the other account */
 	int			nmoves;
 	int			capacity;
+	int			nown;			/* of them, before what they made due; -1: not
+								 * settled yet */
+	int64		first_entry;	/* its lines are among these; 0: none */
+	int64		last_entry;
 
-	/* what it returns */
-	int64		number;
-	const char *status;
+	/* what its row says and it returns */
+	const char *row_status;		/* STATUS_... */
+	const char *status;			/* as returned */
 	Points		points;
+	Points		spent;
+	char	   *code;			/* NULL: none */
+	Instant		deadline;		/* of a hold; INSTANT_ALWAYS: none */
 	Instant		valid_until;	/* end of points given; INSTANT_ALWAYS: none */
 } Operation;
+
+#define MOVE_OTHER	1
 
 /* what the table says of one */
 typedef struct OperationRow
 {
 	int64		number;
 	char	   *kind;
-	Datum		request;
+	char	   *status;			/* STATUS_... */
+	Datum		request;		/* jsonb; 0: none */
 	Datum		member;			/* 0: of several members */
 	int32		unit_no;
 	Points		points;
-	Instant		valid_until;
+	Points		spent;
+	Points		returned;
+	Instant		deadline;		/* INSTANT_ALWAYS: none */
+	Instant		valid_until;	/* INSTANT_ALWAYS: none */
 	int64		first_entry;	/* its lines are among these */
 	int64		last_entry;
+	int64		concerns;		/* 0: nothing */
 	int64		reversed_by;	/* 0: nothing */
 } OperationRow;
 
+/* -------- operation_row.c: the table -------- */
+
 extern bool operation_find(Program *program, int64 number, OperationRow *row);
+extern bool operation_find_key(Program *program, const char *key, OperationRow *row);
+
+/* What has become of an operation by an instant, in one word for people. */
+extern const char *operation_present_status(const OperationRow *row, Instant now);
+
+/* The next number. */
+extern int64 operation_next_number(Program *program);
+
+/* Writes the row of an operation: LY009 or 55000 if its key or what it reverses is taken. */
+extern void operation_insert(Operation *operation);
+
+/*
+ * Changes a row whose member's account is locked: a hold that has been captured
+ * (spent > 0, by the lines from first to last) or released, or a redemption
+ * that has given back so much in all.
+ */
+extern void operation_close_hold(Program *program, int64 number, const char *status,
+								 Points spent, int64 first, int64 last);
+extern void operation_set_returned(Program *program, int64 number, Points returned);
+
+/* LY009; 55000: an operation can be reversed once */
+extern void refuse_key(const char *key) pg_attribute_noreturn();
+extern void refuse_reversal(int64 number) pg_attribute_noreturn();
+
+/* -------- operation.c: one call -------- */
 
 extern void operation_init(Operation *operation, Program *program, const char *kind,
 						   EntryKind entry_kind);
 
-/* Adds an argument to the request; value NULL: null. */
+/* The member named by an argument, of any type that converts; 22004 if NULL. */
+extern Datum operation_member(Program *program, FunctionCallInfo fcinfo, int argument);
+
+/* A text argument; NULL if NULL. */
+extern char *operation_text(FunctionCallInfo fcinfo, int argument);
+
+/* A reason, which must be given, for people to read later. */
+extern char *operation_reason(FunctionCallInfo fcinfo, int argument);
+
+/*
+ * Points, a multiple of the unit's smallest amount and not zero; if positive,
+ * not below.  With none_is_all NULL is 0.
+ */
+extern Points operation_amount(FunctionCallInfo fcinfo, int argument, const UnitConfig *unit,
+							   bool positive, bool none_is_all);
+
+/*
+ * Adds an argument to the request; value NULL: null.  The request is needed if
+ * there is a key, or keeps_request is set; it may be left empty otherwise.
+ */
 extern void operation_argument(Operation *operation, const char *name, const char *value,
 							   bool is_text);
+#define operation_needs_request(operation) \
+	((operation)->key != NULL || (operation)->keeps_request)
 
 /* The texts of values, the same in every session. */
 extern char *instant_text(Instant at);
 extern char *points_text(Points points);
 
 /*
- * Locks the member's account and brings it to now.  False if the call has been
- * made before; then there is nothing to do but to return its row.  LY002 if
- * there is no such member, LY003 if it has left, LY009 if the key was used for
- * another call.
+ * Locks the member's account (and the other one), brings it to now and takes a
+ * number.  False if the call has been made before; then there is nothing to do
+ * but to return its row.  LY002 if there is no such member, LY003 if its status
+ * is worse than may be, LY009 if the key was used for another call.
  */
 extern bool operation_begin(Operation *operation, Datum member);
 
@@ -84,6 +162,9 @@ extern bool operation_begin(Operation *operation, Datum member);
  * tells as earned or revoked are lines of the operation's own kind.
  */
 extern void operation_sink(void *arg, const Movement *movement);
+
+/* The same for the other account. */
+extern void operation_other_sink(void *arg, const Movement *movement);
 
 /* Expires and repays what the moves so far have made due. */
 extern void operation_settle(Operation *operation);
@@ -101,8 +182,8 @@ extern Datum operation_result(Operation *operation, FunctionCallInfo fcinfo);
 extern void insufficient_points(const Operation *operation, Points needed, Points missing)
 			pg_attribute_noreturn();
 
-/* 55000: an operation can be reversed once */
-extern void refuse_reversal(int64 number) pg_attribute_noreturn();
+/* adjust.c: where points go that are given now */
+extern Instant operation_lot_end(const AccountState *account, const UnitConfig *unit);
 
 /* adjust.c: moves that undo an adjustment whose account is locked */
 extern void reverse_adjustment(Operation *operation, const OperationRow *row);

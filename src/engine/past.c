@@ -8,9 +8,11 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/plan.h"
 #include "engine/read.h"
 
 /* what is summed up */
@@ -23,7 +25,13 @@ typedef struct Past
 	int			npieces;
 	int			nmerged;
 	int			capacity;
+	HeldPiece  *held;			/* what holds have set aside and not given back */
+	int			nheld;
+	int			held_capacity;
 } Past;
+
+/* see plan_execute */
+static const char deadline_plan = 0;
 
 /* The last activity in a unit was at least at an instant. */
 static void
@@ -40,6 +48,72 @@ note_activity(AccountState *account, int32 unit_no, TimestampTz at)
 	}
 }
 
+/* Adds to what a hold has set aside of a lot, or with points < 0 gives back. */
+static void
+add_held(Past *past, int64 hold_no, const Movement *m, Points points)
+{
+	HeldPiece  *held;
+	int			i;
+
+	for (i = past->nheld - 1; i >= 0; i--)
+	{
+		held = &past->held[i];
+		if (held->hold_no == hold_no && held->unit == m->unit && held->from == m->from &&
+			held->to == m->to)
+		{
+			held->points += points;
+			return;
+		}
+	}
+	if (past->nheld == past->held_capacity)
+	{
+		past->held_capacity = Max(8, past->held_capacity * 2);
+		past->held = past->held ?
+			repalloc(past->held, sizeof(HeldPiece) * past->held_capacity) :
+			palloc(sizeof(HeldPiece) * past->held_capacity);
+	}
+	held = &past->held[past->nheld++];
+	memset(held, 0, sizeof(HeldPiece));
+	held->hold_no = hold_no;
+	held->points = points;
+	held->from = m->from;
+	held->to = m->to;
+	held->unit = m->unit;
+}
+
+/* Drops what is not held any more, and looks up until when the rest is. */
+static void
+find_deadlines(Ledger *reader, Past *past)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1];
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < past->nheld; i++)
+	{
+		HeldPiece	held = past->held[i];
+		bool		isnull;
+
+		if (held.points <= 0)
+			continue;
+		values[0] = Int64GetDatum(held.hold_no);
+		SPI_connect();
+		plan_execute(reader->program, &deadline_plan,
+					 "SELECT o.deadline FROM %s.operation AS o"
+					 " WHERE o.operation_no OPERATOR(pg_catalog.=) $1",
+					 1, types, values, true, SPI_OK_SELECT);
+		held.deadline = INSTANT_NEVER;
+		if (SPI_processed > 0)
+			held.deadline = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+															  SPI_tuptable->tupdesc, 1,
+															  &isnull));
+		SPI_finish();
+		past->held[n++] = held;
+	}
+	past->nheld = n;
+}
+
 /* Adds a line; an EntryReader. */
 static void
 add_line(void *arg, int64 entry_no, const EntryLine *line)
@@ -54,6 +128,8 @@ add_line(void *arg, int64 entry_no, const EntryLine *line)
 		note_activity(past->account, m->unit, m->occurred_at);
 	if (m->points == 0)
 		return;
+	if (m->kind == ENTRY_HOLD || m->kind == ENTRY_RELEASE)
+		add_held(past, line->operation_no, m, -m->points);
 
 	/* merge from time to time, so that memory is as good as the number of lots */
 	if (past->npieces == past->capacity)
@@ -91,5 +167,9 @@ past_lots(Ledger *reader, AccountState *account, TimestampTz at, TimestampTz kno
 	account->core.pieces = past.pieces;
 	account->core.npieces = past.npieces;
 	account->core.capacity = past.capacity;
+	find_deadlines(reader, &past);
+	account->core.held = past.held;
+	account->core.nheld = past.nheld;
+	account->core.held_capacity = past.held_capacity;
 	account->paged = NULL;
 }

@@ -26,6 +26,8 @@ typedef struct UnitConfig
 	int			decimals;
 	bool		forgive;		/* on_shortfall */
 	bool		spendable;
+	bool		transferable;
+	Period		return_grace;
 	JudgeUnit	judge;
 } UnitConfig;
 
@@ -133,9 +135,12 @@ typedef struct Program
 	Oid			account;
 	Oid			account_page;
 	Oid			journal;
+	Oid			operation;
+	Oid			operation_seq;	/* of operation.operation_no */
 	Oid			member;
 	Oid			member_facts;
 	Oid			lots_type;
+	Oid			points_type;
 
 	bool		member_byval;
 	int16		member_len;

@@ -224,8 +224,11 @@ program_load(Oid relid, MemoryContext parent)
 	program->account = program_relation(&ref, "account");
 	program->account_page = program_relation(&ref, "account_page");
 	program->journal = program_relation(&ref, "journal");
+	program->operation = program_relation(&ref, "operation");
+	program->operation_seq = program_relation(&ref, "operation_operation_no_seq");
 	program->member = program_relation(&ref, "member");
 	program->member_facts = program_relation(&ref, "member_facts");
+	program->points_type = get_atttype(program->operation, get_attnum(program->operation, "points"));
 	program->lots_type = get_atttype(program->account,
 									 get_attnum(program->account, "lots"));
 

@@ -82,6 +82,9 @@ load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
 	unit->decimals = config_int(row, "decimals", 0);
 	unit->forgive = strcmp(config_text(row, "on_shortfall"), "forgive") == 0;
 	unit->spendable = config_bool(row, "spendable");
+	unit->transferable = config_bool(row, "transferable");
+	if (!config_struct(row, "return_grace", "period", &unit->return_grace, sizeof(Period)))
+		unit->return_grace.kind = 0;
 	unit->judge.stacking = stacking;
 	unit->judge.rounding = rounding_from_text(config_text(row, "rounding"));
 	unit->judge.step = POINTS_SCALE;
@@ -199,7 +202,8 @@ load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_ver
 	config_query(ref,
 				 "SELECT v.unit_no::pg_catalog.int4, v.name, v.activates, v.expires,"
 				 " v.decimals::pg_catalog.int4, v.rounding, v.max_per_event, v.on_shortfall,"
-				 " u.spendable IS NOT FALSE AS spendable"
+				 " u.spendable IS NOT FALSE AS spendable,"
+				 " u.transferable IS TRUE AS transferable, u.return_grace"
 				 " FROM %s.unit_version AS v"
 				 " JOIN (SELECT unit_no, pg_catalog.max(config_version) AS config_version"
 				 "  FROM %s.unit_version WHERE config_version OPERATOR(pg_catalog.<=) $1"

@@ -88,9 +88,11 @@ UnitBalance
 account_unit_balance(const AccountState *account, int32 unit_no)
 {
 	UnitBalance balance = {0};
+	Instant		until;
 
 	core_check(account_balance(&account->core, unit_no, account->now,
 							   &balance.available, &balance.pending, &balance.debt));
+	core_check(account_held(&account->core, unit_no, &balance.held, &until));
 	if (account->paged)
 		pages_add_balance(account, unit_no, &balance.available, &balance.pending);
 	balance.available = Max(balance.available, 0);
@@ -160,6 +162,24 @@ loyalty_balance(PG_FUNCTION_ARGS)
 	PG_RETURN_NUMERIC(points_to_numeric(points_shown(points, unit->decimals)));
 }
 
+/* Returns one row of member_lots_1. */
+static void
+put_lot(ReturnSetInfo *result, Program *program, const AccountState *account,
+		const LotPiece *piece, const char *state)
+{
+	Instant		end;
+	Datum		values[5];
+	bool		isnull[5] = {0};
+
+	core_check(account_piece_end(&account->core, piece, &end));
+	values[0] = CStringGetTextDatum(rules_unit(program->rules, piece->unit)->name);
+	values[1] = NumericGetDatum(points_to_numeric(piece->points));
+	values[2] = TimestampTzGetDatum(piece->from);
+	values[3] = TimestampTzGetDatum(end);
+	values[4] = CStringGetTextDatum(state);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+}
+
 /*
  * member_lots_1(program, member, unit): the lots a member has now, of one unit
  * or all.
@@ -192,22 +212,20 @@ loyalty_member_lots(PG_FUNCTION_ARGS)
 	for (i = account ? account->core.npieces - 1 : -1; i >= 0; i--)
 	{
 		const LotPiece *piece = &account->core.pieces[i];
-		bool		debt = piece->from == DEBT_FROM && piece->to == DEBT_TO &&
-			piece->points < 0;
-		Instant		end;
-		Datum		values[5];
-		bool		isnull[5] = {0};
 
-		if (unit && piece->unit != unit->unit_no)
-			continue;
-		core_check(account_piece_end(&account->core, piece, &end));
-		values[0] = CStringGetTextDatum(rules_unit(program->rules, piece->unit)->name);
-		values[1] = NumericGetDatum(points_to_numeric(piece->points));
-		values[2] = TimestampTzGetDatum(piece->from);
-		values[3] = TimestampTzGetDatum(end);
-		values[4] = CStringGetTextDatum(debt ? "debt" :
-										piece->from > account->now ? "pending" : "active");
-		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+		if (unit == NULL || piece->unit == unit->unit_no)
+			put_lot(result, program, account, piece,
+					piece->from == DEBT_FROM && piece->to == DEBT_TO &&
+					piece->points < 0 ? "debt" :
+					piece->from > account->now ? "pending" : "active");
+	}
+	for (i = 0; account && i < account->core.nheld; i++)
+	{
+		const HeldPiece *held = &account->core.held[i];
+		LotPiece	piece = {held->points, held->from, held->to, held->unit, 0};
+
+		if (unit == NULL || held->unit == unit->unit_no)
+			put_lot(result, program, account, &piece, "held");
 	}
 	reader_close(&reader);
 	return (Datum) 0;

@@ -31,6 +31,7 @@
 #include "engine/lines.h"
 #include "engine/program.h"
 #include "engine/source.h"
+#include "engine/verify.h"
 
 /* one call */
 typedef struct Verify
@@ -105,7 +106,7 @@ static const char due_query[] =
 "SELECT 'due', a.member_id::text, format('something of unit \"%s\" is due at %s, but next_due is %s',"
 "  u.name, d.due, a.next_due)"
 " FROM @.account AS a CROSS JOIN @.unit AS u CROSS JOIN @.program AS p"
-" CROSS JOIN LATERAL (SELECT loyalty.account_due_1(" ACCOUNT_LOTS ", u.unit_no, a.last_at, a.next_due,"
+" CROSS JOIN LATERAL (SELECT loyalty.account_due_1(" ACCOUNT_LOTS ", coalesce(a.holds, ''), u.unit_no, a.last_at, a.next_due,"
 "   loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)),"
 "   a.last_at) AS due) AS d"
 " WHERE d.due < a.next_due{a.member_id}";
@@ -151,14 +152,15 @@ static const char operations_query[] =
 " UNION ALL "
 "SELECT 'operations', o.member_id::text, format('operation %s moved %s points, its lines %s',"
 "  o.operation_no, o.points, o.moved)"
-" FROM (SELECT o.operation_no, o.member_id, (o.result ->> 'points')::numeric AS points,"
+" FROM (SELECT o.operation_no, o.member_id, o.points::numeric AS points,"
 "   (SELECT loyalty.sum(e.points)::numeric + coalesce(- loyalty.sum(e.lapsed)::numeric, 0)"
 "     + coalesce(- loyalty.sum(e.forgiven)::numeric, 0)"
 "    FROM @.journal AS j CROSS JOIN LATERAL loyalty.lines_unnest_1(j.lines) AS e"
 "    WHERE j.member_id = o.member_id AND j.operation_no = o.operation_no"
-"     AND j.first_entry BETWEEN (o.result ->> 'first_entry')::bigint AND (o.result ->> 'last_entry')::bigint)"
+"     AND j.first_entry BETWEEN o.first_entry AND o.last_entry)"
 "    AS moved"
-"  FROM @.operation AS o WHERE o.kind IN ('adjust', 'reverse') AND o.result ? 'first_entry'{o.member_id}) AS o"
+"  FROM @.operation AS o WHERE o.first_entry IS NOT NULL AND (o.kind = 'adjust' OR o.kind = 'reverse'"
+"   AND EXISTS (SELECT FROM @.operation AS u WHERE u.operation_no = o.reverses AND u.kind = 'adjust')){o.member_id}) AS o"
 " WHERE o.points IS DISTINCT FROM o.moved";
 
 /*
@@ -528,6 +530,7 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	Verify		verify;
 	RightsSave	rights;
 	int			guc_level;
+	int			i;
 
 	memset(&verify, 0, sizeof(verify));
 	verify.program = program_get(PG_GETARG_OID(0));
@@ -558,9 +561,12 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	check(&verify, pages_query);
 	check(&verify, members_query);
 	check(&verify, operations_query);
+	for (i = 0; spending_invariants[i]; i++)
+		check(&verify, spending_invariants[i]);
 	check_postings(&verify);
 	if (!verify.has_member)
 	{
+		check(&verify, transfer_invariant);
 		check(&verify, budgets_query);
 		check(&verify, budget_use_query);
 		check_wiring(&verify);

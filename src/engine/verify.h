@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.h
+ *	  Queries for verify() that other files than verify.c hold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_VERIFY_H
+#define LOYALTY_VERIFY_H
+
+/* see verify.c for how such queries are written; the last is NULL */
+extern const char *const spending_invariants[];
+
+/* only of all members at once */
+extern const char *const transfer_invariant;
+
+#endif							/* LOYALTY_VERIFY_H */
