@@ -35,8 +35,6 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 		batch->options = *options;
 	batch->context = context;
 	batch->chunk = AllocSetContextCreate(context, "loyalty chunk", ALLOCSET_DEFAULT_SIZES);
-	batch->key_context = AllocSetContextCreate(context, "loyalty keys",
-											   ALLOCSET_DEFAULT_SIZES);
 	batch->window_from = DT_NOBEGIN;
 	batch->window_until = DT_NOEND;
 	batch->reader = event_reader_open(program, source);

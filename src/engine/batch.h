@@ -99,7 +99,7 @@ typedef struct Batch
 	int			nby_member;
 
 	/* keys whose events must be read again, in order of arrival */
-	MemoryContext key_context;
+	MemoryContext key_context;	/* NULL until there are any */
 	PendingKey *keys;
 	int			nkeys;
 	int			keys_capacity;

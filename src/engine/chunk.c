@@ -151,9 +151,10 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		budget_lock(batch);
 	}
 
-	member_context = AllocSetContextCreate(batch->chunk, "loyalty member",
-										   ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(ordered ? batch->chunk : member_context);
+	/* what concerns one member is forgotten with him, if others follow */
+	member_context = ordered || nmembers < 2 ? batch->chunk :
+		AllocSetContextCreate(batch->chunk, "loyalty member", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(member_context);
 	for (i = 0; i < (ordered ? batch->nevents : batch->nby_member); i++)
 	{
 		Event	   *event = &batch->events[ordered ? i : batch->by_member[i]];
@@ -228,7 +229,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			}
 			else
 				event->result.flags |= existed ? POSTING_EXISTS : 0;
-			if (!ordered && event->nrows > 0)
+			if (member_context != batch->chunk && event->nrows > 0)
 			{
 				MemoryContext inner = MemoryContextSwitchTo(batch->chunk);
 				Posting    *result = &event->result;
@@ -258,7 +259,8 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 	else if (previous >= 0 && accounts[previous])
 		finish_account(batch, accounts[previous]);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(member_context);
+	if (member_context != batch->chunk)
+		MemoryContextDelete(member_context);
 
 	/* postings go in order of arrival, which mostly is that of their key */
 	for (i = 0; i < batch->nevents; i++)

@@ -21,9 +21,13 @@
 void
 batch_add_key(Batch *batch, const Datum *key)
 {
-	MemoryContext old = MemoryContextSwitchTo(batch->key_context);
+	MemoryContext old;
 	PendingKey *pending;
 
+	if (batch->key_context == NULL)
+		batch->key_context = AllocSetContextCreate(batch->context, "loyalty keys",
+												   ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(batch->key_context);
 	if (batch->nkeys == batch->keys_capacity)
 	{
 		batch->keys_capacity = Max(16, batch->keys_capacity * 2);
@@ -41,10 +45,11 @@ batch_add_key(Batch *batch, const Datum *key)
 void
 batch_add_key_of(Batch *batch, const Datum *key, Datum member)
 {
-	MemoryContext old = MemoryContextSwitchTo(batch->key_context);
+	MemoryContext old;
 	PendingKey *pending;
 
 	batch_add_key(batch, key);
+	old = MemoryContextSwitchTo(batch->key_context);
 	pending = &batch->keys[batch->nkeys - 1];
 	pending->has_member = true;
 	pending->member = member_copy(batch->program, member);
@@ -135,7 +140,8 @@ distinct_keys(Batch *batch)
 static void
 forget_keys(Batch *batch)
 {
-	MemoryContextReset(batch->key_context);
+	if (batch->key_context)
+		MemoryContextReset(batch->key_context);
 	batch->keys = NULL;
 	batch->nkeys = 0;
 	batch->keys_capacity = 0;

@@ -112,8 +112,6 @@ open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 		writer_open(ledger, &ledger->operation, program->operation);
 	if (ledger->fires_triggers)
 		prepare_triggers(ledger);
-	ledger->write_context = AllocSetContextCreate(ledger->context, "loyalty writes",
-												  ALLOCSET_DEFAULT_SIZES);
 	ledger->snapshot = current_snapshot(ledger->dry);
 	return ledger;
 }
@@ -167,7 +165,6 @@ ledger_close(Ledger *ledger)
 	if (ledger->operation.rel)
 		writer_close(&ledger->operation);
 	FreeExecutorState(ledger->estate);
-	MemoryContextDelete(ledger->write_context);
 	rights_leave(&ledger->rights);
 	pfree(ledger);
 }

@@ -124,6 +124,8 @@ typedef struct TableWriter
 	bool		plain;			/* no row triggers: written directly */
 	TupleTableSlot **buffer;	/* new rows waiting to be written */
 	int			nbuffered;
+	int			nslots;			/* slots that have been made */
+	int			capacity;
 } TableWriter;
 
 /* most lines that one row of the journal holds, and most bytes they have */
@@ -176,7 +178,6 @@ typedef struct Ledger
 	bool		account_moved;	/* the account locked last had changed since the
 								 * snapshot */
 	RightsSave	rights;
-	MemoryContext write_context;	/* of one write */
 	LineObserver observe;
 	void	   *observe_arg;
 	int64		operation_no;	/* of every line, 0: none */

@@ -33,6 +33,19 @@ has_row_triggers(Relation rel)
 		 triggers->trig_insert_instead_row || triggers->trig_update_instead_row);
 }
 
+/* Opens the indexes for writing: an update that is HOT needs none of them. */
+static void
+open_indices(Ledger *ledger, TableWriter *writer)
+{
+	MemoryContext old;
+
+	if (writer->info->ri_IndexRelationDescs || !writer->rel->rd_rel->relhasindex)
+		return;
+	old = MemoryContextSwitchTo(ledger->context);
+	ExecOpenIndices(writer->info, false);
+	MemoryContextSwitchTo(old);
+}
+
 /* see writer.h */
 void
 writer_open(Ledger *ledger, TableWriter *writer, Oid relid)
@@ -45,11 +58,13 @@ writer_open(Ledger *ledger, TableWriter *writer, Oid relid)
 		return;
 	writer->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer->info, writer->rel, 1, NULL, 0);
-	ExecOpenIndices(writer->info, false);
 	writer->plain = !has_row_triggers(writer->rel) &&
 		!(writer->rel->rd_att->constr && writer->rel->rd_att->constr->has_generated_stored);
 	if (!writer->plain)
+	{
+		open_indices(ledger, writer);
 		ledger->fires_triggers = true;
+	}
 }
 
 /* see writer.h */
@@ -58,7 +73,7 @@ writer_close(TableWriter *writer)
 {
 	int			i;
 
-	for (i = 0; writer->buffer && i < WRITER_BUFFER && writer->buffer[i]; i++)
+	for (i = 0; i < writer->nslots; i++)
 		ExecDropSingleTupleTableSlot(writer->buffer[i]);
 	if (writer->info)
 		ExecCloseIndices(writer->info);
@@ -74,6 +89,7 @@ write_rows(Ledger *ledger, TableWriter *writer)
 
 	if (writer->plain)
 	{
+		open_indices(ledger, writer);
 		table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
 						   GetCurrentCommandId(true), 0, NULL);
 		for (i = 0; i < writer->nbuffered; i++)
@@ -132,7 +148,7 @@ writer_flush(Ledger *ledger, TableWriter *writer)
 
 	if (writer->nbuffered == 0)
 		return;
-	old = MemoryContextSwitchTo(ledger->write_context);
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(ledger->estate));
 	if (writer == &ledger->posting)
 		write_postings(ledger);
 	else
@@ -141,7 +157,7 @@ writer_flush(Ledger *ledger, TableWriter *writer)
 		ExecClearTuple(writer->buffer[i]);
 	writer->nbuffered = 0;
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(ledger->write_context);
+	ResetPerTupleExprContext(ledger->estate);
 }
 
 /* see writer.h */
@@ -152,17 +168,22 @@ writer_next(Ledger *ledger, TableWriter *writer)
 
 	if (writer->nbuffered == WRITER_BUFFER)
 		writer_flush(ledger, writer);
-	if (writer->buffer == NULL)
-		writer->buffer = MemoryContextAllocZero(ledger->context,
-												sizeof(TupleTableSlot *) * WRITER_BUFFER);
-	slot = writer->buffer[writer->nbuffered];
-	if (slot == NULL)
+	if (writer->nbuffered == writer->nslots)
 	{
 		MemoryContext old = MemoryContextSwitchTo(ledger->context);
 
-		slot = writer->buffer[writer->nbuffered] = table_slot_create(writer->rel, NULL);
+		/* most statements write a row or two */
+		if (writer->nslots == writer->capacity)
+		{
+			writer->capacity = Min(Max(4, writer->capacity * 4), WRITER_BUFFER);
+			writer->buffer = writer->buffer ?
+				repalloc(writer->buffer, sizeof(TupleTableSlot *) * writer->capacity) :
+				palloc(sizeof(TupleTableSlot *) * writer->capacity);
+		}
+		writer->buffer[writer->nslots++] = table_slot_create(writer->rel, NULL);
 		MemoryContextSwitchTo(old);
 	}
+	slot = writer->buffer[writer->nbuffered];
 	ExecClearTuple(slot);
 	return slot;
 }
@@ -214,7 +235,10 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 	if (result != TM_Ok)
 		elog(ERROR, "unexpected result %d of updating \"%s\"", (int) result,
 			 RelationGetRelationName(writer->rel));
-	if (writer->info->ri_NumIndices > 0 && update_indexes)
+	if (update_indexes)
+	{
+		open_indices(ledger, writer);
 		ExecInsertIndexTuples(writer->info, slot, ledger->estate, false, false, NULL, NIL);
+	}
 	ResetPerTupleExprContext(ledger->estate);
 }
