@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code.h"
 #include "lines_pack.h"
 #include "lines_text.h"
 #include "lots.h"
@@ -301,6 +302,32 @@ try_lines_pack(const char *bytes, size_t size)
 	free(lines);
 }
 
+/* A code as somebody types it. */
+static void
+try_code(const char *text, size_t size)
+{
+	char		code[CODE_SIZE];
+	char		again[CODE_SIZE];
+	char		shown[CODE_TEXT_SIZE];
+	int			length = code_normalise(text, size, code);
+	int			n;
+
+	CHECK(length >= 0 && length <= CODE_MAX && code[length] == '\0');
+	n = code_format(code, length, shown);
+	CHECK(n >= length && n < CODE_TEXT_SIZE && strlen(shown) == (size_t) n);
+	for (size_t i = 0; i < size; i++)
+		if (text[i] & 0x80)
+			return;				/* it may be no UTF-8 */
+	CHECK(code_normalise(shown, n, again) == length && memcmp(code, again, length) == 0);
+	if (code_is_plain(code, length) && length < CODE_MAX)
+	{
+		code[length] = code_check_character(code, length);
+		CHECK(code_fits(code, length + 1));
+		code[length - 1] = code_alphabet[code[length - 1] == code_alphabet[0]];
+		CHECK(!code_fits(code, length + 1));
+	}
+}
+
 static const struct
 {
 	const char *name;
@@ -308,6 +335,7 @@ static const struct
 }			targets[] =
 
 {
+	{"code", try_code},
 	{"points", try_points},
 	{"rate", try_rate},
 	{"rate_struct", try_rate_struct},
