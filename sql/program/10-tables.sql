@@ -20,6 +20,8 @@ CREATE TABLE @program@.program (
 	stacking		text NOT NULL DEFAULT 'additive' CHECK (stacking IN ('additive', 'multiplicative', 'best')),
 	on_error		text NOT NULL DEFAULT 'queue' CHECK (on_error IN ('queue', 'raise')),
 	enrolment		text NOT NULL DEFAULT 'auto' CHECK (enrolment IN ('auto', 'ignore', 'error')),
+	code_attempts	integer DEFAULT 10 CHECK (code_attempts > 0),
+	code_window		interval NOT NULL DEFAULT '1 hour' CHECK (code_window > '0'),
 	test_clock		boolean NOT NULL DEFAULT false,
 	clock			timestamptz CHECK (isfinite(clock)),
 	config_version	integer NOT NULL DEFAULT 1,

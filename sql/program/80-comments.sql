@@ -9,6 +9,8 @@ COMMENT ON COLUMN @program@.program.currency IS 'Currency of amounts: three lett
 COMMENT ON COLUMN @program@.program.stacking IS 'How multipliers of one unit combine: additive, multiplicative or best';
 COMMENT ON COLUMN @program@.program.on_error IS 'What an error while judging a row does: queue keeps the row and notes it in failed_event, raise fails the statement';
 COMMENT ON COLUMN @program@.program.enrolment IS 'What becomes of events of unknown members: auto enrols them, ignore skips them, error fails the statement';
+COMMENT ON COLUMN @program@.program.code_attempts IS 'How many codes a member may try in vain within code_window, before further ones are refused; NULL: any number';
+COMMENT ON COLUMN @program@.program.code_window IS 'How long failed attempts are counted, from the first on';
 COMMENT ON COLUMN @program@.program.test_clock IS 'Whether the time is that of set_clock(), for tests and demonstrations';
 COMMENT ON COLUMN @program@.program.clock IS 'The time set by set_clock(); NULL is the real one';
 COMMENT ON COLUMN @program@.program.config_version IS 'Number of the configuration: one more with every change of rules, units, sources, stacking, time zone or currency';

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "engine/plan.h"
@@ -43,6 +44,15 @@ void
 plan_execute(Program *program, const void *id, const char *text, int nargs,
 			 const Oid *types, Datum *values, bool read_only, int expected)
 {
+	plan_execute_nulls(program, id, text, nargs, types, values, NULL, read_only, expected);
+}
+
+/* see plan.h */
+void
+plan_execute_nulls(Program *program, const void *id, const char *text, int nargs,
+				   const Oid *types, Datum *values, const char *nulls, bool read_only,
+				   int expected)
+{
 	KeptPlan   *kept = NULL;
 	ListCell   *lc;
 	int			result;
@@ -54,8 +64,14 @@ plan_execute(Program *program, const void *id, const char *text, int nargs,
 	}
 	if (kept == NULL)
 	{
-		SPIPlanPtr	plan = SPI_prepare(fill_in_schema(program, text), nargs, (Oid *) types);
+		SPIPlanPtr	plan;
 		MemoryContext old;
+		int			guc_level = NewGUCNestLevel();
+
+		/* a plan keeps the search path that it was made under */
+		set_local("search_path", PINNED_SEARCH_PATH);
+		plan = SPI_prepare(fill_in_schema(program, text), nargs, (Oid *) types);
+		AtEOXact_GUC(false, guc_level);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not plan \"%s\": %s", text,
@@ -67,7 +83,7 @@ plan_execute(Program *program, const void *id, const char *text, int nargs,
 		program->plans = lappend(program->plans, kept);
 		MemoryContextSwitchTo(old);
 	}
-	result = SPI_execute_plan(kept->plan, values, NULL, read_only, 0);
+	result = SPI_execute_plan(kept->plan, values, nulls, read_only, 0);
 	if (result != expected)
 		elog(ERROR, "could not execute \"%s\": %s", text, SPI_result_code_string(result));
 }

@@ -21,6 +21,11 @@
 extern void plan_execute(Program *program, const void *id, const char *text, int nargs,
 						 const Oid *types, Datum *values, bool read_only, int expected);
 
+/* The same with values that may be NULL: nulls as SPI takes them. */
+extern void plan_execute_nulls(Program *program, const void *id, const char *text,
+							   int nargs, const Oid *types, Datum *values,
+							   const char *nulls, bool read_only, int expected);
+
 /* Frees the plans of a program that is about to be freed. */
 extern void plan_free_all(Program *program);
 

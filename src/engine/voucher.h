@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * voucher.h
+ *	  Codes that rewards draw.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_VOUCHER_H
+#define LOYALTY_VOUCHER_H
+
+#include "engine/program.h"
+
+/*
+ * Draws a code of a pool, or makes one if the pool is endless, for a redemption
+ * of a member.  It is good until valid_until, or if that is DT_NOEND, for as
+ * long as the pool says.  Returns it as people read it.  LY005 if there is none
+ * left, LY004 if the pool's codes cannot be used.
+ */
+extern char *voucher_draw(Program *program, const char *pool, Datum member,
+						  int64 redemption_no, TimestampTz now, TimestampTz valid_until);
+
+/*
+ * Voids the codes that were drawn for a redemption, which is being cancelled:
+ * the member has seen them.  LY012 if one has been used, LY014 if one is
+ * reserved.
+ */
+extern void voucher_give_back(Program *program, int64 redemption_no);
+
+#endif							/* LOYALTY_VOUCHER_H */

@@ -1,0 +1,229 @@
+/*-------------------------------------------------------------------------
+ *
+ * voucher_call.h
+ *	  What the functions that handle codes share: pools and codes as their
+ *	  tables hold them, and what is answered.
+ *
+ * A code that is refused is answered, not raised as an error: the failed
+ * attempt is to be counted, which would be undone with the transaction.
+ *
+ * Order of locks: the member's account, if there is one, then the code, then
+ * the member's attempts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_VOUCHER_CALL_H
+#define LOYALTY_VOUCHER_CALL_H
+
+#include "core/code.h"
+#include "engine/config.h"
+#include "engine/operation.h"
+#include "engine/plan.h"
+#include "engine/voucher.h"
+
+/* voucher_pool.gives */
+typedef enum VoucherKind
+{
+	VOUCHER_AMOUNT,
+	VOUCHER_PERCENT,
+	VOUCHER_PRODUCT,
+	VOUCHER_POINTS,
+	VOUCHER_SHIPPING,
+	VOUCHER_BALANCE,
+	VOUCHER_CUSTOM
+} VoucherKind;
+
+/* a row of voucher_pool */
+typedef struct VoucherPool
+{
+	int32		pool_no;
+	char	   *name;
+	VoucherKind kind;
+	char	   *gives;			/* the same as text */
+	Numeric		value;			/* NULL: none, as all Numerics here */
+	Numeric		ceiling;
+	Numeric		min_amount;
+	int32		unit_no;		/* 0: none */
+	char	   *unit;
+	char	   *product;
+	int32		uses;			/* 0: any number */
+	int32		uses_per_member;	/* 0: any number */
+	bool		personal;
+	Instant		opens;			/* valid */
+	Instant		closes;
+	Period		expires;
+	Interval   *reserve_for;
+	bool		endless;
+	char	   *prefix;
+	int32		length;
+	Datum		attributes;		/* jsonb */
+	bool		enabled;
+} VoucherPool;
+
+/* a row of voucher */
+typedef struct Voucher
+{
+	char	   *code;
+	char	   *written;		/* as people read it */
+	int32		pool_no;
+	int32		uses;
+	bool		in_stock;
+	Numeric		value;
+	Numeric		spent;
+	Instant		valid_from;
+	Instant		valid_until;
+	bool		has_member;
+	Datum		member;
+	int64		redemption_no;	/* 0: none */
+	Instant		reserved_until; /* INSTANT_ALWAYS: none */
+	bool		voided;
+} Voucher;
+
+/* a row of voucher_use */
+typedef struct VoucherUse
+{
+	int64		number;
+	char	   *code;
+	char	   *state;
+	bool		has_member;
+	Datum		member;
+	Numeric		amount;
+	Numeric		discount;
+	Numeric		points;
+	Numeric		returned;
+	Instant		reserved_until; /* INSTANT_ALWAYS: it is no reservation */
+} VoucherUse;
+
+/* one call of a function */
+typedef struct CodeCall
+{
+	Program    *program;
+	Operation	operation;		/* kind, key, reason, request, number */
+	MemoryContext caller;
+	RightsSave	rights;
+	bool		has_member;
+	Datum		member;
+	Numeric		amount;			/* of the purchase */
+	Instant		now;
+
+	/* the code, once it is found */
+	bool		found;
+	VoucherPool pool;
+	Voucher		voucher;
+
+	/* the answer */
+	int			refusal;		/* SQLSTATE; 0: none */
+	char	   *message;
+	const char *status;
+	Numeric		discount;
+	Numeric		points;
+	Numeric		balance;
+	Instant		reserved_until; /* INSTANT_ALWAYS: none */
+	int			open;			/* open reservations that are not the caller's */
+	int			attempts_left;	/* -1: not counted */
+} CodeCall;
+
+/* -------- voucher_call.c -------- */
+
+/* Begins and ends a function whose first argument is the program. */
+extern void code_call_begin(CodeCall *call, FunctionCallInfo fcinfo, const char *kind);
+extern Datum code_call_end(CodeCall *call, FunctionCallInfo fcinfo);
+extern void code_call_leave(CodeCall *call);
+
+/* Arguments; NULL, or an error if it must be given. */
+extern char *code_text_argument(FunctionCallInfo fcinfo, int number, const char *required);
+extern void code_member_argument(CodeCall *call, FunctionCallInfo fcinfo, int number);
+extern void code_amount_argument(CodeCall *call, FunctionCallInfo fcinfo, int number);
+extern void code_key_argument(CodeCall *call, FunctionCallInfo fcinfo, int number);
+
+/* An argument of the request, by which repeated calls are known. */
+extern void code_request(CodeCall *call, const char *name, const char *value);
+extern void code_request_numeric(CodeCall *call, const char *name, Numeric value);
+
+/*
+ * Has the call been made before?  Then operation.number is its number.  LY009 if
+ * the key was used for another.
+ */
+extern bool code_made_before(CodeCall *call);
+
+/* Writes the row of the call, whose result is a JSON object. */
+extern void code_record(CodeCall *call, const char *result);
+
+/*
+ * Locks the member's account, enrolling who may be enrolled if need be.  False
+ * if there is none.
+ */
+extern bool code_lock_account(CodeCall *call, bool needed);
+
+/* LY002 unless the member exists */
+extern void code_require_member(const CodeCall *call);
+
+/* -------- voucher_rows.c -------- */
+
+/* The pool of a name or number; an error or false if there is none. */
+extern void pool_by_name(Program *program, const char *name, VoucherPool *pool);
+extern bool pool_by_number(Program *program, int32 pool_no, VoucherPool *pool);
+
+/* A code by its normal form, locked or not. */
+extern bool voucher_find(Program *program, const char *code, bool lock, Voucher *voucher);
+
+/* Reads the code of a call and its pool, and locks the code; false if there is none. */
+extern bool code_find(CodeCall *call, const char *code);
+extern bool code_lock(CodeCall *call);
+
+extern bool voucher_use_find(Program *program, int64 number, VoucherUse *use);
+
+/* Writes a voucher's uses, what is spent of it, and when its reservations end. */
+extern void voucher_update(CodeCall *call, int uses, Numeric spent);
+
+/* Writes a use of the code, or its reservation; source, reference: NULL: none. */
+extern void code_insert_use(CodeCall *call, const char *state, const SourceConfig *source,
+							const char *reference, int64 reservation);
+
+/* Answers a call that was made before, as things are now. */
+extern void code_answer_again(CodeCall *call);
+
+/* a numeric as text; "" of NULL */
+extern char *numeric_text(Numeric number);
+
+/* -------- voucher_judge.c -------- */
+
+/*
+ * What the code gives now, or why it does not: then call->refusal is set and
+ * false is returned.  reservation is the caller's own, 0: none.
+ */
+extern bool code_judge(CodeCall *call, int64 reservation);
+
+/* Refuses. */
+extern void code_refuse(CodeCall *call, int refusal, const char *message,...)
+			pg_attribute_printf(3, 4);
+
+extern void code_unknown(CodeCall *call);
+
+/* What is left on a card. */
+extern Numeric voucher_left(const Voucher *voucher);
+
+/* -------- voucher_attempt.c -------- */
+
+/* Has the member tried too often?  Then the call is refused. */
+extern bool code_too_many(CodeCall *call);
+
+/* Counts a failed attempt, if the refusal is one. */
+extern void code_failed(CodeCall *call);
+
+/* -------- voucher_make.c -------- */
+
+/* The prefix of a pool's codes in its normal form. */
+extern char *pool_prefix(const VoucherPool *pool);
+
+/* The value that a code has of its own; NULL: the pool's. */
+extern Numeric pool_own_value(const VoucherPool *pool, Numeric value);
+
+/* -------- voucher_stock.c -------- */
+
+/* Takes a free code of a pool, or makes one; its normal form. */
+extern char *voucher_take(Program *program, const VoucherPool *pool, int64 operation_no,
+						  Datum member, int64 redemption_no, TimestampTz now,
+						  TimestampTz valid_until);
+
+#endif							/* LOYALTY_VOUCHER_CALL_H */

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * voucher_judge.c
+ *	  What a code gives, or why it does not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "engine/voucher_call.h"
+#include "types/numbers.h"
+
+/* see voucher_call.h */
+void
+code_refuse(CodeCall *call, int refusal, const char *message,...)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, message);
+		needed = appendStringInfoVA(&text, message, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	call->refusal = refusal;
+	call->message = text.data;
+}
+
+/* see voucher_call.h */
+void
+code_unknown(CodeCall *call)
+{
+	code_refuse(call, ERRCODE_LOYALTY_CODE_UNKNOWN, "there is no such code");
+	call->found = false;
+}
+
+/* -------- sums of money -------- */
+
+/* Compares two numbers. */
+static int
+numeric_compare(Numeric a, Numeric b)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a),
+											 NumericGetDatum(b)));
+}
+
+/* The smaller of two, either of which may be NULL. */
+static Numeric
+smaller(Numeric a, Numeric b)
+{
+	if (a == NULL || b == NULL)
+		return a == NULL ? b : a;
+	return numeric_compare(a, b) <= 0 ? a : b;
+}
+
+/* see voucher_call.h */
+Numeric
+voucher_left(const Voucher *voucher)
+{
+	if (voucher->value == NULL || voucher->spent == NULL)
+		return voucher->value;
+	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, NumericGetDatum(voucher->value),
+											   NumericGetDatum(voucher->spent)));
+}
+
+/* A percentage of an amount, rounded to the currency's smallest amount. */
+static Numeric
+percentage(const CodeCall *call, Numeric percent)
+{
+	Datum		product;
+
+	product = DirectFunctionCall2(numeric_mul, NumericGetDatum(call->amount),
+								  NumericGetDatum(percent));
+	product = DirectFunctionCall2(numeric_mul, product,
+								  DirectFunctionCall3(numeric_in, CStringGetDatum("0.01"),
+													  ObjectIdGetDatum(InvalidOid),
+													  Int32GetDatum(-1)));
+	return DatumGetNumeric(DirectFunctionCall2(numeric_round, product,
+											   Int32GetDatum(call->program->currency_decimals)));
+}
+
+/* What the code gives on the amount of the purchase. */
+static void
+work_out(CodeCall *call)
+{
+	const VoucherPool *pool = &call->pool;
+	Numeric		value = call->voucher.value ? call->voucher.value : pool->value;
+
+	switch (pool->kind)
+	{
+		case VOUCHER_AMOUNT:
+			call->discount = smaller(value, call->amount);
+			break;
+		case VOUCHER_PERCENT:
+			if (call->amount)
+				call->discount = smaller(percentage(call, value),
+										 smaller(pool->ceiling, call->amount));
+			break;
+		case VOUCHER_POINTS:
+			call->points = value;
+			break;
+		case VOUCHER_BALANCE:
+			call->balance = voucher_left(&call->voucher);
+			if (call->amount)
+				call->discount = smaller(call->balance, call->amount);
+			break;
+		case VOUCHER_PRODUCT:
+		case VOUCHER_SHIPPING:
+		case VOUCHER_CUSTOM:
+			break;
+	}
+}
+
+/* -------- reasons -------- */
+
+/* How many reservations of the code are open that are not the caller's own. */
+static int
+open_reservations(CodeCall *call, int64 reservation)
+{
+	static const char query[] =
+	"SELECT count(*) FROM %s.voucher_use AS u"
+	" WHERE u.code = $1 AND u.state = 'reserved' AND u.reserved_until > $2 AND u.operation_no <> $3";
+	Oid			types[3] = {TEXTOID, TIMESTAMPTZOID, INT8OID};
+	Datum		values[3] = {CStringGetTextDatum(call->voucher.code),
+	TimestampTzGetDatum(call->now), Int64GetDatum(reservation)};
+	bool		isnull;
+
+	if (call->voucher.reserved_until <= call->now)
+		return 0;
+	plan_execute(call->program, query, query, 3, types, values, false, SPI_OK_SELECT);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* How often the member has used codes of the pool, open reservations included. */
+static int
+uses_of_member(CodeCall *call, int64 reservation)
+{
+	static const char query[] =
+	"SELECT count(*) FROM %s.voucher_use AS u WHERE u.pool_no = $1 AND u.member_id = $2"
+	" AND (u.state = 'redeemed' OR (u.state = 'reserved' AND u.reserved_until > $3 AND u.operation_no <> $4))";
+	Oid			types[4] = {INT4OID, call->program->ref.member_type, TIMESTAMPTZOID, INT8OID};
+	Datum		values[4] = {Int32GetDatum(call->pool.pool_no), call->member,
+	TimestampTzGetDatum(call->now), Int64GetDatum(reservation)};
+	bool		isnull;
+
+	plan_execute(call->program, query, query, 4, types, values, false, SPI_OK_SELECT);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* Is anything left of it? */
+static bool
+used_up(const CodeCall *call)
+{
+	const Voucher *voucher = &call->voucher;
+	Numeric		left;
+
+	if (call->pool.kind != VOUCHER_BALANCE)
+		return call->pool.uses > 0 && voucher->uses >= call->pool.uses;
+	left = voucher_left(voucher);
+	return left == NULL ||
+		numeric_compare(left, DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(0)))) <= 0;
+}
+
+/* Is the code good at all?  False if it has been refused. */
+static bool
+code_is_good(CodeCall *call, int64 reservation)
+{
+	const VoucherPool *pool = &call->pool;
+	const Voucher *voucher = &call->voucher;
+	Instant		from = Max(voucher->valid_from, pool->opens);
+	Instant		until = Min(voucher->valid_until, pool->closes);
+
+	if (voucher->voided)
+		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code has been voided");
+	else if (used_up(call))
+		code_refuse(call, ERRCODE_LOYALTY_CODE_USED, "the code has been used");
+	else if (until <= call->now)
+		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code expired at %s",
+					timestamptz_to_str(until));
+	else if (from > call->now)
+		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code is not valid before %s",
+					timestamptz_to_str(from));
+	else if (!pool->enabled)
+		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code is not valid any more");
+	else
+	{
+		call->open = open_reservations(call, reservation);
+		if (call->open > 0 &&
+			(pool->kind == VOUCHER_BALANCE ||
+			 (pool->uses > 0 && voucher->uses + call->open >= pool->uses)))
+			code_refuse(call, ERRCODE_LOYALTY_CODE_RESERVED, "the code is reserved until %s",
+						timestamptz_to_str(voucher->reserved_until));
+		else
+			return true;
+	}
+	return false;
+}
+
+/* see voucher_call.h */
+bool
+code_judge(CodeCall *call, int64 reservation)
+{
+	const VoucherPool *pool = &call->pool;
+	const Voucher *voucher = &call->voucher;
+	bool		owned = pool->personal && voucher->has_member;
+
+	/* somebody else's is not there: what it is, is nobody's business */
+	if (owned && call->has_member &&
+		member_cmp(call->program, voucher->member, call->member) != 0)
+	{
+		code_unknown(call);
+		return false;
+	}
+	if (!code_is_good(call, reservation))
+		return false;
+	if (owned && !call->has_member)
+		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
+					"the code works for the member who has it: say which member uses it");
+	else if (!call->has_member && (pool->kind == VOUCHER_POINTS || pool->uses_per_member > 0))
+		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
+					"the code works for members only: say which member uses it");
+	else if (pool->min_amount != NULL && call->amount == NULL)
+		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
+					"the code needs a purchase of at least %s: say the amount",
+					numeric_text(pool->min_amount));
+	else if (pool->min_amount != NULL && numeric_compare(call->amount, pool->min_amount) < 0)
+		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
+					"the code needs a purchase of at least %s, this is of %s",
+					numeric_text(pool->min_amount), numeric_text(call->amount));
+	else if (pool->uses_per_member > 0 &&
+			 uses_of_member(call, reservation) >= pool->uses_per_member)
+		code_refuse(call, ERRCODE_LOYALTY_LIMIT_REACHED,
+					"the member has used %d of %d such codes", pool->uses_per_member,
+					pool->uses_per_member);
+	else
+	{
+		work_out(call);
+		return true;
+	}
+	return false;
+}

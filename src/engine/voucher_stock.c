@@ -1,0 +1,316 @@
+/*-------------------------------------------------------------------------
+ *
+ * voucher_stock.c
+ *	  Who gets codes: giving them to members, drawing them for redemptions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "engine/voucher_call.h"
+#include "types/code.h"
+
+/* -------- taking a code -------- */
+
+/* How a generated code is written; NULL: as all are. */
+static char *
+written_form(const VoucherPool *pool, const char *code)
+{
+	if (pool->prefix[0] == '\0')
+		return NULL;
+	return psprintf("%s-%s", pool->prefix, code_to_text(code + strlen(pool->prefix)));
+}
+
+/* When a code given now ends. */
+static Instant
+given_until(Program *program, const VoucherPool *pool, TimestampTz now, TimestampTz wanted)
+{
+	Instant		end = wanted;
+
+	if (wanted == DT_NOEND)
+		core_check(period_end(&pool->expires, now, &program->rules->zone, &end));
+	if (end <= now)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a code cannot end before it is given"),
+				 errdetail("It is %s now.", timestamptz_to_str(now))));
+	return end;
+}
+
+/* A new code of an endless pool. */
+static char *
+make_code(Program *program, const VoucherPool *pool, int64 operation_no)
+{
+	static const char query[] =
+	"INSERT INTO %s.voucher (code, operation_no, pool_no, written, value)"
+	" VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+	Oid			types[5] = {TEXTOID, INT8OID, INT4OID, TEXTOID, NUMERICOID};
+	Datum		values[5] = {0};
+	char		nulls[6] = "     ";
+	Numeric		value = pool_own_value(pool, NULL);
+	char	   *code;
+	char	   *written;
+
+	do
+	{
+		code = code_random(pool_prefix(pool), pool->length);
+		written = written_form(pool, code);
+		values[0] = CStringGetTextDatum(code);
+		values[1] = Int64GetDatum(operation_no);
+		values[2] = Int32GetDatum(pool->pool_no);
+		values[3] = written ? CStringGetTextDatum(written) : (Datum) 0;
+		nulls[3] = written ? ' ' : 'n';
+		values[4] = NumericGetDatum(value);
+		nulls[4] = value ? ' ' : 'n';
+		plan_execute_nulls(program, query, query, 5, types, values, nulls, false, SPI_OK_INSERT);
+	} while (SPI_processed == 0);
+	return code;
+}
+
+/*
+ * A code that nobody has, locked; NULL if there is none.  Codes that others are
+ * about to draw are passed over; if no other is left, and wait, they are waited
+ * for: their transactions may fail.
+ */
+static char *
+find_free(Program *program, const VoucherPool *pool, TimestampTz now, bool wait)
+{
+#define FREE_CODE \
+	"SELECT v.code FROM %s.voucher AS v WHERE v.pool_no = $1 AND v.in_stock" \
+	" AND (v.valid_until IS NULL OR v.valid_until > $2) LIMIT 1 FOR NO KEY UPDATE"
+	static const char query[] = FREE_CODE " SKIP LOCKED";
+	static const char waiting[] = FREE_CODE;
+	Oid			types[2] = {INT4OID, TIMESTAMPTZOID};
+	Datum		values[2] = {Int32GetDatum(pool->pool_no), TimestampTzGetDatum(now)};
+
+	plan_execute(program, query, query, 2, types, values, false, SPI_OK_SELECT);
+	if (SPI_processed == 0 && wait)
+		plan_execute(program, waiting, waiting, 2, types, values, false, SPI_OK_SELECT);
+	return SPI_processed == 0 ? NULL :
+		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+/* Writes who has a code from now on. */
+static void
+give(Program *program, const char *code, Datum member, int64 redemption_no, TimestampTz now,
+	 TimestampTz valid_until)
+{
+	static const char query[] =
+	"UPDATE %s.voucher AS v SET in_stock = false, member_id = $2, given_at = $3, redemption_no = $4,"
+	" valid_until = least(v.valid_until, $5) WHERE v.code = $1";
+	Oid			types[5] = {TEXTOID, program->ref.member_type, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID};
+	Datum		values[5] = {CStringGetTextDatum(code), member, TimestampTzGetDatum(now),
+	Int64GetDatum(redemption_no), TimestampTzGetDatum(valid_until)};
+	char		nulls[6] = "     ";
+
+	nulls[3] = redemption_no ? ' ' : 'n';
+	nulls[4] = valid_until != DT_NOEND ? ' ' : 'n';
+	plan_execute_nulls(program, query, query, 5, types, values, nulls, false, SPI_OK_UPDATE);
+}
+
+/* Has the redemption drawn a code before? */
+static bool
+has_drawn(Program *program, int64 redemption_no)
+{
+	static const char query[] =
+	"SELECT FROM %s.voucher AS v WHERE v.redemption_no = $1 LIMIT 1";
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(redemption_no)};
+
+	plan_execute(program, query, query, 1, types, values, false, SPI_OK_SELECT);
+	return SPI_processed > 0;
+}
+
+/* see voucher_call.h */
+char *
+voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datum member,
+			 int64 redemption_no, TimestampTz now, TimestampTz valid_until)
+{
+	char	   *code;
+
+	if (!pool->enabled || now >= pool->closes)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
+				 errmsg("codes of pool \"%s\" are not given any more", pool->name),
+				 errhint("It is disabled, or its \"valid\" is over.")));
+	valid_until = given_until(program, pool, now, valid_until);
+	if (pool->endless)
+		code = make_code(program, pool, operation_no);
+	else
+	{
+		/* who has one already does not wait for others, who might wait for it */
+		code = find_free(program, pool, now,
+						 redemption_no == 0 || !has_drawn(program, redemption_no));
+		if (code == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
+					 errmsg("there are no codes left in pool \"%s\"", pool->name),
+					 errhint("Generate or import some, or set supply = 'endless'.")));
+	}
+	give(program, code, member, redemption_no, now, valid_until);
+	return code;
+}
+
+/* -------- for redemptions -------- */
+
+/* see voucher.h */
+char *
+voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemption_no,
+			 TimestampTz now, TimestampTz valid_until)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	RightsSave	rights;
+	VoucherPool pool;
+	Voucher		voucher;
+	char	   *code;
+
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	SPI_connect();
+	pool_by_name(program, pool_name, &pool);
+	code = voucher_take(program, &pool, redemption_no, member, redemption_no, now, valid_until);
+	if (!voucher_find(program, code, false, &voucher))
+		elog(ERROR, "code %s has disappeared", code);
+	code = MemoryContextStrdup(caller, voucher.written);
+	SPI_finish();
+	rights_leave(&rights);
+	return code;
+}
+
+/* see voucher.h */
+void
+voucher_give_back(Program *program, int64 redemption_no)
+{
+	static const char query[] =
+	"SELECT v.code, v.uses, v.reserved_until FROM %s.voucher AS v WHERE v.redemption_no = $1"
+	" ORDER BY v.code FOR NO KEY UPDATE";
+	static const char voiding[] =
+	"UPDATE %s.voucher AS v SET voided_at = $2, in_stock = false"
+	" WHERE v.redemption_no = $1 AND v.voided_at IS NULL";
+	Oid			types[2] = {INT8OID, TIMESTAMPTZOID};
+	Datum		values[2] = {Int64GetDatum(redemption_no)};
+	TimestampTz now = program_clock(program);
+	RightsSave	rights;
+	uint64		i;
+
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	SPI_connect();
+	plan_execute(program, query, query, 1, types, values, false, SPI_OK_SELECT);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		ConfigTuple row = config_result(i);
+		bool		isnull;
+		Datum		until;
+
+		if (tuple_int(&row, "uses") > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOYALTY_CODE_USED),
+					 errmsg("a code of redemption " INT64_FORMAT " has been used", redemption_no),
+					 errhint("Cancel the use of the code first.")));
+		until = tuple_get(&row, "reserved_until", &isnull);
+		if (!isnull && DatumGetTimestampTz(until) > now)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
+					 errmsg("a code of redemption " INT64_FORMAT " is reserved until %s",
+							redemption_no, timestamptz_to_str(DatumGetTimestampTz(until)))));
+	}
+	values[1] = TimestampTzGetDatum(now);
+	if (SPI_processed > 0)
+		plan_execute(program, voiding, voiding, 2, types, values, false, SPI_OK_UPDATE);
+	SPI_finish();
+	rights_leave(&rights);
+}
+
+/* -------- by hand -------- */
+
+/* Locks a certain code that is to be given; refuses it if it cannot be. */
+static void
+lock_certain(CodeCall *call, const char *text)
+{
+	char		code[CODE_SIZE];
+	Voucher    *voucher = &call->voucher;
+
+	if (code_from_text(text, code) == 0 || !code_find(call, code) || !code_lock(call))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_CODE_UNKNOWN),
+				 errmsg("there is no code \"%s\"", text)));
+	if (voucher->voided || Min(voucher->valid_until, call->pool.closes) <= call->now)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_CODE_EXPIRED),
+				 errmsg("code \"%s\" is not valid any more", text)));
+	if (voucher->uses > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_CODE_USED),
+				 errmsg("code \"%s\" has been used", text)));
+	if (voucher->reserved_until > call->now)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
+				 errmsg("code \"%s\" is reserved until %s", text,
+						timestamptz_to_str(voucher->reserved_until))));
+	if (!voucher->in_stock)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("somebody has code \"%s\" already", text)));
+}
+
+/*
+ * give_code_1(program, member, pool, code, valid_until, reason, key)
+ */
+LOYALTY_FUNCTION(loyalty_give_code);
+Datum
+loyalty_give_code(PG_FUNCTION_ARGS)
+{
+	CodeCall	call;
+	char	   *pool = code_text_argument(fcinfo, 2, NULL);
+	char	   *code = code_text_argument(fcinfo, 3, NULL);
+	Instant		until = PG_ARGISNULL(4) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(4);
+
+	code_call_begin(&call, fcinfo, "give_code");
+	code_member_argument(&call, fcinfo, 1);
+	if (!call.has_member)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("member must not be null")));
+	if ((pool == NULL) == (code == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("say either a pool, or a code"),
+				 errhint("pool => 'summer' gives a code of that pool that nobody has.")));
+	code_request(&call, "pool", pool);
+	code_request(&call, "code", code);
+	code_request(&call, "valid_until", PG_ARGISNULL(4) ? NULL : instant_text(until));
+	call.operation.reason = code_text_argument(fcinfo, 5, NULL);
+	code_request(&call, "reason", call.operation.reason);
+	code_key_argument(&call, fcinfo, 6);
+
+	if (code_made_before(&call))
+		code_answer_again(&call);
+	else
+	{
+		code_require_member(&call);
+		if (pool)
+			pool_by_name(call.program, pool, &call.pool);
+		else
+			lock_certain(&call, code);
+		code_record(&call, "");
+		if (pool)
+			code = voucher_take(call.program, &call.pool, call.operation.number, call.member, 0,
+								call.now, until);
+		else
+		{
+			code = call.voucher.code;
+			give(call.program, code, call.member, 0, call.now,
+				 given_until(call.program, &call.pool, call.now, until));
+		}
+		code_find(&call, code);
+		code_insert_use(&call, "given", NULL, NULL, 0);
+		call.status = "given";
+		if (call.pool.kind == VOUCHER_BALANCE)
+			call.balance = voucher_left(&call.voucher);
+	}
+	return code_call_end(&call, fcinfo);
+}

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * voucher_undo.c
+ *	  Giving up reservations, undoing uses, ending codes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "engine/voucher_call.h"
+#include "types/code.h"
+
+/*
+ * The use that a number names, its code locked and the use read again.  An
+ * error if there is none.
+ */
+static void
+lock_use(CodeCall *call, int64 number, VoucherUse *use)
+{
+	if (!voucher_use_find(call->program, number, use) || !code_find(call, use->code) ||
+		!code_lock(call) || !voucher_use_find(call->program, number, use))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no use of a code " INT64_FORMAT, number),
+				 errhint("Uses are the rows of \"%s.code_uses\".", call->program->ref.name)));
+	if (use->has_member)
+	{
+		call->has_member = true;
+		call->member = use->member;
+	}
+}
+
+/* Writes what has become of a use. */
+static void
+update_use(CodeCall *call, int64 number, const char *state, Numeric returned)
+{
+	static const char query[] =
+	"UPDATE %s.voucher_use AS u SET state = $2, closed_at = $3, returned = $4 WHERE u.operation_no = $1";
+	Oid			types[4] = {INT8OID, TEXTOID, TIMESTAMPTZOID, NUMERICOID};
+	Datum		values[4] = {Int64GetDatum(number), CStringGetTextDatum(state),
+	TimestampTzGetDatum(call->now), NumericGetDatum(returned)};
+	char		nulls[5] = "    ";
+
+	nulls[3] = returned ? ' ' : 'n';
+	plan_execute_nulls(call->program, query, query, 4, types, values, nulls, false, SPI_OK_UPDATE);
+}
+
+/* An argument that is the number of a use. */
+static int64
+number_argument(CodeCall *call, FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	code_request(call, name, psprintf(INT64_FORMAT, PG_GETARG_INT64(number)));
+	return PG_GETARG_INT64(number);
+}
+
+/* -------- reservations -------- */
+
+/*
+ * release_code_1(program, reservation, key)
+ */
+LOYALTY_FUNCTION(loyalty_release_code);
+Datum
+loyalty_release_code(PG_FUNCTION_ARGS)
+{
+	CodeCall	call;
+	VoucherUse	use;
+	int64		number;
+
+	code_call_begin(&call, fcinfo, "release_code");
+	number = number_argument(&call, fcinfo, 1, "reservation");
+	code_key_argument(&call, fcinfo, 2);
+
+	call.status = "released";
+	if (code_made_before(&call))
+	{
+		if (!voucher_use_find(call.program, number, &use) || !code_find(&call, use.code))
+			elog(ERROR, "there is no reservation " INT64_FORMAT, number);
+		return code_call_end(&call, fcinfo);
+	}
+	lock_use(&call, number, &use);
+	if (code_made_before(&call))
+		return code_call_end(&call, fcinfo);
+	if (strcmp(use.state, "reserved") != 0 || use.reserved_until <= call.now)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_HOLD_CLOSED),
+				 errmsg("reservation " INT64_FORMAT " is not open any more", number),
+				 strcmp(use.state, "reserved") == 0 ?
+				 errdetail("It lapsed at %s.", timestamptz_to_str(use.reserved_until)) :
+				 errdetail("It is \"%s\".", use.state)));
+	code_record(&call, "");
+	update_use(&call, number, "released", NULL);
+	voucher_update(&call, call.voucher.uses, call.voucher.spent);
+	return code_call_end(&call, fcinfo);
+}
+
+/* -------- undoing uses -------- */
+
+/* Is a number nothing or less? */
+static bool
+not_positive(Numeric number)
+{
+	return DatumGetBool(DirectFunctionCall2(numeric_le, NumericGetDatum(number),
+											DirectFunctionCall1(int4_numeric, Int32GetDatum(0))));
+}
+
+/* a - b, either of which may be NULL for 0 */
+static Numeric
+minus(Numeric a, Numeric b)
+{
+	Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
+
+	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, a ? NumericGetDatum(a) : zero,
+											   b ? NumericGetDatum(b) : zero));
+}
+
+/* What of a payment from a card is to return to it: all that is left, or an amount. */
+static Numeric
+amount_to_return(const CodeCall *call, const VoucherUse *use)
+{
+	Numeric		left = minus(use->discount, use->returned);
+
+	if (call->amount == NULL)
+		return left;
+	if (not_positive(call->amount) || !not_positive(minus(call->amount, left)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s cannot return to the card: it paid %s, of which %s can return",
+						numeric_text(call->amount), numeric_text(use->discount),
+						numeric_text(left))));
+	return call->amount;
+}
+
+/* Takes back the points that a code granted. */
+static void
+take_points_back(CodeCall *call, int64 number)
+{
+	Operation  *operation = &call->operation;
+	OperationRow row;
+
+	if (!operation_find(call->program, number, &row))
+		elog(ERROR, "there is no operation " INT64_FORMAT, number);
+	operation->unit = rules_unit(call->program->rules, row.unit_no);
+	operation->reverses = number;
+	reverse_adjustment(operation, &row);
+	operation_settle(operation);
+	operation_write(operation);
+	ledger_close(operation->ledger);
+}
+
+/* Refuses to undo what is no use any more. */
+static void
+require_redeemed(const VoucherUse *use)
+{
+	if (strcmp(use->state, "redeemed") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("use " INT64_FORMAT " of a code cannot be cancelled: it is \"%s\"",
+						use->number, use->state),
+				 strcmp(use->state, "reserved") == 0 ?
+				 errhint("A reservation is given up by release_code.") : 0));
+}
+
+/* Undoes a use, its code being locked. */
+static void
+undo_use(CodeCall *call, const VoucherUse *use)
+{
+	bool		card = call->pool.kind == VOUCHER_BALANCE;
+	Numeric		returned = NULL;
+	Numeric		amount = NULL;
+	bool		whole = true;
+
+	require_redeemed(use);
+	if (card)
+	{
+		amount = amount_to_return(call, use);
+		returned = minus(amount, minus(NULL, use->returned));
+		whole = not_positive(minus(use->discount, returned));
+		call->discount = minus(NULL, amount);
+	}
+	else if (call->amount != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("only what was paid from a card can be returned in part"),
+				 errhint("Leave amount out.")));
+	if (call->operation.ledger)
+		take_points_back(call, use->number);
+	else
+		code_record(call, "");
+	update_use(call, use->number, whole ? "cancelled" : "redeemed", returned);
+	voucher_update(call, call->voucher.uses - (whole ? 1 : 0),
+				   card ? minus(call->voucher.spent, amount) : NULL);
+}
+
+/*
+ * cancel_code_1(program, id, amount, reason, key)
+ */
+LOYALTY_FUNCTION(loyalty_cancel_code);
+Datum
+loyalty_cancel_code(PG_FUNCTION_ARGS)
+{
+	CodeCall	call;
+	VoucherUse	use;
+	int64		number;
+	bool		points = false;
+	bool		again;
+
+	code_call_begin(&call, fcinfo, "cancel_code");
+	number = number_argument(&call, fcinfo, 1, "id");
+	code_amount_argument(&call, fcinfo, 2);
+	call.operation.reason = code_text_argument(fcinfo, 3, NULL);
+	code_request(&call, "reason", call.operation.reason);
+	code_key_argument(&call, fcinfo, 4);
+
+	again = code_made_before(&call);
+	if (!again)
+	{
+		if (voucher_use_find(call.program, number, &use) && use.points != NULL && use.has_member)
+		{
+			/* its points are taken back: the account first */
+			points = true;
+			require_redeemed(&use);
+			if (call.operation.reason == NULL)
+				call.operation.reason = "the use of a code was undone";
+			again = !operation_begin(&call.operation, use.member);
+			if (!again)
+				call.now = call.operation.account->now;
+		}
+		if (!again)
+		{
+			lock_use(&call, number, &use);
+			again = !points && code_made_before(&call);
+			if (!again)
+				undo_use(&call, &use);
+		}
+	}
+	if (again && (!voucher_use_find(call.program, number, &use) || !code_find(&call, use.code)))
+		elog(ERROR, "there is no use of a code " INT64_FORMAT, number);
+	call.status = "cancelled";
+	if (call.found && call.pool.kind == VOUCHER_BALANCE)
+		call.balance = voucher_left(&call.voucher);
+	return code_call_end(&call, fcinfo);
+}
+
+/* -------- ending codes -------- */
+
+/* Writes that a code is void, and its reservations released. */
+static void
+write_void(CodeCall *call)
+{
+	static const char releasing[] =
+	"UPDATE %s.voucher_use AS u SET state = 'released', closed_at = $2"
+	" WHERE u.code = $1 AND u.state = 'reserved' AND u.reserved_until > $2";
+	static const char voiding[] =
+	"UPDATE %s.voucher AS v SET voided_at = $2, in_stock = false, reserved_until = NULL WHERE v.code = $1";
+	Oid			types[2] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		values[2] = {CStringGetTextDatum(call->voucher.code), TimestampTzGetDatum(call->now)};
+
+	plan_execute(call->program, releasing, releasing, 2, types, values, false, SPI_OK_UPDATE);
+	plan_execute(call->program, voiding, voiding, 2, types, values, false, SPI_OK_UPDATE);
+	call->voucher.voided = true;
+}
+
+/*
+ * void_code_1(program, code, reason, key)
+ */
+LOYALTY_FUNCTION(loyalty_void_code);
+Datum
+loyalty_void_code(PG_FUNCTION_ARGS)
+{
+	CodeCall	call;
+	char		code[CODE_SIZE];
+	char	   *text;
+
+	code_call_begin(&call, fcinfo, "void_code");
+	text = code_text_argument(fcinfo, 1, "code");
+	if (code_from_text(text, code) == 0)
+		code[0] = '\0';
+	code_request(&call, "code", code);
+	call.operation.reason = code_text_argument(fcinfo, 2, "reason");
+	code_request(&call, "reason", call.operation.reason);
+	code_key_argument(&call, fcinfo, 3);
+	if (!code_find(&call, code))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_CODE_UNKNOWN),
+				 errmsg("there is no code \"%s\"", text)));
+	call.status = "void";
+	if (!code_made_before(&call))
+	{
+		code_lock(&call);
+		if (!code_made_before(&call))
+		{
+			if (call.voucher.voided)
+				ereport(ERROR,
+						(errcode(ERRCODE_LOYALTY_CODE_EXPIRED),
+						 errmsg("code \"%s\" is void already", text)));
+			code_record(&call, "");
+			write_void(&call);
+		}
+	}
+	return code_call_end(&call, fcinfo);
+}
