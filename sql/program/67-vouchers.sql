@@ -122,9 +122,9 @@ SELECT coalesce(v.written, loyalty.code_text(v.code)) AS code,
 		ELSE 'given' END AS state,
 	v.member_id,
 	v.uses,
-	CASE WHEN v.voided_at IS NULL AND p.gives <> 'balance' THEN greatest(p.uses - v.uses, 0) END AS uses_left,
-	coalesce(v.value, p.value) AS value,
-	CASE WHEN p.gives = 'balance' THEN CASE WHEN v.voided_at IS NULL THEN v.value - coalesce(v.spent, 0) ELSE 0 END END AS balance,
+	CASE WHEN p.gives <> 'balance' AND p.uses IS NOT NULL THEN CASE WHEN v.voided_at IS NULL THEN greatest(p.uses - v.uses, 0) ELSE 0 END END AS uses_left,
+	trim_scale(coalesce(v.value, p.value)) AS value,
+	CASE WHEN p.gives = 'balance' THEN CASE WHEN v.voided_at IS NULL THEN trim_scale(v.value - coalesce(v.spent, 0)) ELSE 0 END END AS balance,
 	greatest(v.valid_from, lower(p.valid)) AS valid_from,
 	t.valid_until,
 	CASE WHEN r.reserved > 0 THEN v.reserved_until END AS reserved_until,
@@ -142,7 +142,7 @@ FROM @program@.voucher AS v
 COMMENT ON VIEW @program@.vouchers IS 'Every code and its state as of now';
 COMMENT ON COLUMN @program@.vouchers.code IS 'The code as people read it';
 COMMENT ON COLUMN @program@.vouchers.pool IS 'The pool it belongs to';
-COMMENT ON COLUMN @program@.vouchers.state IS 'free (nobody has it), given (to a member), active (used, but not up), reserved, used, expired or void';
+COMMENT ON COLUMN @program@.vouchers.state IS 'free (nobody has it), given (somebody has it), active (used, but not up), reserved, used, expired or void';
 COMMENT ON COLUMN @program@.vouchers.member_id IS 'The member it was given to';
 COMMENT ON COLUMN @program@.vouchers.uses IS 'How often it has been used';
 COMMENT ON COLUMN @program@.vouchers.uses_left IS 'How often it can still be used, reservations not deducted; NULL: no limit';
@@ -167,7 +167,7 @@ SELECT p.name AS pool, p.gives,
 	count(*) FILTER (WHERE v.state = 'expired') AS expired,
 	count(*) FILTER (WHERE v.state = 'void') AS void,
 	coalesce(sum(v.uses), 0) AS uses,
-	sum(v.balance) FILTER (WHERE v.state NOT IN ('expired', 'void')) AS balance
+	trim_scale(sum(v.balance) FILTER (WHERE v.state NOT IN ('expired', 'void'))) AS balance
 FROM @program@.voucher_pool AS p LEFT JOIN @program@.vouchers AS v ON v.pool = p.name
 GROUP BY p.name, p.gives;
 COMMENT ON VIEW @program@.pools IS 'Pools of codes: how many are in which state as of now';
@@ -187,7 +187,7 @@ COMMENT ON COLUMN @program@.pools.balance IS 'What is left on cards that are val
 CREATE VIEW @program@.code_uses AS
 SELECT u.operation_no AS id, coalesce(v.written, loyalty.code_text(u.code)) AS code, p.name AS pool,
 	CASE WHEN u.state = 'reserved' AND u.reserved_until <= loyalty.clock_1(g.test_clock, g.clock) THEN 'lapsed' ELSE u.state END AS status,
-	u.member_id, u.made_at, s.name AS source, u.reference, u.amount, u.discount, u.points, u.returned,
+	u.member_id, u.made_at, s.name AS source, u.reference, trim_scale(u.amount) AS amount, trim_scale(u.discount) AS discount, trim_scale(u.points) AS points, trim_scale(u.returned) AS returned,
 	u.reserved_until, u.closed_at, u.reservation, o.actor
 FROM @program@.voucher_use AS u
 	JOIN @program@.voucher AS v ON v.code = u.code

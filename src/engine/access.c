@@ -44,10 +44,12 @@ static const TablePrivilege table_privileges[] = {
 		" 'failed_event', 'progress')"},
 	{ACCESS_REPORT, "SELECT",
 		"IN (SELECT s.name || '_points' FROM @.source AS s)"},
+	{ACCESS_REPORT, "SELECT", "= 'pools'"},
+	{ACCESS_APP, "SELECT", "IN ('vouchers', 'code_uses', 'voucher_pool')"},
 	{ACCESS_APP, "SELECT, INSERT, UPDATE", "= 'member'"},
 	{ACCESS_APP, "INSERT", "= 'activity'"},
 	{ACCESS_ADMIN, "SELECT", "IS NOT NULL"},
-	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE", "IN ('unit', 'rule', 'member', 'activity')"},
+	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE", "IN ('unit', 'rule', 'member', 'activity', 'voucher_pool')"},
 	{ACCESS_ADMIN, "UPDATE", "IN ('program', 'source')"},
 	{ACCESS_ADMIN, "DELETE", "= 'failed_event'"}
 };
@@ -57,7 +59,8 @@ static const char report_functions[] =
 "IN ('balance', 'statement', 'member_lots', 'preview', 'explain')";
 static const char app_functions[] =
 "IN ('balance', 'statement', 'member_lots', 'preview', 'explain',"
-" 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer')";
+" 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer',"
+" 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code', 'give_code')";
 static const char admin_functions[] =
 "<> 'grant_access'";
 

@@ -107,6 +107,9 @@ extern void config_check_activates(const Period *period, const char *what);
 extern bool config_points_of(const ConfigTuple *row, const char *column, Points step,
 							 const char *unit_name, const char *what, Points *result);
 
+/* config_unit.c: can all units that are money be paid in the currency? */
+extern void units_check_money(const ProgramRef *ref);
+
 /* can points with these periods ever be active? */
 extern bool periods_leave_time(const ProgramRef *ref, const Period *activates,
 							   const Period *expires);

@@ -103,7 +103,10 @@ loyalty_program_changed(PG_FUNCTION_ARGS)
 					   " SELECT config_version, time_zone, currency, stacking"
 					   " FROM @.program", 0, NULL, NULL, NULL);
 		if (!is_insert)
+		{
+			units_check_money(&trigger.ref);
 			rules_check_again(&trigger.ref, NULL);
+		}
 	}
 
 	config_trigger_end(&trigger);

@@ -11,13 +11,16 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "engine/config.h"
+#include "engine/program.h"
 #include "types/numbers.h"
 #include "types/zone.h"
 
 static void check_unit(const ConfigTrigger *trigger);
+static void check_money(const ProgramRef *ref, const ConfigTuple *unit);
 static bool unit_has_entries(const ProgramRef *ref, int32 unit_no);
 static void write_version(const ConfigTrigger *trigger);
 
@@ -140,6 +143,8 @@ check_unit(const ConfigTrigger *trigger)
 	config_points_of(unit, "max_per_event", step, name,
 					 psprintf("max_per_event of unit \"%s\"", name), &points);
 
+	check_money(&trigger->ref, unit);
+
 	if (trigger->old.tuple == NULL)
 		return;
 
@@ -162,6 +167,55 @@ check_unit(const ConfigTrigger *trigger)
 
 /*
  * Does the ledger know it?  The ledger has no index by unit, but a unit that has
+ * A unit of which one is worth one of the currency is money: its amounts must
+ * be such as can be paid, unless fractions are kept and only whole ones shown.
+ */
+static void
+check_money(const ProgramRef *ref, const ConfigTuple *unit)
+{
+	bool		isnull;
+	Datum		value = tuple_get(unit, "value", &isnull);
+	int			decimals = tuple_int(unit, "decimals");
+	ConfigTuple program;
+	char	   *currency;
+	char	   *name;
+
+	if (isnull || !DatumGetBool(DirectFunctionCall2(numeric_eq, value,
+													DirectFunctionCall1(int4_numeric,
+																		Int32GetDatum(1)))))
+		return;
+	name = pstrdup(tuple_text(unit, "name"));
+	config_execute(ref, "SELECT currency FROM @.program", 0, NULL, NULL, NULL);
+	program = config_result(0);
+	currency = tuple_text(&program, "currency");
+	if (decimals > currency_decimals(currency))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("unit \"%s\" is money, and cannot have %d decimals", name, decimals),
+				 errdetail("One is worth one %s, which has %d.", currency,
+						   currency_decimals(currency)),
+				 errhint("Set decimals = %d, or another value.", currency_decimals(currency))));
+}
+
+/* see config.h */
+void
+units_check_money(const ProgramRef *ref)
+{
+	uint64		n = config_execute(ref, "SELECT * FROM @.unit WHERE value = 1 ORDER BY unit_no",
+								   0, NULL, NULL, NULL);
+	SPITupleTable *units = SPI_tuptable;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		ConfigTuple unit = {units->vals[i], units->tupdesc};
+
+		check_money(ref, &unit);
+	}
+}
+
+/*
+ * Does the ledger know it?  Entries have no index by unit, but a unit that has
  * any is usually found at once.
  */
 static bool

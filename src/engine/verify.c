@@ -569,6 +569,8 @@ loyalty_verify(PG_FUNCTION_ARGS)
 		check(&verify, transfer_invariant);
 		check(&verify, budgets_query);
 		check(&verify, budget_use_query);
+		for (i = 0; voucher_invariants[i]; i++)
+			check(&verify, voucher_invariants[i]);
 		check_wiring(&verify);
 	}
 	check_entitlements(&verify);

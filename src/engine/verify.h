@@ -11,6 +11,9 @@
 /* see verify.c for how such queries are written; the last is NULL */
 extern const char *const spending_invariants[];
 
+/* codes; only of all members at once */
+extern const char *const voucher_invariants[];
+
 /* only of all members at once */
 extern const char *const transfer_invariant;
 

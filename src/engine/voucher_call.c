@@ -323,7 +323,7 @@ static void
 set_numeric(Answer *answer, int column, Numeric value)
 {
 	if (value != NULL)
-		set(answer, column, NumericGetDatum(value));
+		set(answer, column, DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value)));
 }
 
 /* What the code is. */
