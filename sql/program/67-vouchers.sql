@@ -111,7 +111,7 @@ COMMENT ON FUNCTION @program@.give_code(@member@, text, text, timestamptz, text,
 /* -------- codes: views -------- */
 
 CREATE VIEW @program@.vouchers AS
-SELECT coalesce(v.written, loyalty.code_text(v.code)) AS code,
+SELECT coalesce(v.written, loyalty.code_text(v.code COLLATE "default")) AS code,
 	p.name AS pool,
 	CASE WHEN v.voided_at IS NOT NULL THEN 'void'
 		WHEN CASE WHEN p.gives = 'balance' THEN coalesce(v.spent, 0) >= v.value ELSE v.uses >= p.uses END THEN 'used'
@@ -185,7 +185,7 @@ COMMENT ON COLUMN @program@.pools.uses IS 'How often codes were used';
 COMMENT ON COLUMN @program@.pools.balance IS 'What is left on cards that are valid, or will be: it is owed to who holds them';
 
 CREATE VIEW @program@.code_uses AS
-SELECT u.operation_no AS id, coalesce(v.written, loyalty.code_text(u.code)) AS code, p.name AS pool,
+SELECT u.operation_no AS id, coalesce(v.written, loyalty.code_text(u.code COLLATE "default")) AS code, p.name AS pool,
 	CASE WHEN u.state = 'reserved' AND u.reserved_until <= loyalty.clock_1(g.test_clock, g.clock) THEN 'lapsed' ELSE u.state END AS status,
 	u.member_id, u.made_at, s.name AS source, u.reference, trim_scale(u.amount) AS amount, trim_scale(u.discount) AS discount, trim_scale(u.points) AS points, trim_scale(u.returned) AS returned,
 	u.reserved_until, u.closed_at, u.reservation, o.actor

@@ -166,7 +166,6 @@ check_unit(const ConfigTrigger *trigger)
 }
 
 /*
- * Does the ledger know it?  The ledger has no index by unit, but a unit that has
  * A unit of which one is worth one of the currency is money: its amounts must
  * be such as can be paid, unless fractions are kept and only whole ones shown.
  */
@@ -215,7 +214,7 @@ units_check_money(const ProgramRef *ref)
 }
 
 /*
- * Does the ledger know it?  Entries have no index by unit, but a unit that has
+ * Does the ledger know it?  The ledger has no index by unit, but a unit that has
  * any is usually found at once.
  */
 static bool
