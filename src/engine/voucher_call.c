@@ -32,6 +32,7 @@ code_call_begin(CodeCall *call, FunctionCallInfo fcinfo, const char *kind)
 	rights_enter(call->program->ref.owner, SECURITY_NOFORCE_RLS, &call->rights);
 	SPI_connect();
 	operation_init(&call->operation, call->program, kind, ENTRY_ADJUST);
+	call->operation.keeps_request = true;
 	call->now = program_clock(call->program);
 	call->reserved_until = INSTANT_ALWAYS;
 	call->attempts_left = -1;
@@ -133,16 +134,6 @@ object_of(const char *text)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("%s}", text[0] ? text : "{")));
 }
 
-/* Refuses a key that was used for another call. */
-static void
-refuse_key(const CodeCall *call)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_KEY_REUSED),
-			 errmsg("key \"%s\" was used for another call", call->operation.key),
-			 errhint("Repeat a call with the same arguments, or give each call a key of its own.")));
-}
-
 /* see voucher_call.h */
 bool
 code_made_before(CodeCall *call)
@@ -166,7 +157,7 @@ code_made_before(CodeCall *call)
 	if (strcmp(tuple_text(&row, "kind"), call->operation.kind) != 0 || isnull ||
 		!DatumGetBool(DirectFunctionCall2(jsonb_eq, request,
 										  object_of(call->operation.request.data))))
-		refuse_key(call);
+		refuse_key(call->operation.key);
 	call->operation.number = DatumGetInt64(tuple_get(&row, "operation_no", &isnull));
 	return true;
 }
@@ -203,7 +194,7 @@ code_record(CodeCall *call, const char *result)
 	plan_execute_nulls(call->program, query, query, 7, types, values, nulls, false,
 					   SPI_OK_INSERT_RETURNING);
 	if (SPI_processed == 0)
-		refuse_key(call);
+		refuse_key(call->operation.key);
 	call->operation.number =
 		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -242,16 +233,32 @@ code_lock_account(CodeCall *call, bool needed)
 		refuse_stranger(call);
 	if (account != NULL)
 	{
-		if (account->status == ACCOUNT_CLOSED)
+		if (account->status != ACCOUNT_ACTIVE)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
-					 errmsg("member \"%s\" has left", member_text(call->program, call->member)),
-					 errdetail("The member's status is \"closed\".")));
+					 account->status == ACCOUNT_CLOSED ?
+					 errmsg("member \"%s\" has left", member_text(call->program, call->member)) :
+					 errmsg("member \"%s\" is blocked", member_text(call->program, call->member)),
+					 errdetail("The member's status is \"%s\".",
+							   account->status == ACCOUNT_CLOSED ? "closed" : "blocked")));
 		call->now = account->now;
 		ledger_save_account(ledger, account);
 	}
 	ledger_close(ledger);
 	return account != NULL;
+}
+
+/* see voucher_call.h */
+void
+code_abandon(CodeCall *call)
+{
+	Operation  *operation = &call->operation;
+
+	if (operation->ledger == NULL)
+		return;
+	ledger_save_account(operation->ledger, operation->account);
+	ledger_close(operation->ledger);
+	operation->ledger = NULL;
 }
 
 /* see voucher_call.h */

@@ -155,6 +155,9 @@ extern void code_record(CodeCall *call, const char *result);
  */
 extern bool code_lock_account(CodeCall *call, bool needed);
 
+/* Ends an operation that is not to be: what was due stays booked. */
+extern void code_abandon(CodeCall *call);
+
 /* LY002 unless the member exists */
 extern void code_require_member(const CodeCall *call);
 

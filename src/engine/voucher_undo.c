@@ -230,9 +230,11 @@ loyalty_cancel_code(PG_FUNCTION_ARGS)
 			require_redeemed(&use);
 			if (call.operation.reason == NULL)
 				call.operation.reason = "the use of a code was undone";
+			call.operation.worst_status = ACCOUNT_CLOSED;
 			again = !operation_begin(&call.operation, use.member);
-			if (!again)
-				call.now = call.operation.account->now;
+			call.now = Max(call.now, call.operation.account->now);
+			if (again)
+				code_abandon(&call);
 		}
 		if (!again)
 		{

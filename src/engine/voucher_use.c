@@ -213,17 +213,6 @@ grant_points(CodeCall *call)
 	call->balance = points_to_numeric(shown);
 }
 
-/* Ends the operation of a code that is refused: what was due stays booked. */
-static void
-abandon(Operation *operation)
-{
-	if (operation->ledger == NULL)
-		return;
-	ledger_save_account(operation->ledger, operation->account);
-	ledger_close(operation->ledger);
-	operation->ledger = NULL;
-}
-
 /*
  * Locks the member's account as the code needs it.  False if the call has been
  * made before, by somebody who had it locked.
@@ -241,7 +230,10 @@ begin_use(CodeCall *call)
 	if (call->operation.unit == NULL)
 		elog(ERROR, "there is no unit %d", call->pool.unit_no);
 	if (!operation_begin(&call->operation, call->member))
+	{
+		code_abandon(call);
 		return false;
+	}
 	call->now = call->operation.account->now;
 	return true;
 }
@@ -321,7 +313,7 @@ loyalty_redeem_code(PG_FUNCTION_ARGS)
 				use_code(&call, source, reference, reservation);
 			else
 			{
-				abandon(&call.operation);
+				code_abandon(&call);
 				code_failed(&call);
 			}
 		}
