@@ -241,6 +241,13 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 					memcpy(copy, result->shorts, sizeof(ShortItem) * result->nshort);
 					result->shorts = copy;
 				}
+				if (result->later)
+				{
+					int64	   *copy = palloc(sizeof(int64) * result->nlater);
+
+					memcpy(copy, result->later, sizeof(int64) * result->nlater);
+					result->later = copy;
+				}
 				if (result->facts)
 					result->facts = PG_DETOAST_DATUM_COPY(PointerGetDatum(result->facts));
 				MemoryContextSwitchTo(inner);
