@@ -261,6 +261,7 @@ backfill_1(PG_FUNCTION_ARGS)
 		source = source_of_argument(program, source_name);
 		memset(&options, 0, sizeof(options));
 		options.enrol_always = member != NULL;
+		options.rows_from = ROWS_OF_OTHERS;
 		PushActiveSnapshot(GetTransactionSnapshot());
 		batch = batch_open(program, source, &options);
 		if (rows)
@@ -270,6 +271,7 @@ backfill_1(PG_FUNCTION_ARGS)
 			feed.left = BACKFILL_BATCH;
 			feed.taken = 0;
 			feed.slot = MakeSingleTupleTableSlot(batch->reader->desc, &TTSOpsHeapTuple);
+			batch_lock_unposted_rows(batch);
 			batch_post_new_rows(batch, &row_feed);
 			ExecDropSingleTupleTableSlot(feed.slot);
 			done += feed.taken;

@@ -18,6 +18,16 @@
 #include "engine/ledger.h"
 
 /* how a batch treats what it finds */
+/* where rows come from that events are posted by, see unposted.c */
+typedef enum RowsFrom
+{
+	ROWS_UNKNOWN,				/* nobody waits for anybody */
+	ROWS_NEW,					/* this statement has inserted them */
+	ROWS_CHANGED,				/* it has changed or deleted them */
+	ROWS_REDUCING,				/* it has written rows of a reducing source */
+	ROWS_OF_OTHERS				/* they were there: a backfill, or the like */
+} RowsFrom;
+
 typedef struct BatchOptions
 {
 	bool		dry;			/* judge only: nothing locked, nothing written */
@@ -35,6 +45,7 @@ typedef struct BatchOptions
 	bool		instant_is_now; /* preview: a missing instant is now */
 	bool		own_rows;		/* this statement has written the rows, so that
 								 * nobody else can change them meanwhile */
+	RowsFrom	rows_from;
 	int64		operation_no;	/* of the lines, 0: none */
 } BatchOptions;
 
@@ -44,6 +55,7 @@ typedef struct PendingKey
 	Datum	   *key;
 	bool		has_member;		/* the row named a member before the change */
 	Datum		member;
+	bool		unposted;		/* has no posting, as far as can be seen */
 } PendingKey;
 
 /* what became of one rule in a judgement */
@@ -154,6 +166,12 @@ extern void batch_post_new_rows(Batch *batch, RowFeed *feed);
 extern void batch_add_key(Batch *batch, const Datum *key);
 extern void batch_add_key_of(Batch *batch, const Datum *key, Datum member);
 extern void batch_post_keys(Batch *batch);
+
+/*
+ * Before rows are read that others have written: waits until nobody is about
+ * to change or delete one that has no posting, and makes them wait.
+ */
+extern void batch_lock_unposted_rows(Batch *batch);
 
 /*
  * Enrols and locks the members of all remembered keys, in the order of their

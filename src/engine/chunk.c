@@ -113,12 +113,15 @@ event_is_stale(Batch *batch, Event *event)
 		return false;
 	rel = table_open(event->row_table, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
-	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
-								GetLatestSnapshot());
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	current = table_tuple_fetch_row_version(rel, &event->row_tid, snapshot, slot);
 	UnregisterSnapshot(snapshot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, AccessShareLock);
+	if (!current && IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
 	if (!current)
 		return true;
 	if (!batch->ledger->account_moved)

@@ -69,4 +69,17 @@ extern bool has_budgets(Batch *batch);
  */
 extern void post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered);
 
+/* -------- unposted.c -------- */
+
+/*
+ * Waits for others who decide about remembered events that have no posting,
+ * and makes them wait.  To be called before any account is locked.
+ */
+extern void lock_unposted_keys(Batch *batch);
+
+/* -------- rows.c -------- */
+
+/* Whether remembered events have reductions that the transaction cannot see. */
+extern bool reductions_have_changed(Batch *batch);
+
 #endif							/* LOYALTY_CHUNK_H */

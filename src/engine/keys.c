@@ -333,6 +333,7 @@ batch_post_keys(Batch *batch)
 	int			piece = batch->source->several_rows ? CHUNK_LARGE_EVENTS :
 		CHUNK_CHANGED_EVENTS;
 
+	lock_unposted_keys(batch);
 	move_postings(batch);
 	if (batch->nkeys == 0)
 		return;

@@ -139,6 +139,7 @@ reconcile_1(PG_FUNCTION_ARGS)
 	options.dry = !apply;
 	options.no_claims = true;
 	options.keep_orphans = !revoke;
+	options.rows_from = ROWS_OF_OTHERS;
 	batch = batch_open(program, source, &options);
 	memset(&differences, 0, sizeof(differences));
 	differences.batch = batch;
@@ -189,6 +190,7 @@ retry_failed_1(PG_FUNCTION_ARGS)
 	for (i = 0; i < program->nsources; i++)
 	{
 		SourceConfig *source = &program->sources[i];
+		BatchOptions options;
 		Batch	   *batch;
 		List	   *keys = NIL;
 		ListCell   *lc;
@@ -198,7 +200,9 @@ retry_failed_1(PG_FUNCTION_ARGS)
 		keys = feed_failed_keys(program, source);
 		if (keys == NIL)
 			continue;
-		batch = batch_open(program, source, NULL);
+		memset(&options, 0, sizeof(options));
+		options.rows_from = ROWS_OF_OTHERS;
+		batch = batch_open(program, source, &options);
 		foreach(lc, keys)
 		{
 			Datum		values[3];

@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "engine/batch.h"
+#include "engine/chunk.h"
 
 #include "access/htup_details.h"
 #include "executor/executor.h"
@@ -22,6 +22,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 /* what is being evaluated, for guarded() */
 typedef struct ReadState
@@ -58,7 +59,7 @@ append_key_condition(StringInfo query, SourceConfig *source, const Pin *pin, int
  */
 static FoundRow *
 find_rows(Batch *batch, Oid relid, SourceConfig *keyed, const Pin *pin, int expr,
-		  Event *events, int nevents, int *nfound)
+		  Event *events, int nevents, bool read_only, int *nfound)
 {
 	MemoryContext context = CurrentMemoryContext;
 	StringInfoData query;
@@ -107,7 +108,7 @@ find_rows(Batch *batch, Oid relid, SourceConfig *keyed, const Pin *pin, int expr
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	if (SPI_execute_with_args(query.data, keyed->nkeys, types, values, NULL,
-							  batch->options.dry, 0) != SPI_OK_SELECT)
+							  read_only, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read rows: %s", SPI_result_code_string(SPI_result));
 	found = MemoryContextAllocHuge(context, sizeof(FoundRow) * Max(1, SPI_processed));
 	for (i = 0; i < SPI_processed; i++)
@@ -254,7 +255,7 @@ read_event_rows(Batch *batch, Event *events, int nevents)
 
 	found = find_rows(batch, source->relid, source, source->pin,
 					  source->event >= 0 ? source->event : source->key,
-					  events, nevents, &nfound);
+					  events, nevents, batch->options.dry, &nfound);
 	take_event_rows(batch, events, found, nfound);
 	read_event_reductions(batch, events, nevents);
 }
@@ -278,9 +279,57 @@ read_event_reductions(Batch *batch, Event *events, int nevents)
 		state.reader->context = batch->chunk;
 		state.slot = MakeSingleTupleTableSlot(state.reader->desc, &TTSOpsHeapTuple);
 		state.found = find_rows(batch, reducer->relid, source, reducer->pin,
-								reducer->reduces_key, events, nevents, &nfound);
+								reducer->reduces_key, events, nevents, batch->options.dry,
+								&nfound);
 		evaluate_rows(batch, &state, nfound, events, read_reducing_rows);
 		ExecDropSingleTupleTableSlot(state.slot);
 		event_reader_close(state.reader);
 	}
+}
+
+/* How many rows of reducing sources name events, as a snapshot sees it. */
+static int64
+count_reductions(Batch *batch, Event *events, int nevents, Snapshot snapshot)
+{
+	ListCell   *lc;
+	int64		count = 0;
+
+	PushActiveSnapshot(snapshot);
+	foreach(lc, batch->source->reducers)
+	{
+		SourceConfig *reducer = (SourceConfig *) lfirst(lc);
+		int			nfound;
+
+		(void) find_rows(batch, reducer->relid, batch->source, reducer->pin,
+						 reducer->reduces_key, events, nevents, true, &nfound);
+		count += nfound;
+	}
+	PopActiveSnapshot();
+	return count;
+}
+
+/* see chunk.h */
+bool
+reductions_have_changed(Batch *batch)
+{
+	bool		changed = false;
+	int			from;
+	int			i;
+
+	for (from = 0; from < batch->nkeys && !changed; from += CHUNK_CHANGED_EVENTS)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+		RightsSave	rights;
+
+		for (i = from; i < batch->nkeys && i < from + CHUNK_CHANGED_EVENTS; i++)
+			batch_new_event(batch)->key = batch->keys[i].key;
+		rights_enter(batch->program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+		changed = count_reductions(batch, batch->events, batch->nevents,
+								   GetTransactionSnapshot()) !=
+			count_reductions(batch, batch->events, batch->nevents, GetLatestSnapshot());
+		rights_leave(&rights);
+		MemoryContextSwitchTo(old);
+		end_chunk(batch);
+	}
+	return changed;
 }
