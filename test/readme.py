@@ -57,7 +57,7 @@ UNION
 SELECT 'view ' || c.relname || ' ' || (SELECT string_agg(a.attname, ' ') FROM pg_attribute a
 	WHERE a.attrelid = c.oid AND a.attnum > 0 AND c.relname <> 'member_facts')
 FROM pg_class c JOIN schema s ON c.relnamespace = s.oid
-WHERE c.relkind = 'v' AND c.relname !~ '^(source|rule)_|_points$'
+WHERE c.relkind = 'v' AND c.relname !~ '^(source|rule|reward)_|_points$'
 UNION
 SELECT 'table ' || c.relname FROM pg_class c JOIN schema s ON c.relnamespace = s.oid
 WHERE c.relkind = 'r' AND c.relname !~ '^posting_'

@@ -43,6 +43,9 @@ static const TablePrivilege table_privileges[] = {
 		"IN ('balances', 'history', 'expiring', 'liability', 'hold', 'program', 'unit', 'source', 'rule',"
 		" 'failed_event', 'progress')"},
 	{ACCESS_REPORT, "SELECT",
+		"IN ('catalogue', 'affordable', 'redemptions', 'donations', 'bonuses', 'reward',"
+		" 'reward_price', 'choice_set')"},
+	{ACCESS_REPORT, "SELECT",
 		"IN (SELECT s.name || '_points' FROM @.source AS s)"},
 	{ACCESS_REPORT, "SELECT", "= 'pools'"},
 	{ACCESS_APP, "SELECT", "IN ('vouchers', 'code_uses', 'voucher_pool')"},
@@ -50,16 +53,19 @@ static const TablePrivilege table_privileges[] = {
 	{ACCESS_APP, "INSERT", "= 'activity'"},
 	{ACCESS_ADMIN, "SELECT", "IS NOT NULL"},
 	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE", "IN ('unit', 'rule', 'member', 'activity', 'voucher_pool')"},
+	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE",
+		"IN ('reward', 'reward_price', 'choice_set', 'bonus')"},
 	{ACCESS_ADMIN, "UPDATE", "IN ('program', 'source')"},
 	{ACCESS_ADMIN, "DELETE", "= 'failed_event'"}
 };
 
 /* functions that each may call; admin may call all but grant_access */
 static const char report_functions[] =
-"IN ('balance', 'statement', 'member_lots', 'preview', 'explain')";
+"IN ('balance', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers')";
 static const char app_functions[] =
-"IN ('balance', 'statement', 'member_lots', 'preview', 'explain',"
+"IN ('balance', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers',"
 " 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer',"
+" 'redeem', 'hold_reward', 'claim',"
 " 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code', 'give_code')";
 static const char admin_functions[] =
 "<> 'grant_access'";

@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "engine/catalogue.h"
 #include "engine/config.h"
 #include "engine/layout.h"
 #include "engine/pages.h"
@@ -368,6 +369,7 @@ ledger_account(Ledger *ledger, Datum member)
 		lock_account(ledger);
 	account = account_from_slot(ledger, ledger->account.slot);
 	account->locked = !ledger->dry;
+	account->wakes = account->locked && catalogue_has_automatic(ledger->program);
 	ExecClearTuple(ledger->account.slot);
 	account_bring_to(ledger, account,
 					 Max(program_clock(ledger->program), account->last_at));
@@ -424,6 +426,19 @@ account_find_due(AccountState *account)
 	core_check(account_next_due(&account->core, &account->next_due));
 	if (account->paged)
 		account->next_due = Min(account->next_due, account->paged->summary.next_due);
+	if (account->wakes)
+	{
+		int			i;
+
+		/* points that become available may buy something by themselves */
+		for (i = 0; i < account->core.npieces; i++)
+		{
+			Instant		from = account->core.pieces[i].from;
+
+			if (from > account->now && from < account->next_due)
+				account->next_due = from;
+		}
+	}
 }
 
 /* see ledger.h */

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/catalogue.h"
 #include "engine/ledger.h"
 #include "engine/source.h"
 
@@ -134,6 +135,7 @@ loyalty_book_due(PG_FUNCTION_ARGS)
 
 			/* next_due is a lower bound: there may be nothing but to raise it */
 			account->dirty = true;
+			auto_redeem(ledger, account);
 			ledger_save_account(ledger, account);
 		}
 		ledger_flush(ledger);

@@ -203,14 +203,13 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 	number = PG_GETARG_INT64(1);
 	operation_init(&operation, program, "cancel", ENTRY_RETURN);
 	if (!operation_find(program, number, &row) ||
-		(strcmp(row.kind, "spend") != 0 && strcmp(row.kind, "redeem") != 0 &&
-		 strcmp(row.kind, "hold") != 0 && strcmp(row.kind, "hold_reward") != 0))
+		(strcmp(row.kind, "spend") != 0 && strcmp(row.kind, "hold") != 0 &&
+		 !is_redemption(row.kind)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no redemption " INT64_FORMAT, number),
 				 errhint("Give the id that spend(), redeem() or a hold that was captured returned.")));
-	is_reward = redemption_cancel &&
-		(strcmp(row.kind, "redeem") == 0 || strcmp(row.kind, "hold_reward") == 0);
+	is_reward = is_redemption(row.kind);
 	operation.unit = rules_unit(program->rules, row.unit_no);
 	points = operation_amount(fcinfo, 2, operation.unit, true, true);
 	if (!PG_ARGISNULL(5) && (quantity <= 0 || points > 0 || !is_reward))
@@ -251,7 +250,7 @@ reverse_spend(Operation *operation, OperationRow *row)
 	Points		points = 0;
 
 	operation_reread(operation, row);
-	if (redemption_cancel && strcmp(row->kind, "redeem") == 0)
+	if (is_redemption(row->kind))
 		redemption_cancel(operation, row->number, &points, 0);
 	cancel_return(operation, row, points);
 }

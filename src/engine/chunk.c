@@ -14,6 +14,8 @@
 
 #include "engine/chunk.h"
 
+#include "engine/catalogue.h"
+
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -76,6 +78,7 @@ static void
 finish_account(Batch *batch, AccountState *account)
 {
 	account_bring_to(batch->ledger, account, account->now);
+	auto_redeem(batch->ledger, account);
 	ledger_save_account(batch->ledger, account);
 	if (batch->options.dry && batch->options.reprices)
 		dry_keep_account(batch, account);

@@ -14,6 +14,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "engine/catalogue.h"
 #include "engine/config.h"
 #include "engine/program.h"
 #include "types/numbers.h"
@@ -101,7 +102,10 @@ loyalty_unit_changed(PG_FUNCTION_ARGS)
 	{
 		check_unit(&trigger);
 		if (trigger.old.tuple != NULL)
+		{
 			rules_check_again(&trigger.ref, tuple_text(&trigger.new, "name"));
+			prices_check_again(&trigger.ref, tuple_text(&trigger.new, "name"));
+		}
 	}
 	write_version(&trigger);
 

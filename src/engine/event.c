@@ -34,24 +34,8 @@
 #include "utils/uuid.h"
 
 #include "engine/amount.h"
+#include "engine/facts.h"
 #include "types/zone.h"
-
-/* columns of member_facts, see sql/program/10-tables.sql */
-enum FactColumn
-{
-	FACT_MEMBER_ID = 1,
-	FACT_JOINED_AT,
-	FACT_BIRTHDAY,
-	FACT_TIME_ZONE,
-	FACT_STATUS,
-	FACT_ATTRIBUTES,
-	FACT_PURCHASES,
-	FACT_SPEND,
-	FACT_FIRST_PURCHASE_AT,
-	FACT_LAST_PURCHASE_AT,
-	FACT_TIER,
-	FACT_TIERS
-};
 
 /* see event.h */
 EventReader *
@@ -108,16 +92,13 @@ event_row_slot(EventReader *reader)
 
 /* The slot for member.*, made when first used: most rules read none of it. */
 static TupleTableSlot *
-facts_slot(EventReader *reader)
+event_facts_slot(EventReader *reader)
 {
 	if (reader->facts == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(reader->slot_context);
-		Relation	facts = relation_open(reader->program->member_facts, AccessShareLock);
 
-		reader->facts = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(facts)),
-												 &TTSOpsVirtual);
-		relation_close(facts, AccessShareLock);
+		reader->facts = facts_slot(reader->program);
 		MemoryContextSwitchTo(old);
 	}
 	return reader->facts;
@@ -580,90 +561,13 @@ facts_read(const SourceConfig *source, const RuleSet *rules)
 	return read;
 }
 
-static bool
-fact_is_read(const Bitmapset *read, int attno)
-{
-	return bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, read) ||
-		bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, read);
-}
-
 /* see event.h */
 void
 event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules, AccountState *account)
 {
-	TupleTableSlot *slot = facts_slot(reader);
-	Datum	   *values = slot->tts_values;
-	bool	   *isnull = slot->tts_isnull;
 	Bitmapset  *read = facts_read(reader->source, rules);
-	int			natts = slot->tts_tupleDescriptor->natts;
 
-	ExecClearTuple(slot);
-	memset(isnull, true, sizeof(bool) * natts);
-
-	/* what only the table member knows; read as it is now */
-	if (fact_is_read(read, FACT_BIRTHDAY) || fact_is_read(read, FACT_ATTRIBUTES))
-	{
-		Relation	rel = table_open(reader->program->member, AccessShareLock);
-		Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
-		TupleTableSlot *row = table_slot_create(rel, NULL);
-		TypeCacheEntry *type = lookup_type_cache(reader->program->ref.member_type,
-												 TYPECACHE_EQ_OPR_FINFO);
-		ScanKeyData key;
-		IndexScanDesc scan;
-
-		ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
-							   index->rd_indcollation[0], type->eq_opr_finfo.fn_oid,
-							   account->member);
-		scan = index_beginscan(rel, index, ledger->snapshot, 1, 0);
-		index_rescan(scan, &key, 1, NULL, 0);
-		if (index_getnext_slot(scan, ForwardScanDirection, row))
-		{
-			MemoryContext old = MemoryContextSwitchTo(reader->context);
-			bool		null;
-			Datum		value = slot_getattr(row, get_attnum(RelationGetRelid(rel), "birthday"),
-											 &null);
-
-			values[FACT_BIRTHDAY - 1] = value;
-			isnull[FACT_BIRTHDAY - 1] = null;
-			value = slot_getattr(row, get_attnum(RelationGetRelid(rel), "attributes"), &null);
-			isnull[FACT_ATTRIBUTES - 1] = null;
-			if (!null)
-				values[FACT_ATTRIBUTES - 1] = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
-			MemoryContextSwitchTo(old);
-		}
-		index_endscan(scan);
-		ExecDropSingleTupleTableSlot(row);
-		index_close(index, AccessShareLock);
-		table_close(rel, AccessShareLock);
-	}
-
-	values[FACT_MEMBER_ID - 1] = account->member;
-	isnull[FACT_MEMBER_ID - 1] = false;
-	values[FACT_JOINED_AT - 1] = TimestampTzGetDatum(account->joined_at);
-	isnull[FACT_JOINED_AT - 1] = false;
-	if (account->zone_name)
-	{
-		values[FACT_TIME_ZONE - 1] = CStringGetTextDatum(account->zone_name);
-		isnull[FACT_TIME_ZONE - 1] = false;
-	}
-	values[FACT_STATUS - 1] = CStringGetTextDatum(account->status == ACCOUNT_ACTIVE ? "active" :
-												  account->status == ACCOUNT_BLOCKED ? "blocked" :
-												  "closed");
-	isnull[FACT_STATUS - 1] = false;
-	values[FACT_PURCHASES - 1] = Int64GetDatum(account->purchases);
-	isnull[FACT_PURCHASES - 1] = false;
-	if (fact_is_read(read, FACT_SPEND))
-	{
-		values[FACT_SPEND - 1] = NumericGetDatum(points_to_numeric(account->spend));
-		isnull[FACT_SPEND - 1] = false;
-	}
-	values[FACT_FIRST_PURCHASE_AT - 1] = TimestampTzGetDatum(account->first_purchase_at);
-	isnull[FACT_FIRST_PURCHASE_AT - 1] = !account->has_purchase;
-	values[FACT_LAST_PURCHASE_AT - 1] = TimestampTzGetDatum(account->last_purchase_at);
-	isnull[FACT_LAST_PURCHASE_AT - 1] = !account->has_purchase;
-	values[FACT_TIERS - 1] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-	isnull[FACT_TIERS - 1] = false;
-	ExecStoreVirtualTuple(slot);
+	facts_fill(event_facts_slot(reader), reader->program, ledger->snapshot, account, read);
 	bms_free(read);
 }
 
@@ -671,7 +575,7 @@ event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules, AccountStat
 struct varlena *
 event_freeze_facts(EventReader *reader, RuleSet *rules)
 {
-	TupleTableSlot *slot = facts_slot(reader);
+	TupleTableSlot *slot = event_facts_slot(reader);
 	TupleDesc	desc = slot->tts_tupleDescriptor;
 	Bitmapset  *read = facts_read(reader->source, rules);
 	JsonbParseState *state = NULL;
@@ -713,7 +617,7 @@ event_freeze_facts(EventReader *reader, RuleSet *rules)
 void
 event_facts_frozen(EventReader *reader, struct varlena *facts)
 {
-	TupleTableSlot *slot = facts_slot(reader);
+	TupleTableSlot *slot = event_facts_slot(reader);
 	TupleDesc	desc = slot->tts_tupleDescriptor;
 	Jsonb	   *json = (Jsonb *) facts;
 	int			i;

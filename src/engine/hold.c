@@ -231,7 +231,7 @@ loyalty_capture(PG_FUNCTION_ARGS)
 
 		if (!open && strcmp(row.status, STATUS_HELD) != 0)
 			refuse_closed(&row, operation.account->now);
-		if (redemption_capture && strcmp(row.kind, "hold_reward") == 0)
+		if (is_redemption(row.kind))
 			redemption_capture(&operation, row.number, &points);
 		if (points == 0)
 			points = row.points;
@@ -255,7 +255,7 @@ release_open(Operation *operation, OperationRow *row, Points held)
 {
 	AccountState *account = operation->account;
 
-	if (redemption_release && strcmp(row->kind, "hold_reward") == 0)
+	if (is_redemption(row->kind))
 		redemption_release(operation, row->number);
 	core_check(account_release(&account->core, row->number, account->now,
 							   operation_sink, operation));
@@ -307,7 +307,7 @@ reverse_hold(Operation *operation, OperationRow *row)
 							 row->first_entry, row->last_entry);
 	}
 	else if (strcmp(row->status, STATUS_CAPTURED) == 0)
-		cancel_return(operation, row, 0);
+		reverse_spend(operation, row);
 	else
 		refuse_closed(row, operation->account->now);
 }

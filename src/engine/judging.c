@@ -91,6 +91,8 @@ lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
 		return;
 	}
 	account->next_due = Min(account->next_due, to);
+	if (account->wakes && from > account->now)
+		account->next_due = Min(account->next_due, from);
 	/* the debt piece, if any, is among the first of the sorted pieces */
 	for (i = 0; i < account->core.npieces && account->core.pieces[i].to == DEBT_TO; i++)
 	{

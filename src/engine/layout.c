@@ -94,6 +94,24 @@ static const ColumnSpec posting_columns[POSTING_COLUMNS] = {
 	{"facts", JSONBOID, NULL},
 };
 
+static const ColumnSpec redemption_columns[REDEMPTION_COLUMNS] = {
+	{"redemption_no", INT8OID, NULL},
+	{"redeemed_at", TIMESTAMPTZOID, NULL},
+	{"held_until", TIMESTAMPTZOID, NULL},
+	{"valid_until", TIMESTAMPTZOID, NULL},
+	{"points", InvalidOid, "points"},
+	{"reward_no", INT4OID, NULL},
+	{"quantity", INT4OID, NULL},
+	{"cancelled", INT4OID, NULL},
+	{"unit_no", INT2OID, NULL},
+	{"stock_slot", INT2OID, NULL},
+	{"automatic", BOOLOID, NULL},
+	{"member_id", InvalidOid, NULL},
+	{"price", TEXTOID, NULL},
+	{"money", NUMERICOID, NULL},
+	{"code", TEXTOID, NULL},
+};
+
 /* Checks the columns of one table, from column "first" on. */
 static void
 check_columns(const Program *program, Oid relid, const ColumnSpec *columns,
@@ -147,6 +165,7 @@ ledger_check_layout(Program *program)
 	check_columns(program, program->account, account_columns, ACCOUNT_COLUMNS, 0);
 	check_columns(program, program->journal, journal_columns, JOURNAL_COLUMNS, 0);
 	check_columns(program, program->operation, operation_columns, OPERATION_COLUMNS, 0);
+	check_columns(program, program->redemption, redemption_columns, REDEMPTION_COLUMNS, 0);
 	for (i = 0; i < program->nsources; i++)
 	{
 		SourceConfig *source = &program->sources[i];

@@ -68,6 +68,7 @@ prepare_triggers(Ledger *ledger)
 	List	   *range_table = NIL;
 	int			i;
 
+	ledger->estate->es_opened_result_relations = NIL;
 	for (i = 0; i < lengthof(writers); i++)
 	{
 		RangeTblEntry *rte;
@@ -87,7 +88,6 @@ prepare_triggers(Ledger *ledger)
 	}
 	loyalty_init_range_table(ledger->estate, range_table);
 	ledger->estate->es_output_cid = GetCurrentCommandId(true);
-	AfterTriggerBeginQuery();
 }
 
 /* Opens the tables, one of the last two or none. */
@@ -111,7 +111,10 @@ open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 	if (operations)
 		writer_open(ledger, &ledger->operation, program->operation);
 	if (ledger->fires_triggers)
+	{
 		prepare_triggers(ledger);
+		AfterTriggerBeginQuery();
+	}
 	ledger->snapshot = current_snapshot(ledger->dry);
 	return ledger;
 }
@@ -128,6 +131,26 @@ Ledger *
 ledger_open_for_operation(Program *program)
 {
 	return open_tables(program, NULL, true, false);
+}
+
+/* see ledger.h */
+void
+ledger_add_operations(Ledger *ledger)
+{
+	bool		fired = ledger->fires_triggers;
+	MemoryContext old;
+
+	if (ledger->operation.rel)
+		return;
+	old = MemoryContextSwitchTo(ledger->context);
+	writer_open(ledger, &ledger->operation, ledger->program->operation);
+	if (!ledger->operation.plain)
+	{
+		prepare_triggers(ledger);
+		if (!fired)
+			AfterTriggerBeginQuery();
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /* Ends the scans, whose snapshot is about to go. */

@@ -43,6 +43,8 @@ typedef struct AccountState
 	Account		core;			/* lots and activity; must be first */
 	Datum		member;
 	bool		locked;
+	bool		wakes;			/* is due when points become available, for
+								 * rewards that go by themselves */
 	ItemPointerData tid;
 	int64		last_entry;
 	TimestampTz last_at;
@@ -181,6 +183,7 @@ typedef struct Ledger
 	LineObserver observe;
 	void	   *observe_arg;
 	int64		operation_no;	/* of every line, 0: none */
+	bool		stock_locked;	/* by auto_redeem */
 } Ledger;
 
 /* an error unless the program's tables are as this library expects them */
@@ -196,6 +199,9 @@ extern void ledger_close(Ledger *ledger);
 
 /* The same for what a function does, whose row goes to the table operation. */
 extern Ledger *ledger_open_for_operation(Program *program);
+
+/* Opens that table in a ledger that was opened for something else. */
+extern void ledger_add_operations(Ledger *ledger);
 
 /* Writes what waits and makes it visible to what follows. */
 extern void ledger_flush(Ledger *ledger);

@@ -371,7 +371,8 @@ operation_write(Operation *operation)
 		ledger_append(operation->ledger, move->tag == MOVE_OTHER ? operation->other :
 					  operation->account, &line);
 	}
-	ledger_save_account(operation->ledger, operation->account);
+	if (!operation->within)
+		ledger_save_account(operation->ledger, operation->account);
 	if (operation->other)
 		ledger_save_account(operation->ledger, operation->other);
 }

@@ -36,6 +36,7 @@ typedef struct Operation
 								 * which is also returned */
 	int16		worst_status;	/* of a member who may: ACCOUNT_... */
 	bool		keeps_request;	/* the request is stored even without a key */
+	bool		within;			/* part of a posting, which saves the account */
 	StringInfoData request;		/* all arguments, as a JSON object */
 	UnitConfig *unit;
 

@@ -137,6 +137,7 @@ typedef struct Program
 	Oid			journal;
 	Oid			operation;
 	Oid			operation_seq;	/* of operation.operation_no */
+	Oid			redemption;
 	Oid			member;
 	Oid			member_facts;
 	Oid			lots_type;
@@ -161,6 +162,7 @@ typedef struct Program
 	List	   *lost;			/* LostSources */
 
 	List	   *plans;			/* see plan.c */
+	struct Catalogue *catalogue;	/* rewards, loaded when needed; see catalogue.h */
 	List	   *watched;		/* OIDs whose invalidation makes this stale */
 } Program;
 

@@ -31,8 +31,10 @@ undo_adjustment(Operation *operation, OperationRow *row)
 
 static const Reversal reversals[] = {
 	{"adjust", ENTRY_ADJUST, undo_adjustment},
+	{"claim", ENTRY_ADJUST, undo_adjustment},
 	{"spend", ENTRY_RETURN, reverse_spend},
 	{"redeem", ENTRY_RETURN, reverse_spend},
+	{"auto_redeem", ENTRY_RETURN, reverse_spend},
 	{"hold", ENTRY_RETURN, reverse_hold},
 	{"hold_reward", ENTRY_RETURN, reverse_hold},
 	{"transfer", ENTRY_TRANSFER, reverse_transfer},

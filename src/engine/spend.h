@@ -71,22 +71,23 @@ extern Datum transfer_receiver(Program *program, int64 number);
 
 /* -------- rewards: told with the account locked, before operation_write -------- */
 
+/* Is an operation of this kind a redemption, or a reward set aside? */
+extern bool is_redemption(const char *kind);
+
 /*
  * A hold for a reward is captured: *points asked for, 0: all; in return what to
  * capture.
  */
-extern void redemption_capture(Operation *operation, int64 redemption_no, Points *points)
-			__attribute__((weak));
+extern void redemption_capture(Operation *operation, int64 redemption_no, Points *points);
 
 /* It is released. */
-extern void redemption_release(Operation *operation, int64 redemption_no)
-			__attribute__((weak));
+extern void redemption_release(Operation *operation, int64 redemption_no);
 
 /*
  * A redemption is cancelled: points or quantity, both 0: all that is left; in
  * return what to give back.
  */
 extern void redemption_cancel(Operation *operation, int64 redemption_no, Points *points,
-							  int32 quantity) __attribute__((weak));
+							  int32 quantity);
 
 #endif							/* LOYALTY_SPEND_H */

@@ -563,10 +563,13 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	check(&verify, operations_query);
 	for (i = 0; spending_invariants[i]; i++)
 		check(&verify, spending_invariants[i]);
+	for (i = 0; catalogue_invariants[i]; i++)
+		check(&verify, catalogue_invariants[i]);
 	check_postings(&verify);
 	if (!verify.has_member)
 	{
 		check(&verify, transfer_invariant);
+		check(&verify, stock_invariant);
 		check(&verify, budgets_query);
 		check(&verify, budget_use_query);
 		for (i = 0; voucher_invariants[i]; i++)

@@ -13,8 +13,10 @@ extern const char *const spending_invariants[];
 
 /* codes; only of all members at once */
 extern const char *const voucher_invariants[];
+extern const char *const catalogue_invariants[];
 
 /* only of all members at once */
 extern const char *const transfer_invariant;
+extern const char *const stock_invariant;
 
 #endif							/* LOYALTY_VERIFY_H */

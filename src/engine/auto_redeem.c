@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * auto_redeem.c
+ *	  Rewards that members get by themselves, as soon as they can afford them.
+ *
+ * This runs where an account that was posted to, or booked, is about to be
+ * saved.  What stands in the way of a reward passes in silence: a purchase
+ * never fails for it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/resowner.h"
+
+#include "engine/catalogue.h"
+#include "engine/read.h"
+#include "engine/spend.h"
+
+/*
+ * Locks the stock of all rewards that may be taken from now on, in order: the
+ * accounts of the statement come in an order of their own.
+ */
+static void
+lock_stock(Ledger *ledger, Catalogue *catalogue)
+{
+	int			last = -1;
+
+	if (ledger->stock_locked)
+		return;
+	for (;;)
+	{
+		int			next = -1;
+		int			i;
+
+		for (i = 0; i < catalogue->nautomatic; i++)
+		{
+			RewardConfig *reward = catalogue->automatic[i];
+
+			if (reward->limited && reward->reward_no > last &&
+				(next < 0 || reward->reward_no < next))
+				next = reward->reward_no;
+		}
+		if (next < 0)
+			break;
+		stock_lock(ledger->program, next);
+		last = next;
+	}
+	ledger->stock_locked = true;
+}
+
+/* The price a reward goes by: the first that is all points, and can be spent. */
+static const PriceConfig *
+automatic_price(Program *program, const RewardConfig *reward)
+{
+	int			i;
+
+	for (i = 0; i < reward->nprices; i++)
+	{
+		const PriceConfig *price = &reward->prices[i];
+
+		if (!price->for_tiers && price->money == 0 && price->points > 0 &&
+			rules_unit(program->rules, price->unit_no)->spendable)
+			return price;
+	}
+	return NULL;
+}
+
+/* How many pieces the member can have; stands at now. */
+static int32
+affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
+				  const RewardConfig *reward, const PriceConfig *price)
+{
+	Program    *program = ledger->program;
+	UnitConfig *unit = rules_unit(program->rules, price->unit_no);
+	Points		available = points_shown(account_unit_balance(account, unit->unit_no).available,
+										 unit->decimals);
+	Refusal		refusal = {0};
+	int32		pieces = (int32) Min(reward->max_auto, available / price->points);
+
+	if (pieces == 0 || !reward_is_open(asking, reward, &refusal))
+		return 0;
+	while (pieces > 0 &&
+		   !redemption_within_limits(program, account, reward, pieces, 0, &refusal))
+		pieces--;
+	if (pieces > 0 && reward->limited)
+	{
+		lock_stock(ledger, asking->program->catalogue);
+		pieces = (int32) Min(pieces, stock_left(program, reward->reward_no, account->now));
+	}
+	return pieces;
+}
+
+/*
+ * Draws codes, before anything is taken; false if there are not enough.  Others
+ * draw, too, so only trying tells.
+ */
+static bool
+draw_codes(Operation *operation, const RewardConfig *reward, int32 pieces)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool drawn = true;
+
+	if (reward->pool == NULL)
+		return true;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		operation->code = redemption_codes(operation, reward, operation->number, pieces,
+										   redemption_valid_until(operation, reward));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *caught;
+
+		MemoryContextSwitchTo(context);
+		caught = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (caught->sqlerrcode != ERRCODE_LOYALTY_OUT_OF_STOCK &&
+			caught->sqlerrcode != ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE)
+			ReThrowError(caught);
+		drawn = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return drawn;
+}
+
+/* see catalogue.h */
+void
+auto_redeem(Ledger *ledger, AccountState *account)
+{
+	Program    *program = ledger->program;
+	Catalogue  *catalogue;
+	Asking		asking;
+	int			i;
+
+	if (ledger->dry || account->status != ACCOUNT_ACTIVE)
+		return;
+	catalogue = catalogue_get(program);
+	if (catalogue->nautomatic == 0)
+		return;
+	asking_begin(&asking, program, ledger->snapshot, account);
+	for (i = 0; i < catalogue->nautomatic; i++)
+	{
+		RewardConfig *reward = catalogue->automatic[i];
+		const PriceConfig *price = automatic_price(program, reward);
+		int32		pieces = price ?
+			affordable_pieces(ledger, account, &asking, reward, price) : 0;
+
+		if (pieces > 0)
+		{
+			Operation	operation;
+
+			ledger_add_operations(ledger);
+			operation_init(&operation, program, "auto_redeem", ENTRY_REDEEM);
+			operation.ledger = ledger;
+			operation.account = account;
+			operation.number = operation_next_number(program);
+			operation.within = true;
+			if (draw_codes(&operation, reward, pieces))
+				redeem_pieces(&operation, reward, price, pieces, NULL, true);
+		}
+	}
+	asking_end(&asking);
+}

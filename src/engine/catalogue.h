@@ -1,0 +1,222 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue.h
+ *	  Rewards: what they are, who may have them, and what is left of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_CATALOGUE_H
+#define LOYALTY_CATALOGUE_H
+
+#include "engine/config.h"
+#include "engine/operation.h"
+
+/* what one piece of a reward costs */
+typedef struct PriceConfig
+{
+	char	   *name;
+	int32		unit_no;
+	Points		points;
+	Datum		money;			/* numeric, 0: none */
+	bool		for_tiers;		/* only for members of some tiers */
+} PriceConfig;
+
+/* rewards of which a member may take so many together */
+typedef struct ChoiceSet
+{
+	char	   *name;
+	int32		choose;
+	CalendarUnit period;
+	int32	   *rewards;		/* their numbers */
+	int			nrewards;
+} ChoiceSet;
+
+typedef struct RewardConfig
+{
+	int32		reward_no;
+	char	   *name;
+	bool		enabled;
+	bool		limited;		/* has a stock */
+	int32		max_per_member; /* 0: any number */
+	CalendarUnit period;
+	ChoiceSet  *set;			/* NULL: none */
+	Instant		valid_from;
+	Instant		valid_until;
+	bool		for_tiers;
+	Interval	hold_for;
+	int32		priority;
+	bool		automatic;
+	int32		max_auto;
+	char	   *pool;
+	Period		code_valid;		/* kind 0: for ever */
+	bool		needs_pin;
+	Pin		   *pin;
+	int			condition;		/* indexes into the pin, -1: none */
+	int			early_access;
+	PriceConfig *prices;		/* by name */
+	int			nprices;
+} RewardConfig;
+
+/* all of a program, as its configuration is now */
+typedef struct Catalogue
+{
+	RewardConfig *rewards;		/* by name */
+	int			nrewards;
+	ChoiceSet  *sets;
+	int			nsets;
+	RewardConfig **automatic;	/* which go by themselves, the first first */
+	int			nautomatic;
+} Catalogue;
+
+extern Catalogue *catalogue_get(Program *program);
+/* Are there rewards that go by themselves? */
+extern bool catalogue_has_automatic(Program *program);
+
+/* by name or number; NULL if there is none */
+extern RewardConfig *catalogue_find(Catalogue *catalogue, const char *name);
+extern RewardConfig *catalogue_reward(Catalogue *catalogue, int32 reward_no);
+
+/* why somebody cannot have something */
+typedef struct Refusal
+{
+	int			sqlerrcode;		/* 0: nothing is in the way */
+	const char *message;
+	const char *detail;			/* or NULL */
+	const char *hint;			/* or NULL */
+} Refusal;
+
+extern void refuse(Refusal *refusal, int sqlerrcode, const char *detail, const char *hint,
+				   const char *message,...) pg_attribute_printf(5, 6);
+extern void refusal_raise(const Refusal *refusal) pg_attribute_noreturn();
+
+/*
+ * Asks for one member whether he may have rewards: holds what expressions read
+ * of him.
+ */
+typedef struct Asking
+{
+	Program    *program;
+	Snapshot	snapshot;		/* of table member */
+	AccountState *account;
+	ExprContext *econtext;
+	TupleTableSlot *facts;		/* NULL until something reads it */
+} Asking;
+
+extern void asking_begin(Asking *asking, Program *program, Snapshot snapshot,
+						 AccountState *account);
+extern void asking_end(Asking *asking);
+
+/* Is it on offer to the member, and is the member eligible?  False: refused. */
+extern bool reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal);
+
+/*
+ * The price that a call means, NULL: none, refused.  name NULL: the only one
+ * that applies, or the lowest of several in one unit.
+ */
+extern const PriceConfig *reward_price(const RewardConfig *reward, RuleSet *rules,
+									   const char *name, Refusal *refusal);
+
+/* Points of so many pieces; an error if that is out of range. */
+extern Points price_points(const PriceConfig *price, int64 quantity);
+
+/* -------- redemption.c -------- */
+
+/* a row of table redemption */
+typedef struct Redemption
+{
+	int64		number;
+	int32		reward_no;
+	int32		quantity;
+	int32		cancelled;
+	int32		unit_no;
+	Points		points;			/* of one piece */
+	TimestampTz redeemed_at;
+	bool		held;			/* only set aside */
+	TimestampTz held_until;
+	bool		has_slot;		/* of the stock */
+	TimestampTz valid_until;	/* DT_NOEND: for ever */
+	char	   *code;			/* or NULL */
+	char	   *price;
+} Redemption;
+
+extern bool redemption_find(Program *program, int64 number, Redemption *row);
+extern void redemption_insert(Operation *operation, const RewardConfig *reward,
+							  const PriceConfig *price, int32 quantity,
+							  const TimestampTz *held_until, int16 stock_slot,
+							  TimestampTz valid_until, const char *code, bool automatic);
+
+/* "done", "held", "lapsed", "released", "partly cancelled", "cancelled" */
+extern const char *redemption_status(const Redemption *row, TimestampTz now);
+
+/*
+ * May a member have so many more?  Counts what he has now; excluding: a
+ * redemption that does not count.  False: refused.
+ */
+extern bool redemption_within_limits(Program *program, AccountState *account,
+									 const RewardConfig *reward, int32 quantity,
+									 int64 excluding, Refusal *refusal);
+
+/* spend.h declares what capturing, releasing and cancelling do to them */
+
+/* Until when what is redeemed now can be used; DT_NOEND: for ever. */
+extern TimestampTz redemption_valid_until(Operation *operation, const RewardConfig *reward);
+
+/* Draws a code for each piece, if the reward has a pool; NULL: it has none. */
+extern char *redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
+							  int32 pieces, TimestampTz valid_until);
+
+/* -------- stock.c -------- */
+
+/*
+ * Takes pieces of a reward with a stock; returns the slot they came from, -1
+ * if there are not so many (*left says how many there are).
+ */
+extern int16 stock_take(Program *program, int32 reward_no, int32 quantity, TimestampTz now,
+						int64 *left);
+extern void stock_give_back(Program *program, int32 reward_no, int32 quantity);
+/* What is left, as the snapshot sees it. */
+extern int64 stock_left(Program *program, int32 reward_no, TimestampTz now);
+/* Locks all slots of a reward, in order. */
+extern void stock_lock(Program *program, int32 reward_no);
+/* After a reward was written: its room. */
+extern void stock_set(const ConfigTrigger *trigger);
+
+/* -------- redeem.c -------- */
+
+/* arguments of functions */
+extern Program *redeem_program(FunctionCallInfo fcinfo);
+extern RewardConfig *reward_argument(FunctionCallInfo fcinfo, int number, Program *program);
+extern int32 quantity_argument(FunctionCallInfo fcinfo, int number);
+
+/* All but points and stock: may the member have it, and at which price? */
+extern bool redeem_check(Asking *asking, const RewardConfig *reward, const char *price_name,
+						 int32 quantity, const PriceConfig **price, Refusal *refusal);
+
+/* Can the price's unit be spent? */
+extern bool redeem_check_price(Program *program, const RewardConfig *reward,
+							   const PriceConfig *price, Refusal *refusal);
+
+/*
+ * Takes points, or with a deadline sets them aside, and stock, and codes unless
+ * operation->code is drawn already; writes the operation and the redemption.
+ * LY001 and LY005 if something lacks.
+ */
+extern void redeem_pieces(Operation *operation, const RewardConfig *reward,
+						  const PriceConfig *price, int32 quantity,
+						  const TimestampTz *deadline, bool automatic);
+
+/* LY005 */
+extern void refuse_stock(const RewardConfig *reward, int64 left) pg_attribute_noreturn();
+
+/* -------- auto_redeem.c -------- */
+
+/* Redeems what the member can afford now, of what goes by itself. */
+extern void auto_redeem(Ledger *ledger, AccountState *account);
+
+/* -------- config_reward.c -------- */
+
+/* A price beside its unit, when either is written. */
+extern void price_check(const ProgramRef *ref, const ConfigTuple *price);
+extern void prices_check_again(const ProgramRef *ref, const char *unit_name);
+
+#endif							/* LOYALTY_CATALOGUE_H */

@@ -1,0 +1,519 @@
+/*-------------------------------------------------------------------------
+ *
+ * redemption.c
+ *	  Who has redeemed what: rows of table redemption, and limits.
+ *
+ * A member's redemptions change under the lock of his account, but for what a
+ * hold that has lapsed gives back to the stock, which whoever needs it takes.
+ * So where both are locked, the stock comes before the redemption.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "core/instant.h"
+#include "engine/catalogue.h"
+#include "engine/layout.h"
+#include "engine/plan.h"
+#include "engine/spend.h"
+#include "engine/voucher.h"
+#include "engine/writer.h"
+#include "types/numbers.h"
+
+/* see plan_execute */
+static const char find_plan = 0;
+static const char insert_plan = 0;
+static const char count_plan = 0;
+static const char capture_plan = 0;
+static const char slot_plan = 0;
+static const char cancel_plan = 0;
+
+/* -------- rows -------- */
+
+/* see catalogue.h */
+bool
+redemption_find(Program *program, int64 number, Redemption *row)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(number)};
+	bool		found;
+
+	memset(row, 0, sizeof(Redemption));
+	SPI_connect();
+	plan_execute(program, &find_plan,
+				 "SELECT redemption_no, reward_no, quantity, cancelled, unit_no, points,"
+				 " redeemed_at, held_until, stock_slot, valid_until, code, price"
+				 " FROM %s.redemption WHERE redemption_no OPERATOR(pg_catalog.=) $1",
+				 1, types, values, false, SPI_OK_SELECT);
+	found = SPI_processed > 0;
+	if (found)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		MemoryContext old = MemoryContextSwitchTo(context);
+		bool		isnull;
+		Datum		value;
+
+		row->number = number;
+		row->reward_no = DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull));
+		row->quantity = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+		row->cancelled = DatumGetInt32(SPI_getbinval(tuple, desc, 4, &isnull));
+		row->unit_no = DatumGetInt16(SPI_getbinval(tuple, desc, 5, &isnull));
+		row->points = DatumGetInt64(SPI_getbinval(tuple, desc, 6, &isnull));
+		row->redeemed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 7, &isnull));
+		row->held_until = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 8, &isnull));
+		row->held = !isnull;
+		SPI_getbinval(tuple, desc, 9, &isnull);
+		row->has_slot = !isnull;
+		value = SPI_getbinval(tuple, desc, 10, &isnull);
+		row->valid_until = isnull ? DT_NOEND : DatumGetTimestampTz(value);
+		value = SPI_getbinval(tuple, desc, 11, &isnull);
+		row->code = isnull ? NULL : TextDatumGetCString(value);
+		row->price = TextDatumGetCString(SPI_getbinval(tuple, desc, 12, &isnull));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return found;
+}
+
+/* Inserts a row, where triggers must fire, by a statement. */
+static void
+insert_by_statement(Program *program, Datum *values, const bool *isnull)
+{
+	Oid			types[REDEMPTION_COLUMNS] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+		TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT2OID, INT2OID, BOOLOID,
+	program->ref.member_type, TEXTOID, NUMERICOID, TEXTOID};
+	char		nulls[REDEMPTION_COLUMNS + 1];
+	int			i;
+
+	/* points travel as numeric */
+	types[REDEMPTION_POINTS] = NUMERICOID;
+	values[REDEMPTION_POINTS] =
+		NumericGetDatum(points_to_numeric(DatumGetInt64(values[REDEMPTION_POINTS])));
+	for (i = 0; i < REDEMPTION_COLUMNS; i++)
+		nulls[i] = isnull[i] ? 'n' : ' ';
+	nulls[i] = '\0';
+	SPI_connect();
+	plan_execute_nulls(program, &insert_plan,
+					   "INSERT INTO %s.redemption VALUES ($1, $2, $3, $4, $5::loyalty.points,"
+					   " $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+					   REDEMPTION_COLUMNS, types, values, nulls, false, SPI_OK_INSERT);
+	SPI_finish();
+}
+
+/* see catalogue.h */
+void
+redemption_insert(Operation *operation, const RewardConfig *reward, const PriceConfig *price,
+				  int32 quantity, const TimestampTz *held_until, int16 stock_slot,
+				  TimestampTz valid_until, const char *code, bool automatic)
+{
+	Ledger	   *ledger = operation->ledger;
+	TableWriter writer = {0};
+	Datum		values[REDEMPTION_COLUMNS] = {0};
+	bool		isnull[REDEMPTION_COLUMNS] = {0};
+	bool		fires_triggers;
+
+	values[REDEMPTION_NO] = Int64GetDatum(operation->number);
+	values[REDEMPTION_REDEEMED_AT] = TimestampTzGetDatum(operation->account->now);
+	isnull[REDEMPTION_HELD_UNTIL] = held_until == NULL;
+	if (held_until)
+		values[REDEMPTION_HELD_UNTIL] = TimestampTzGetDatum(*held_until);
+	isnull[REDEMPTION_VALID_UNTIL] = valid_until == DT_NOEND;
+	values[REDEMPTION_VALID_UNTIL] = TimestampTzGetDatum(valid_until);
+	values[REDEMPTION_POINTS] = Int64GetDatum(price->points);
+	values[REDEMPTION_REWARD_NO] = Int32GetDatum(reward->reward_no);
+	values[REDEMPTION_QUANTITY] = Int32GetDatum(quantity);
+	values[REDEMPTION_CANCELLED] = Int32GetDatum(0);
+	values[REDEMPTION_UNIT_NO] = Int16GetDatum(price->unit_no);
+	isnull[REDEMPTION_STOCK_SLOT] = stock_slot < 0 || held_until == NULL;
+	values[REDEMPTION_STOCK_SLOT] = Int16GetDatum(stock_slot);
+	values[REDEMPTION_AUTOMATIC] = BoolGetDatum(automatic);
+	values[REDEMPTION_MEMBER_ID] = operation->account->member;
+	values[REDEMPTION_PRICE] = CStringGetTextDatum(price->name);
+	isnull[REDEMPTION_MONEY] = price->money == 0;
+	values[REDEMPTION_MONEY] = price->money;
+	isnull[REDEMPTION_CODE] = code == NULL;
+	if (code)
+		values[REDEMPTION_CODE] = CStringGetTextDatum(code);
+
+	fires_triggers = ledger->fires_triggers;
+	writer_open(ledger, &writer, operation->program->redemption);
+	ledger->fires_triggers = fires_triggers;
+	if (writer.plain)
+	{
+		TupleTableSlot *slot = writer_next(ledger, &writer);
+
+		memcpy(slot->tts_values, values, sizeof(values));
+		memcpy(slot->tts_isnull, isnull, sizeof(isnull));
+		writer_insert(ledger, &writer);
+		writer_flush(ledger, &writer);
+	}
+	else
+		insert_by_statement(operation->program, values, isnull);
+	writer_close(&writer);
+}
+
+/* see catalogue.h */
+const char *
+redemption_status(const Redemption *row, TimestampTz now)
+{
+	if (row->held)
+		return row->cancelled == row->quantity ? "released" :
+			row->held_until <= now ? "lapsed" : "held";
+	return row->cancelled == 0 ? "done" :
+		row->cancelled == row->quantity ? "cancelled" : "partly cancelled";
+}
+
+/* -------- limits -------- */
+
+/* How many pieces of some rewards a member has in a span. */
+static int64
+count_pieces(Program *program, AccountState *account, const int32 *rewards, int nrewards,
+			 CalendarUnit period, int64 excluding)
+{
+	Oid			types[6] = {program->ref.member_type, INT4ARRAYOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID};
+	Datum		values[6];
+	Datum	   *numbers = palloc(sizeof(Datum) * Max(1, nrewards));
+	Instant		start = INSTANT_ALWAYS;
+	Instant		end = INSTANT_NEVER;
+	int64		pieces;
+	bool		isnull;
+	int			i;
+
+	if (period != CALENDAR_EVER)
+		core_check(calendar_span(period, account->now, &program->rules->zone, &start, &end));
+	for (i = 0; i < nrewards; i++)
+		numbers[i] = Int32GetDatum(rewards[i]);
+	values[0] = account->member;
+	values[1] = PointerGetDatum(construct_array(numbers, nrewards, INT4OID, sizeof(int32),
+												true, TYPALIGN_INT));
+	values[2] = TimestampTzGetDatum(start);
+	values[3] = TimestampTzGetDatum(end);
+	values[4] = TimestampTzGetDatum(account->now);
+	values[5] = Int64GetDatum(excluding);
+	SPI_connect();
+	plan_execute(program, &count_plan,
+				 "SELECT pg_catalog.sum(quantity OPERATOR(pg_catalog.-) cancelled)"
+				 " FROM %s.redemption WHERE member_id OPERATOR(pg_catalog.=) $1"
+				 " AND reward_no OPERATOR(pg_catalog.=) ANY ($2)"
+				 " AND redeemed_at OPERATOR(pg_catalog.>=) $3"
+				 " AND redeemed_at OPERATOR(pg_catalog.<) $4"
+				 " AND (held_until IS NULL OR held_until OPERATOR(pg_catalog.>) $5)"
+				 " AND redemption_no OPERATOR(pg_catalog.<>) $6",
+				 6, types, values, account->locked ? false : true, SPI_OK_SELECT);
+	pieces = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+										 &isnull));
+	if (isnull)
+		pieces = 0;
+	SPI_finish();
+	return pieces;
+}
+
+/* "in this month", for messages. */
+static const char *
+in_this(CalendarUnit period)
+{
+	return period == CALENDAR_EVER ? "ever" :
+		psprintf("in this %s", calendar_unit_name(period));
+}
+
+/* see catalogue.h */
+bool
+redemption_within_limits(Program *program, AccountState *account, const RewardConfig *reward,
+						 int32 quantity, int64 excluding, Refusal *refusal)
+{
+	int64		pieces;
+
+	if (reward->max_per_member > 0)
+	{
+		pieces = quantity > reward->max_per_member ? 0 :
+			count_pieces(program, account, &reward->reward_no, 1, reward->period, excluding);
+		if (pieces + quantity > reward->max_per_member)
+		{
+			refuse(refusal, ERRCODE_LOYALTY_LIMIT_REACHED,
+				   quantity > reward->max_per_member ? NULL :
+				   psprintf("The member has " INT64_FORMAT ".", pieces), NULL,
+				   "a member can have only %d of reward \"%s\" %s", reward->max_per_member,
+				   reward->name, in_this(reward->period));
+			return false;
+		}
+	}
+	if (reward->set)
+	{
+		const ChoiceSet *set = reward->set;
+
+		pieces = quantity > set->choose ? 0 :
+			count_pieces(program, account, set->rewards, set->nrewards, set->period, excluding);
+		if (pieces + quantity > set->choose)
+		{
+			refuse(refusal, ERRCODE_LOYALTY_LIMIT_REACHED,
+				   quantity > set->choose ? NULL :
+				   psprintf("The member has chosen " INT64_FORMAT " already.", pieces),
+				   "A redemption that is cancelled frees the choice.",
+				   "a member can choose only %d of choice set \"%s\" %s", set->choose, set->name,
+				   in_this(set->period));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* -------- what becomes of them -------- */
+
+/* see spend.h */
+bool
+is_redemption(const char *kind)
+{
+	return strcmp(kind, "redeem") == 0 || strcmp(kind, "hold_reward") == 0 ||
+		strcmp(kind, "auto_redeem") == 0;
+}
+
+/* The row of a redemption that must be there. */
+static void
+find_existing(Program *program, int64 number, Redemption *row)
+{
+	if (!redemption_find(program, number, row))
+		elog(ERROR, "there is no redemption " INT64_FORMAT, number);
+}
+
+/* How many pieces so many points are; they must be whole ones. */
+static int32
+whole_pieces(const Redemption *row, Points points)
+{
+	if (row->points == 0 || points % row->points != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s points are no whole pieces of redemption " INT64_FORMAT,
+						points_text(points), row->number),
+				 errdetail("One piece is %s.", points_text(row->points))));
+	return (int32) Min(points / row->points, PG_INT32_MAX);
+}
+
+/* Forgets which slot pieces return to; false if they have returned. */
+static bool
+clear_slot(Program *program, int64 number)
+{
+	Oid			types[1] = {INT8OID};
+	Datum		values[1] = {Int64GetDatum(number)};
+	bool		had;
+
+	SPI_connect();
+	plan_execute(program, &slot_plan,
+				 "UPDATE %s.redemption SET stock_slot = NULL"
+				 " WHERE redemption_no OPERATOR(pg_catalog.=) $1 AND stock_slot IS NOT NULL",
+				 1, types, values, false, SPI_OK_UPDATE);
+	had = SPI_processed > 0;
+	SPI_finish();
+	return had;
+}
+
+/* Adds to the pieces cancelled. */
+static void
+add_cancelled(Program *program, int64 number, int32 pieces)
+{
+	Oid			types[2] = {INT8OID, INT4OID};
+	Datum		values[2];
+
+	values[0] = Int64GetDatum(number);
+	values[1] = Int32GetDatum(pieces);
+	SPI_connect();
+	plan_execute(program, &cancel_plan,
+				 "UPDATE %s.redemption SET cancelled = cancelled OPERATOR(pg_catalog.+) $2"
+				 " WHERE redemption_no OPERATOR(pg_catalog.=) $1",
+				 2, types, values, false, SPI_OK_UPDATE);
+	SPI_finish();
+}
+
+/* see catalogue.h */
+void
+refuse_stock(const RewardConfig *reward, int64 left)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
+			 errmsg("reward \"%s\" is out of stock", reward->name),
+			 errdetail(INT64_FORMAT " left.", left)));
+}
+
+/* see spend.h */
+void
+redemption_capture(Operation *operation, int64 number, Points *points)
+{
+	Program    *program = operation->program;
+	TimestampTz now = operation->account->now;
+	Redemption	row;
+	RewardConfig *reward;
+	Oid			types[5] = {INT8OID, INT4OID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID};
+	Datum		values[5] = {0};
+	char		nulls[6] = "     ";
+	TimestampTz valid_until = DT_NOEND;
+	int32		left;
+	int32		pieces;
+
+	find_existing(program, number, &row);
+	reward = catalogue_reward(catalogue_get(program), row.reward_no);
+	left = row.quantity - row.cancelled;
+	pieces = *points == 0 ? left : whole_pieces(&row, *points);
+	if (pieces > left)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("redemption " INT64_FORMAT " has set aside %d pieces, not %d",
+						number, left, pieces)));
+	*points = row.points * pieces;
+
+	/* the stock first; what is not captured returns to it */
+	if (reward && reward->limited)
+	{
+		int64		in_stock;
+
+		if (pieces < left)
+			stock_give_back(program, row.reward_no, 0);
+		if (clear_slot(program, number))
+		{
+			if (pieces < left)
+				stock_give_back(program, row.reward_no, left - pieces);
+		}
+		else if (stock_take(program, row.reward_no, pieces, now, &in_stock) < 0)
+			refuse_stock(reward, in_stock);
+	}
+	if (reward && row.held_until <= now)
+	{
+		Refusal		refusal = {0};
+
+		if (!redemption_within_limits(program, operation->account, reward, pieces, number,
+									  &refusal))
+			refusal_raise(&refusal);
+	}
+
+	if (reward)
+	{
+		valid_until = redemption_valid_until(operation, reward);
+		operation->code = redemption_codes(operation, reward, number, pieces, valid_until);
+	}
+	values[0] = Int64GetDatum(number);
+	values[1] = Int32GetDatum(left - pieces);
+	values[2] = TimestampTzGetDatum(valid_until);
+	nulls[2] = valid_until == DT_NOEND ? 'n' : ' ';
+	nulls[3] = operation->code ? ' ' : 'n';
+	if (operation->code)
+		values[3] = CStringGetTextDatum(operation->code);
+	values[4] = TimestampTzGetDatum(now);
+	SPI_connect();
+	plan_execute_nulls(program, &capture_plan,
+					   "UPDATE %s.redemption SET held_until = NULL,"
+					   " cancelled = cancelled OPERATOR(pg_catalog.+) $2, valid_until = $3,"
+					   " code = $4,"
+					   " redeemed_at = CASE WHEN held_until OPERATOR(pg_catalog.<=) $5"
+					   "  THEN $5 ELSE redeemed_at END"
+					   " WHERE redemption_no OPERATOR(pg_catalog.=) $1",
+					   5, types, values, nulls, false, SPI_OK_UPDATE);
+	SPI_finish();
+}
+
+/* see spend.h */
+void
+redemption_release(Operation *operation, int64 number)
+{
+	Program    *program = operation->program;
+	Redemption	row;
+	RewardConfig *reward;
+	int32		left;
+
+	find_existing(program, number, &row);
+	reward = catalogue_reward(catalogue_get(program), row.reward_no);
+	left = row.quantity - row.cancelled;
+	if (left == 0)
+		return;
+	if (reward && reward->limited)
+	{
+		stock_give_back(program, row.reward_no, 0);
+		if (clear_slot(program, number))
+			stock_give_back(program, row.reward_no, left);
+	}
+	add_cancelled(program, number, left);
+}
+
+/* see spend.h */
+void
+redemption_cancel(Operation *operation, int64 number, Points *points, int32 quantity)
+{
+	Program    *program = operation->program;
+	Redemption	row;
+	RewardConfig *reward;
+	int32		left;
+	int32		pieces;
+
+	find_existing(program, number, &row);
+	reward = catalogue_reward(catalogue_get(program), row.reward_no);
+	left = row.quantity - row.cancelled;
+	if (row.held)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_HOLD_CLOSED),
+				 errmsg("redemption " INT64_FORMAT " is only set aside", number),
+				 errhint("Call release().")));
+	if (left == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("redemption " INT64_FORMAT " has been cancelled already", number)));
+	pieces = quantity > 0 ? quantity : *points > 0 ? whole_pieces(&row, *points) : left;
+	if (pieces > left)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("redemption " INT64_FORMAT " has %d pieces left to cancel, not %d",
+						number, left, pieces)));
+	if (row.code && pieces < left)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("redemption " INT64_FORMAT " has codes and can only be cancelled as a whole",
+						number)));
+	*points = row.points * pieces;
+	add_cancelled(program, number, pieces);
+	if (reward && reward->limited)
+		stock_give_back(program, row.reward_no, pieces);
+	if (row.code)
+		voucher_give_back(program, number);
+}
+
+/* -------- codes -------- */
+
+/* see catalogue.h */
+TimestampTz
+redemption_valid_until(Operation *operation, const RewardConfig *reward)
+{
+	AccountState *account = operation->account;
+	TimestampTz valid_until = DT_NOEND;
+
+	if (reward->code_valid.kind != 0)
+		core_check(period_end(&reward->code_valid, account->now, &account->zone, &valid_until));
+	return valid_until;
+}
+
+/* see catalogue.h */
+char *
+redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
+				 int32 pieces, TimestampTz valid_until)
+{
+	AccountState *account = operation->account;
+	StringInfoData codes;
+	int32		i;
+
+	if (reward->pool == NULL)
+		return NULL;
+	initStringInfo(&codes);
+	for (i = 0; i < pieces; i++)
+		appendStringInfo(&codes, "%s%s", i > 0 ? ", " : "",
+						 voucher_draw(operation->program, reward->pool, account->member, number,
+									  account->now, valid_until));
+	return codes.data;
+}
