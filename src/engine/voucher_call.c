@@ -242,6 +242,13 @@ code_lock_account(CodeCall *call, bool needed)
 					 errdetail("The member's status is \"%s\".",
 							   account->status == ACCOUNT_CLOSED ? "closed" : "blocked")));
 		call->now = account->now;
+
+		/*
+		 * The member's uses of other codes are counted: who waits for the account
+		 * with an older snapshot must not go on with what that shows.
+		 */
+		if (call->pool.uses_per_member > 0)
+			account->dirty = true;
 		ledger_save_account(ledger, account);
 	}
 	ledger_close(ledger);
