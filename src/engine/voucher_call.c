@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -252,6 +253,9 @@ code_lock_account(CodeCall *call, bool needed)
 		ledger_save_account(ledger, account);
 	}
 	ledger_close(ledger);
+
+	/* who opens the ledger next is to see the account as it is now */
+	CommandCounterIncrement();
 	return account != NULL;
 }
 
