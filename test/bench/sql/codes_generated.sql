@@ -1,0 +1,1 @@
+SELECT * FROM rewards.generate_codes('five off', :codes);
