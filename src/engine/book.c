@@ -73,7 +73,23 @@ lock_due(Program *program, TimestampTz now, int limit, Datum *members)
 static void
 warn_unwired(Program *program)
 {
+	ListCell   *lc;
 	int			i;
+
+	foreach(lc, program->lost)
+	{
+		LostSource *lost = (LostSource *) lfirst(lc);
+
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 lost->table_gone ?
+				 errmsg("the table of source \"%s\" of loyalty program \"%s\" was dropped",
+						lost->name, program->ref.name) :
+				 errmsg("the expressions of source \"%s\" of loyalty program \"%s\" were dropped",
+						lost->name, program->ref.name),
+				 lost->table_gone ? 0 : errdetail("Rows written to its table post nothing."),
+				 errhint("Detach the source; then it can be attached again.")));
+	}
 
 	for (i = 0; i < program->nsources; i++)
 	{

@@ -93,8 +93,13 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 static CalendarUnit
 counted_period(Batch *batch, int32 rule_no, const RuleConfig *rule)
 {
-	CalendarUnit period = program_cap_period(batch->program, rule_no);
+	Program    *program = batch->program;
+	CalendarUnit period;
 
+	/* whoever changed it while we waited for the account has counted anew */
+	if (!program->valid)
+		program = program_get(program->ref.relid);
+	period = program_cap_period(program, rule_no);
 	return period != CALENDAR_NONE || rule == NULL ? period : rule->cap_period;
 }
 

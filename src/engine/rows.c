@@ -157,6 +157,7 @@ read_source_rows(void *arg)
 			continue;
 		if (!source_row.has_at)
 			source_row.at = program_clock(batch->program);
+		state->reader->part = NULL;	/* what follows is no expression's fault */
 		if (n > 0 && member_cmp(batch->program, event->member, source_row.member) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),

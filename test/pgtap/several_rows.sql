@@ -102,6 +102,7 @@ SET LOCAL client_min_messages = error;
 INSERT INTO shop.lines VALUES (500, 500, 6, 10), (501, 500, 7, 10), (502, 501, 6, 10);
 SELECT is(ARRAY[order_earned(500), order_earned(501)], '{0,10}'::numeric[], 'lines of two members cannot be judged; other orders can');
 SELECT is((SELECT array_agg(source || ' ' || event_key) FROM rewards.failed_event), '{lines 500}', 'the order waits');
+SELECT is((SELECT error FROM rewards.failed_event), 'the rows of event 500 of source "lines" name different members', 'for no fault of an expression');
 UPDATE shop.lines SET customer_id = 6 WHERE line_id = 501;
 SELECT is(order_earned(500), 20::numeric, 'set right, it earns');
 SELECT is_empty('SELECT * FROM rewards.failed_event', 'and waits no longer');

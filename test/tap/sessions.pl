@@ -101,6 +101,15 @@ SELECT (SELECT count(*) FROM rewards.history) > 0 AND (SELECT count(*) FROM rewa
 SQL
 is(($node->psql('postgres', $parallel))[1] // '', "t\nt\nt", 'readers run under force_parallel_mode');
 
+# a source that somebody's CASCADE took away
+($rc, $out, $err) = $node->psql('postgres', q{
+CREATE TABLE shop.gone (id bigint PRIMARY KEY, member bigint);
+SELECT rewards.attach('shop.gone', name => 'gone', member => 'member');
+DROP TABLE shop.gone CASCADE;
+SELECT rewards.book_due();
+SELECT rewards.detach('gone')});
+like($err, qr/WARNING:  the table of source "gone" of loyalty program "rewards" was dropped/, 'book_due() tells of a source that is lost');
+
 # two-phase commit
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
 $node->restart;
