@@ -22,6 +22,8 @@
 #include "utils/builtins.h"
 
 #include "engine/amount.h"
+#include "engine/keyed.h"
+#include "engine/layout.h"
 #include "engine/plan.h"
 
 /* slots of a budget; those who write budget_room know */
@@ -37,6 +39,7 @@ typedef struct BudgetState
 	Points	   *room;
 	Points	   *used;
 	Points		claimed;		/* of the locked slots' room, by this batch */
+	TableWriter writer;			/* holds the only slot's row, if it is open */
 } BudgetState;
 
 /* see plan_execute */
@@ -83,6 +86,47 @@ take_slots(Batch *batch, BudgetState *state, const void *plan, const char *query
 		state->used[i] = DatumGetInt64(SPI_getbinval(tuple, desc, 3, &isnull));
 	}
 	SPI_finish();
+}
+
+/*
+ * Locks the slot that this session prefers, without a statement, if nobody
+ * holds it and it has enough.
+ */
+static bool
+take_own_slot(Batch *batch, BudgetState *state, Points need)
+{
+	Ledger	   *ledger = batch->ledger;
+	TableWriter *writer = &state->writer;
+	Datum		key[2];
+	Points		room;
+	bool		isnull;
+
+	if (!keyed_open(ledger, writer, batch->program->budget_room))
+		return false;
+	key[0] = Int32GetDatum(state->rule_no);
+	key[1] = Int16GetDatum((int16) (MyProcPid % BUDGET_SLOTS));
+	if (keyed_find(ledger, writer, key))
+	{
+		room = DatumGetInt64(slot_getattr(writer->slot, BUDGET_ROOM_ROOM + 1, &isnull));
+		if (room >= need && keyed_lock(ledger, writer))
+		{
+			room = DatumGetInt64(slot_getattr(writer->slot, BUDGET_ROOM_ROOM + 1, &isnull));
+			if (room >= need)
+			{
+				state->nslots = 1;
+				state->slot = palloc(sizeof(int16));
+				state->room = palloc(sizeof(Points));
+				state->used = palloc(sizeof(Points));
+				state->slot[0] = DatumGetInt16(key[1]);
+				state->room[0] = room;
+				state->used[0] = DatumGetInt64(slot_getattr(writer->slot,
+															BUDGET_ROOM_USED + 1, &isnull));
+				return true;
+			}
+		}
+	}
+	keyed_close(writer);
+	return false;
 }
 
 /* Locks all slots of a budget, in order. */
@@ -199,6 +243,8 @@ budget_reserve(Batch *batch, int32 rule_no, Points need)
 	state = &batch->budgets[batch->nbudgets++];
 	memset(state, 0, sizeof(BudgetState));
 	state->rule_no = rule_no;
+	if (need < POINTS_MAX && take_own_slot(batch, state, need == 0 ? POINTS_MIN : need))
+		return;
 	if (need == 0)
 	{
 		/* something is given back, or nothing happens: any slot will do */
@@ -278,6 +324,15 @@ budget_save(Batch *batch)
 			if (take == 0)
 				continue;
 			left -= take;
+			if (state->writer.rel)
+			{
+				const int	columns[] = {BUDGET_ROOM_ROOM, BUDGET_ROOM_USED};
+				const Datum changed[] = {Int64GetDatum(state->room[i] - take),
+				Int64GetDatum(state->used[i] + take)};
+
+				keyed_update(batch->ledger, &state->writer, columns, changed, 2);
+				continue;
+			}
 			values[0] = Int32GetDatum(state->rule_no);
 			values[1] = Int16GetDatum(state->slot[i]);
 			values[2] = NumericGetDatum(points_to_numeric(state->room[i] - take));
@@ -290,5 +345,7 @@ budget_save(Batch *batch)
 						 4, types, values, false, SPI_OK_UPDATE);
 			SPI_finish();
 		}
+		if (state->writer.rel)
+			keyed_close(&state->writer);
 	}
 }

@@ -23,7 +23,10 @@
 #include "utils/lsyscache.h"
 
 #include "engine/amount.h"
+#include "engine/keyed.h"
+#include "engine/layout.h"
 #include "engine/plan.h"
+#include "engine/writer.h"
 
 /* see plan_execute */
 static const char read_usage_plan = 0;
@@ -59,6 +62,42 @@ read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
 	return used;
 }
 
+/*
+ * Writes the usage of an earlier span without a statement: a member's first
+ * purchase in a month does.  False if it takes one.
+ */
+static bool
+write_usage_row(Batch *batch, AccountState *account, int32 rule_no, Instant span, Points used)
+{
+	Ledger	   *ledger = batch->ledger;
+	TableWriter writer;
+	Datum		values[CAP_USAGE_COLUMNS];
+
+	if (!keyed_open(ledger, &writer, batch->program->cap_usage))
+		return false;
+	values[CAP_USAGE_MEMBER_ID] = account->member;
+	values[CAP_USAGE_RULE_NO] = Int32GetDatum(rule_no);
+	values[CAP_USAGE_SPAN_START] = TimestampTzGetDatum(span);
+	values[CAP_USAGE_USED] = Int64GetDatum(used);
+	if (keyed_find(ledger, &writer, values))
+	{
+		int			column = CAP_USAGE_USED;
+
+		keyed_update(ledger, &writer, &column, &values[CAP_USAGE_USED], 1);
+	}
+	else
+	{
+		TupleTableSlot *slot = writer_next(ledger, &writer);
+
+		memcpy(slot->tts_values, values, sizeof(values));
+		memset(slot->tts_isnull, 0, sizeof(bool) * CAP_USAGE_COLUMNS);
+		writer_insert(ledger, &writer);
+		writer_flush(ledger, &writer);
+	}
+	keyed_close(&writer);
+	return true;
+}
+
 /* Writes the usage of an earlier span. */
 static void
 write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Points used)
@@ -72,6 +111,8 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 		*dry_usage(batch, account->member, rule_no, span, true) = used;
 		return;
 	}
+	if (write_usage_row(batch, account, rule_no, span, used))
+		return;
 	values[0] = account->member;
 	values[1] = Int32GetDatum(rule_no);
 	values[2] = TimestampTzGetDatum(span);

@@ -112,6 +112,20 @@ static const ColumnSpec redemption_columns[REDEMPTION_COLUMNS] = {
 	{"code", TEXTOID, NULL},
 };
 
+static const ColumnSpec cap_usage_columns[CAP_USAGE_COLUMNS] = {
+	{"member_id", InvalidOid, NULL},
+	{"rule_no", INT4OID, NULL},
+	{"span_start", TIMESTAMPTZOID, NULL},
+	{"used", InvalidOid, "points"},
+};
+
+static const ColumnSpec budget_room_columns[BUDGET_ROOM_COLUMNS] = {
+	{"rule_no", INT4OID, NULL},
+	{"slot", INT2OID, NULL},
+	{"room", InvalidOid, "points"},
+	{"used", InvalidOid, "points"},
+};
+
 /* Checks the columns of one table, from column "first" on. */
 static void
 check_columns(const Program *program, Oid relid, const ColumnSpec *columns,
@@ -164,6 +178,8 @@ ledger_check_layout(Program *program)
 
 	check_columns(program, program->account, account_columns, ACCOUNT_COLUMNS, 0);
 	check_columns(program, program->journal, journal_columns, JOURNAL_COLUMNS, 0);
+	check_columns(program, program->cap_usage, cap_usage_columns, CAP_USAGE_COLUMNS, 0);
+	check_columns(program, program->budget_room, budget_room_columns, BUDGET_ROOM_COLUMNS, 0);
 	check_columns(program, program->operation, operation_columns, OPERATION_COLUMNS, 0);
 	check_columns(program, program->redemption, redemption_columns, REDEMPTION_COLUMNS, 0);
 	for (i = 0; i < program->nsources; i++)

@@ -106,4 +106,24 @@ enum RedemptionColumn
 	REDEMPTION_COLUMNS
 };
 
+/* columns of cap_usage, see sql/program/10-tables.sql */
+enum CapUsageColumn
+{
+	CAP_USAGE_MEMBER_ID = 0,
+	CAP_USAGE_RULE_NO,
+	CAP_USAGE_SPAN_START,
+	CAP_USAGE_USED,
+	CAP_USAGE_COLUMNS
+};
+
+/* columns of budget_room, see sql/program/10-tables.sql */
+enum BudgetRoomColumn
+{
+	BUDGET_ROOM_RULE_NO = 0,
+	BUDGET_ROOM_SLOT,
+	BUDGET_ROOM_ROOM,
+	BUDGET_ROOM_USED,
+	BUDGET_ROOM_COLUMNS
+};
+
 #endif							/* LOYALTY_LAYOUT_H */

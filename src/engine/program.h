@@ -135,6 +135,8 @@ typedef struct Program
 	Oid			account;
 	Oid			account_page;
 	Oid			journal;
+	Oid			cap_usage;
+	Oid			budget_room;
 	Oid			operation;
 	Oid			operation_seq;	/* of operation.operation_no */
 	Oid			redemption;

@@ -224,6 +224,8 @@ program_load(Oid relid, MemoryContext parent)
 	program->account = program_relation(&ref, "account");
 	program->account_page = program_relation(&ref, "account_page");
 	program->journal = program_relation(&ref, "journal");
+	program->cap_usage = program_relation(&ref, "cap_usage");
+	program->budget_room = program_relation(&ref, "budget_room");
 	program->operation = program_relation(&ref, "operation");
 	program->operation_seq = program_relation(&ref, "operation_operation_no_seq");
 	program->redemption = program_relation(&ref, "redemption");
