@@ -238,7 +238,7 @@ CREATE TABLE @program@.operation (
 	reverses		bigint,
 	unit_no			smallint,
 	kind			text NOT NULL,
-	status			text NOT NULL DEFAULT 'done' CHECK (status IN ('done', 'held', 'captured', 'released')),
+	status			text NOT NULL DEFAULT 'done',
 	key				text,
 	member_id		@member_column@,
 	reason			text,

@@ -171,7 +171,7 @@ extern char *redemption_codes(Operation *operation, const RewardConfig *reward, 
  * Takes pieces of a reward with a stock; returns the slot they came from, -1
  * if there are not so many (*left says how many there are).
  */
-extern int16 stock_take(Program *program, int32 reward_no, int32 quantity, TimestampTz now,
+extern int16 stock_take(Ledger *ledger, int32 reward_no, int32 quantity, TimestampTz now,
 						int64 *left);
 extern void stock_give_back(Program *program, int32 reward_no, int32 quantity);
 /* What is left, as the snapshot sees it. */

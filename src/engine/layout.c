@@ -126,6 +126,12 @@ static const ColumnSpec budget_room_columns[BUDGET_ROOM_COLUMNS] = {
 	{"used", InvalidOid, "points"},
 };
 
+static const ColumnSpec stock_columns[] = {
+	{"reward_no", INT4OID, NULL},
+	{"slot", INT2OID, NULL},
+	{"room", INT8OID, NULL},
+};
+
 /* Checks the columns of one table, from column "first" on. */
 static void
 check_columns(const Program *program, Oid relid, const ColumnSpec *columns,
@@ -182,6 +188,7 @@ ledger_check_layout(Program *program)
 	check_columns(program, program->budget_room, budget_room_columns, BUDGET_ROOM_COLUMNS, 0);
 	check_columns(program, program->operation, operation_columns, OPERATION_COLUMNS, 0);
 	check_columns(program, program->redemption, redemption_columns, REDEMPTION_COLUMNS, 0);
+	check_columns(program, program->reward_stock, stock_columns, lengthof(stock_columns), 0);
 	for (i = 0; i < program->nsources; i++)
 	{
 		SourceConfig *source = &program->sources[i];

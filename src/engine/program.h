@@ -140,6 +140,7 @@ typedef struct Program
 	Oid			operation;
 	Oid			operation_seq;	/* of operation.operation_no */
 	Oid			redemption;
+	Oid			reward_stock;
 	Oid			member;
 	Oid			member_facts;
 	Oid			lots_type;

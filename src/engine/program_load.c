@@ -229,6 +229,7 @@ program_load(Oid relid, MemoryContext parent)
 	program->operation = program_relation(&ref, "operation");
 	program->operation_seq = program_relation(&ref, "operation_operation_no_seq");
 	program->redemption = program_relation(&ref, "redemption");
+	program->reward_stock = program_relation(&ref, "reward_stock");
 	program->member = program_relation(&ref, "member");
 	program->member_facts = program_relation(&ref, "member_facts");
 	program->points_type = get_atttype(program->operation, get_attnum(program->operation, "points"));

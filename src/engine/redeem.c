@@ -116,6 +116,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 	int16		slot = -1;
 
 	operation->unit = rules_unit(program->rules, price->unit_no);
+	operation->reason = reward->name;
 	operation->points = price_points(price, quantity);
 	if (deadline)
 		hold_take(operation, operation->points, *deadline);
@@ -125,7 +126,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 	{
 		int64		left;
 
-		slot = stock_take(program, reward->reward_no, quantity, account->now, &left);
+		slot = stock_take(operation->ledger, reward->reward_no, quantity, account->now, &left);
 		if (slot < 0)
 			refuse_stock(reward, left);
 	}

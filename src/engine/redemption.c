@@ -384,7 +384,7 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 			if (pieces < left)
 				stock_give_back(program, row.reward_no, left - pieces);
 		}
-		else if (stock_take(program, row.reward_no, pieces, now, &in_stock) < 0)
+		else if (stock_take(operation->ledger, row.reward_no, pieces, now, &in_stock) < 0)
 			refuse_stock(reward, in_stock);
 	}
 	if (reward && row.held_until <= now)
@@ -478,6 +478,8 @@ redemption_cancel(Operation *operation, int64 number, Points *points, int32 quan
 				 errmsg("redemption " INT64_FORMAT " has codes and can only be cancelled as a whole",
 						number)));
 	*points = row.points * pieces;
+	if (operation->reason == NULL && reward)
+		operation->reason = reward->name;
 	add_cancelled(program, number, pieces);
 	if (reward && reward->limited)
 		stock_give_back(program, row.reward_no, pieces);

@@ -18,22 +18,29 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/catalogue.h"
 #include "engine/plan.h"
+#include "engine/writer.h"
 
 /* parts of a stock; redemption.stock_slot is one of them */
 #define STOCK_SLOTS 16
 #define STOCK_LAST_SLOT 15
 
 /* see plan_execute */
-static const char own_slot_plan = 0;
 static const char free_slot_plan = 0;
 static const char lock_plan = 0;
 static const char reclaim_plan = 0;
@@ -61,6 +68,68 @@ first_number(int column)
 	return isnull ? 0 : DatumGetInt64(value);
 }
 
+/* columns of reward_stock */
+enum StockColumn
+{
+	STOCK_REWARD_NO = 0,
+	STOCK_SLOT,
+	STOCK_ROOM,
+	STOCK_COLUMNS
+};
+
+/*
+ * Takes from the slot that this session goes to first, unless somebody holds
+ * it or too little is left there: then false.  Through the access methods, for
+ * this is all that most redemptions do.
+ */
+static bool
+take_from_own(Ledger *ledger, int32 reward_no, int32 quantity)
+{
+	bool		fires_triggers = ledger->fires_triggers;
+	TableWriter writer = {0};
+	bool		taken = false;
+
+	writer_open(ledger, &writer, ledger->program->reward_stock);
+	ledger->fires_triggers = fires_triggers;
+	if (writer.plain)
+	{
+		Relation	index = index_open(RelationGetPrimaryKeyIndex(writer.rel), AccessShareLock);
+		Snapshot	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ?
+												GetTransactionSnapshot() : GetLatestSnapshot());
+		IndexScanDesc scan = index_beginscan(writer.rel, index, snapshot, 2, 0);
+		ScanKeyData keys[2];
+
+		ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(reward_no));
+		ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(own_slot()));
+		index_rescan(scan, keys, 2, NULL, 0);
+		if (index_getnext_slot(scan, ForwardScanDirection, writer.slot))
+		{
+			TupleTableSlot *slot = writer.slot;
+			ItemPointerData tid = slot->tts_tid;
+			int64		room;
+
+			slot_getallattrs(slot);
+			room = DatumGetInt64(slot->tts_values[STOCK_ROOM]);
+			if (room >= quantity)
+			{
+				ExecClearTuple(slot);
+				slot->tts_values[STOCK_REWARD_NO] = Int32GetDatum(reward_no);
+				slot->tts_values[STOCK_SLOT] = Int16GetDatum(own_slot());
+				slot->tts_values[STOCK_ROOM] = Int64GetDatum(room - quantity);
+				memset(slot->tts_isnull, 0, sizeof(bool) * STOCK_COLUMNS);
+				ExecStoreVirtualTuple(slot);
+				taken = writer_try_update(ledger, &writer, &tid, snapshot, false);
+			}
+		}
+		ExecClearTuple(writer.slot);
+		index_endscan(scan);
+		UnregisterSnapshot(snapshot);
+		index_close(index, NoLock);
+	}
+	writer_close(&writer);
+	return taken;
+}
+
 /* Takes from one slot that nobody holds; -1 if there is none with enough. */
 static int16
 take_from_free(Program *program, int32 reward_no, int32 quantity)
@@ -72,24 +141,15 @@ take_from_free(Program *program, int32 reward_no, int32 quantity)
 	values[0] = Int32GetDatum(reward_no);
 	values[1] = Int16GetDatum(own_slot());
 	values[2] = Int64GetDatum(quantity);
-	plan_execute(program, &own_slot_plan,
+	plan_execute(program, &free_slot_plan,
 				 "UPDATE %s.reward_stock SET room = room OPERATOR(pg_catalog.-) $3"
 				 " WHERE ctid OPERATOR(pg_catalog.=) (SELECT s.ctid FROM %s.reward_stock AS s"
 				 "  WHERE s.reward_no OPERATOR(pg_catalog.=) $1"
-				 "  AND s.slot OPERATOR(pg_catalog.=) $2"
-				 "  AND s.room OPERATOR(pg_catalog.>=) $3 FOR NO KEY UPDATE SKIP LOCKED)"
+				 "  AND s.room OPERATOR(pg_catalog.>=) $3"
+				 "  ORDER BY (s.slot OPERATOR(pg_catalog.=) $2) DESC"
+				 "  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)"
 				 " AND room OPERATOR(pg_catalog.>=) $3 RETURNING slot",
 				 3, types, values, false, SPI_OK_UPDATE_RETURNING);
-	if (SPI_processed == 0)
-		plan_execute(program, &free_slot_plan,
-					 "UPDATE %s.reward_stock SET room = room OPERATOR(pg_catalog.-) $3"
-					 " WHERE ctid OPERATOR(pg_catalog.=) (SELECT s.ctid FROM %s.reward_stock AS s"
-					 "  WHERE s.reward_no OPERATOR(pg_catalog.=) $1"
-					 "  AND s.slot OPERATOR(pg_catalog.<>) $2"
-					 "  AND s.room OPERATOR(pg_catalog.>=) $3"
-					 "  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)"
-					 " AND room OPERATOR(pg_catalog.>=) $3 RETURNING slot",
-					 3, types, values, false, SPI_OK_UPDATE_RETURNING);
 	if (SPI_processed == 0)
 		return -1;
 	return DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -148,10 +208,13 @@ take_from_all(Program *program, int32 reward_no, int64 quantity, TimestampTz now
 
 /* see catalogue.h */
 int16
-stock_take(Program *program, int32 reward_no, int32 quantity, TimestampTz now, int64 *left)
+stock_take(Ledger *ledger, int32 reward_no, int32 quantity, TimestampTz now, int64 *left)
 {
+	Program    *program = ledger->program;
 	int16		slot;
 
+	if (take_from_own(ledger, reward_no, quantity))
+		return own_slot();
 	SPI_connect();
 	slot = take_from_free(program, reward_no, quantity);
 	if (slot < 0)

@@ -204,12 +204,6 @@ writer_insert(Ledger *ledger, TableWriter *writer)
 void
 writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 {
-	TupleTableSlot *slot = writer->slot;
-	TM_FailureData failure;
-	LockTupleMode lockmode;
-	bool		update_indexes;
-	TM_Result	result;
-
 	if (!writer->plain)
 	{
 		TupleTableSlot *search = table_slot_create(writer->rel, NULL);
@@ -218,20 +212,35 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 		EvalPlanQualInit(&epq, ledger->estate, NULL, NIL, -1);
 		if (!table_tuple_fetch_row_version(writer->rel, tid, ledger->snapshot, search))
 			elog(ERROR, "row to update has vanished");
-		ExecSimpleRelationUpdate(writer->info, ledger->estate, &epq, search, slot);
+		ExecSimpleRelationUpdate(writer->info, ledger->estate, &epq, search, writer->slot);
 		EvalPlanQualEnd(&epq);
 		ExecDropSingleTupleTableSlot(search);
 		return;
 	}
-	if (writer->rel->rd_att->constr)
-		ExecConstraints(writer->info, slot, ledger->estate);
-	result = table_tuple_update(writer->rel, tid, slot, GetCurrentCommandId(true),
-								ledger->snapshot, InvalidSnapshot, true,
-								&failure, &lockmode, &update_indexes);
-	if (result == TM_Updated || result == TM_Deleted)
+	if (!writer_try_update(ledger, writer, tid, ledger->snapshot, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent update")));
+}
+
+/* see writer.h */
+bool
+writer_try_update(Ledger *ledger, TableWriter *writer, ItemPointer tid, Snapshot snapshot,
+				  bool wait)
+{
+	TupleTableSlot *slot = writer->slot;
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	bool		update_indexes;
+	TM_Result	result;
+
+	if (writer->rel->rd_att->constr)
+		ExecConstraints(writer->info, slot, ledger->estate);
+	result = table_tuple_update(writer->rel, tid, slot, GetCurrentCommandId(true),
+								snapshot, InvalidSnapshot, wait,
+								&failure, &lockmode, &update_indexes);
+	if (result == TM_Updated || result == TM_Deleted || (!wait && result == TM_BeingModified))
+		return false;
 	if (result != TM_Ok)
 		elog(ERROR, "unexpected result %d of updating \"%s\"", (int) result,
 			 RelationGetRelationName(writer->rel));
@@ -241,4 +250,5 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 		ExecInsertIndexTuples(writer->info, slot, ledger->estate, false, false, NULL, NIL);
 	}
 	ResetPerTupleExprContext(ledger->estate);
+	return true;
 }

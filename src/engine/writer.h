@@ -25,4 +25,12 @@ extern void writer_flush(Ledger *ledger, TableWriter *writer);
 /* Replaces the row at tid, which this transaction has locked, by the slot's. */
 extern void writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid);
 
+/*
+ * The same for a row that is not locked, of a table without row triggers.
+ * False if somebody else is changing it, or has since the snapshot; with wait
+ * only if he has.
+ */
+extern bool writer_try_update(Ledger *ledger, TableWriter *writer, ItemPointer tid,
+							  Snapshot snapshot, bool wait);
+
 #endif							/* LOYALTY_WRITER_H */

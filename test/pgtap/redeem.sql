@@ -192,6 +192,15 @@ SELECT rewards.spend(14, 960, unit => 'points');
 SELECT results_eq($$SELECT reward, affordable, trim_scale(missing), next FROM rewards.affordable WHERE member_id = 14 AND unit = 'points' AND price = 'standard' AND reward IN ('seed', 'mug', 'tree')$$,
 	$$VALUES ('mug', false, 60::numeric, true), ('seed', true, 0, false), ('tree', false, 110, false)$$, 'which is next, and how far');
 
+-- what the statement says
+SELECT results_eq($$SELECT kind, trim_scale(points), reason FROM rewards.statement(15, 'points') WHERE kind <> 'adjust' ORDER BY entry_no$$, $$SELECT NULL::text, NULL::numeric, NULL::text WHERE false$$, 'nothing yet');
+\o /dev/null
+SELECT rewards.cancel(id) FROM rewards.redeem(16, 'mug');
+SELECT rewards.cancel(id, reason => 'broken') FROM rewards.redeem(16, 'mug');
+\o
+SELECT results_eq($$SELECT kind, trim_scale(points), reason FROM rewards.statement(16, 'points') WHERE kind <> 'adjust' ORDER BY entry_no$$,
+	$$VALUES ('redeem', -100::numeric, 'mug'), ('return', 100, 'mug'), ('redeem', -100, 'mug'), ('return', 100, 'broken')$$, 'the statement names the reward, unless there is a reason');
+
 -- undone in other ways
 \o /dev/null
 CREATE TABLE t.made AS SELECT (rewards.redeem(17, 'mug')).id AS id, 'mug' AS reward UNION ALL SELECT (rewards.redeem(17, 'sticker')).id, 'sticker';
