@@ -24,86 +24,109 @@ REVOKE ALL ON FUNCTION @program@.import_codes(text, text[], numeric, timestamptz
 COMMENT ON FUNCTION @program@.import_codes(text, text[], numeric, timestamptz, timestamptz, text) IS
 	'Takes codes that exist into a pool: all, or none if one of them is there already. Case, spaces, dashes and look-alikes make no difference.';
 
-CREATE FUNCTION @program@.check_code(code text, member @member@ DEFAULT NULL, amount numeric DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.check_code_1('@program@.program'::regclass, $1, $2, $3) AS o;
-END;
+/* what all functions that take a code return */
+CREATE TYPE @program@.code_answer AS (
+	ok				boolean,
+	sqlstate		text,
+	message			text,
+	id				bigint,
+	status			text,
+	code			text,
+	pool			text,
+	gives			text,
+	value			numeric,
+	ceiling			numeric,
+	unit			text,
+	product			text,
+	attributes		jsonb,
+	discount		numeric,
+	points			numeric,
+	balance			numeric,
+	uses_left		integer,
+	reserved_until	timestamptz,
+	valid_until		timestamptz,
+	attempts_left	integer
+);
+COMMENT ON TYPE @program@.code_answer IS 'What a code gives or gave, or why it does not: ok is false then, and sqlstate and message say why';
+
+/*
+ * The library sets a search_path of its own; everything here is qualified and
+ * of the very types it takes.
+ */
+
+CREATE FUNCTION @program@.check_code(code text, member @member@ DEFAULT NULL, amount numeric DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.check_code_1('@program@.program'::pg_catalog.regclass, code, member, amount);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.check_code(text, @member@, numeric) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.check_code(text, @member@, numeric) IS
 	'What a code would give on a purchase of an amount, or why it would not: ok is false then, and sqlstate and message say why. A code that fails counts as an attempt of the member.';
 
-CREATE FUNCTION @program@.reserve_code(code text, member @member@ DEFAULT NULL, for_ interval DEFAULT NULL, amount numeric DEFAULT NULL, key text DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.reserve_code_1('@program@.program'::regclass, $1, $2, $3, $4, $5) AS o;
-END;
+CREATE FUNCTION @program@.reserve_code(code text, member @member@ DEFAULT NULL, for_ interval DEFAULT NULL, amount numeric DEFAULT NULL, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.reserve_code_1('@program@.program'::pg_catalog.regclass, code, member, for_, amount, key);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.reserve_code(text, @member@, interval, numeric, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.reserve_code(text, @member@, interval, numeric, text) IS
 	'Sets one use of a code aside, by default for as long as the pool says. It is free again then, with no job. Refusals are rows, as those of check_code.';
 
-CREATE FUNCTION @program@.redeem_code(code text, member @member@ DEFAULT NULL, amount numeric DEFAULT NULL, source text DEFAULT NULL, reference text DEFAULT NULL, reservation bigint DEFAULT NULL, key text DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.redeem_code_1('@program@.program'::regclass, $1, $2, $3, $4, $5, $6, $7) AS o;
-END;
+CREATE FUNCTION @program@.redeem_code(code text, member @member@ DEFAULT NULL, amount numeric DEFAULT NULL, source text DEFAULT NULL, reference text DEFAULT NULL, reservation bigint DEFAULT NULL, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.redeem_code_1('@program@.program'::pg_catalog.regclass, code, member, amount, source, reference, reservation, key);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.redeem_code(text, @member@, numeric, text, text, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.redeem_code(text, @member@, numeric, text, text, bigint, text) IS
 	'Uses a code on a purchase of an amount, which source and reference name, or any other reference. The application takes off what the row says; points are granted by the engine; of a balance as much is taken as there is, up to the amount. Refusals are rows, as those of check_code.';
 
-CREATE FUNCTION @program@.release_code(reservation bigint, key text DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.release_code_1('@program@.program'::regclass, $1, $2) AS o;
-END;
+CREATE FUNCTION @program@.release_code(reservation bigint, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.release_code_1('@program@.program'::pg_catalog.regclass, reservation, key);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.release_code(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.release_code(bigint, text) IS
 	'Gives up a reservation before its deadline.';
 
-CREATE FUNCTION @program@.cancel_code(id bigint, amount numeric DEFAULT NULL, reason text DEFAULT NULL, key text DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.cancel_code_1('@program@.program'::regclass, $1, $2, $3, $4) AS o;
-END;
+CREATE FUNCTION @program@.cancel_code(id bigint, amount numeric DEFAULT NULL, reason text DEFAULT NULL, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.cancel_code_1('@program@.program'::pg_catalog.regclass, id, amount, reason, key);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.cancel_code(bigint, numeric, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.cancel_code(bigint, numeric, text, text) IS
 	'Undoes a use: the code can be used again, points that it granted are taken back, and what was paid from a balance returns to it, all or an amount.';
 
-CREATE FUNCTION @program@.void_code(code text, reason text, key text DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.void_code_1('@program@.program'::regclass, $1, $2, $3) AS o;
-END;
+CREATE FUNCTION @program@.void_code(code text, reason text, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.void_code_1('@program@.program'::pg_catalog.regclass, code, reason, key);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.void_code(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.void_code(text, text, text) IS
 	'Ends a code for good, and its reservations. What it was used for stays.';
 
-CREATE FUNCTION @program@.give_code(member @member@, pool text DEFAULT NULL, code text DEFAULT NULL, valid_until timestamptz DEFAULT NULL, reason text DEFAULT NULL, key text DEFAULT NULL,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamptz, OUT valid_until timestamptz, OUT attempts_left integer)
-	RETURNS record
-	LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT o.ok, o.sqlstate, o.message, o.id, o.status, o.code, o.pool, o.gives, o.value, o.ceiling, o.unit, o.product, o.attributes, o.discount, o.points, o.balance, o.uses_left, o.reserved_until, o.valid_until, o.attempts_left
-	FROM loyalty.give_code_1('@program@.program'::regclass, $1, $2, $3, $4, $5, $6) AS o;
-END;
+CREATE FUNCTION @program@.give_code(member @member@, pool text DEFAULT NULL, code text DEFAULT NULL, valid_until timestamptz DEFAULT NULL, reason text DEFAULT NULL, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.give_code_1('@program@.program'::pg_catalog.regclass, member, pool, code, valid_until, reason, key);
+END
+$$;
 REVOKE ALL ON FUNCTION @program@.give_code(@member@, text, text, timestamptz, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.give_code(@member@, text, text, timestamptz, text, text) IS
 	'Gives a member a code: one of a pool that nobody has, or a certain one. Codes of a personal pool work for this member alone from then on.';

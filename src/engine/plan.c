@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "engine/plan.h"
@@ -64,14 +63,8 @@ plan_execute_nulls(Program *program, const void *id, const char *text, int nargs
 	}
 	if (kept == NULL)
 	{
-		SPIPlanPtr	plan;
+		SPIPlanPtr	plan = SPI_prepare(fill_in_schema(program, text), nargs, (Oid *) types);
 		MemoryContext old;
-		int			guc_level = NewGUCNestLevel();
-
-		/* a plan keeps the search path that it was made under */
-		set_local("search_path", PINNED_SEARCH_PATH);
-		plan = SPI_prepare(fill_in_schema(program, text), nargs, (Oid *) types);
-		AtEOXact_GUC(false, guc_level);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not plan \"%s\": %s", text,

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -24,14 +25,32 @@
 
 /* see voucher_call.h */
 void
+voucher_enter(Program *program, VoucherRights *save)
+{
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &save->rights);
+	save->guc_level = NewGUCNestLevel();
+	set_local("search_path", PINNED_SEARCH_PATH);
+	SPI_connect();
+}
+
+/* see voucher_call.h */
+void
+voucher_leave(const VoucherRights *save)
+{
+	SPI_finish();
+	AtEOXact_GUC(false, save->guc_level);
+	rights_leave(&save->rights);
+}
+
+/* see voucher_call.h */
+void
 code_call_begin(CodeCall *call, FunctionCallInfo fcinfo, const char *kind)
 {
 	memset(call, 0, sizeof(CodeCall));
 	call->program = program_get(PG_GETARG_OID(0));
 	program_require_owner(&call->program->ref);
 	call->caller = CurrentMemoryContext;
-	rights_enter(call->program->ref.owner, SECURITY_NOFORCE_RLS, &call->rights);
-	SPI_connect();
+	voucher_enter(call->program, &call->rights);
 	operation_init(&call->operation, call->program, kind, ENTRY_ADJUST);
 	call->operation.keeps_request = true;
 	call->now = program_clock(call->program);
@@ -43,8 +62,7 @@ code_call_begin(CodeCall *call, FunctionCallInfo fcinfo, const char *kind)
 void
 code_call_leave(CodeCall *call)
 {
-	SPI_finish();
-	rights_leave(&call->rights);
+	voucher_leave(&call->rights);
 }
 
 /* -------- arguments -------- */

@@ -94,13 +94,23 @@ typedef struct VoucherUse
 	Instant		reserved_until; /* INSTANT_ALWAYS: it is no reservation */
 } VoucherUse;
 
+/*
+ * Acting as the program's owner, connected to SPI, names being looked up in
+ * pg_catalog: the statements of these files rely on that.
+ */
+typedef struct VoucherRights
+{
+	RightsSave	rights;
+	int			guc_level;
+} VoucherRights;
+
 /* one call of a function */
 typedef struct CodeCall
 {
 	Program    *program;
 	Operation	operation;		/* kind, key, reason, request, number */
 	MemoryContext caller;
-	RightsSave	rights;
+	VoucherRights rights;
 	bool		has_member;
 	Datum		member;
 	Numeric		amount;			/* of the purchase */
@@ -124,6 +134,9 @@ typedef struct CodeCall
 } CodeCall;
 
 /* -------- voucher_call.c -------- */
+
+extern void voucher_enter(Program *program, VoucherRights *save);
+extern void voucher_leave(const VoucherRights *save);
 
 /* Begins and ends a function whose first argument is the program. */
 extern void code_call_begin(CodeCall *call, FunctionCallInfo fcinfo, const char *kind);

@@ -164,20 +164,18 @@ voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemp
 			 TimestampTz now, TimestampTz valid_until)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	RightsSave	rights;
+	VoucherRights rights;
 	VoucherPool pool;
 	Voucher		voucher;
 	char	   *code;
 
-	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	SPI_connect();
+	voucher_enter(program, &rights);
 	pool_by_name(program, pool_name, &pool);
 	code = voucher_take(program, &pool, redemption_no, member, redemption_no, now, valid_until);
 	if (!voucher_find(program, code, false, &voucher))
 		elog(ERROR, "code %s has disappeared", code);
 	code = MemoryContextStrdup(caller, voucher.written);
-	SPI_finish();
-	rights_leave(&rights);
+	voucher_leave(&rights);
 	return code;
 }
 
@@ -194,11 +192,10 @@ voucher_give_back(Program *program, int64 redemption_no)
 	Oid			types[2] = {INT8OID, TIMESTAMPTZOID};
 	Datum		values[2] = {Int64GetDatum(redemption_no)};
 	TimestampTz now = program_clock(program);
-	RightsSave	rights;
+	VoucherRights rights;
 	uint64		i;
 
-	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	SPI_connect();
+	voucher_enter(program, &rights);
 	plan_execute(program, query, query, 1, types, values, false, SPI_OK_SELECT);
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -221,8 +218,7 @@ voucher_give_back(Program *program, int64 redemption_no)
 	values[1] = TimestampTzGetDatum(now);
 	if (SPI_processed > 0)
 		plan_execute(program, voiding, voiding, 2, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
-	rights_leave(&rights);
+	voucher_leave(&rights);
 }
 
 /* -------- by hand -------- */

@@ -45,6 +45,47 @@ SELECT results_eq($$SELECT discount, balance FROM rewards.redeem_code((SELECT co
 UPDATE rewards.voucher_pool SET enabled = false WHERE name = 'card 20';
 SELECT is(sqlstate_of($$SELECT rewards.redeem(3, 'card 20')$$), 'LY004', 'a pool that is disabled');
 
+-- somebody's own operators and functions are not called, in anybody's name
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.steal(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'called as %', current_user; END $$;
+CREATE FUNCTION evil.steal(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'called as %', current_user; END $$;
+CREATE FUNCTION evil.steal(integer, integer) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'called as %', current_user; END $$;
+CREATE FUNCTION evil.steal(timestamptz, timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'called as %', current_user; END $$;
+CREATE OPERATOR evil.= (FUNCTION = evil.steal, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR evil.= (FUNCTION = evil.steal, LEFTARG = bigint, RIGHTARG = bigint);
+CREATE OPERATOR evil.= (FUNCTION = evil.steal, LEFTARG = integer, RIGHTARG = integer);
+CREATE OPERATOR evil.> (FUNCTION = evil.steal, LEFTARG = timestamptz, RIGHTARG = timestamptz);
+CREATE OPERATOR evil.<> (FUNCTION = evil.steal, LEFTARG = bigint, RIGHTARG = bigint);
+UPDATE rewards.voucher_pool SET enabled = true WHERE name = 'card 20';
+SELECT is((SELECT codes FROM rewards.import_codes('ten off', ARRAY['TEN-4', 'TEN-5', 'TEN-6'])), 3::bigint, 'more codes');
+CREATE FUNCTION t.hostile(statement text) RETURNS text LANGUAGE plpgsql SET search_path = evil, pg_catalog AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN 'fine';
+EXCEPTION
+	WHEN raise_exception THEN
+		RETURN SQLERRM;
+END
+$$;
+SELECT matches(hostile($$SELECT 'a'::text OPERATOR(evil.=) 'a'::text$$), 'called as', 'they would be noticed');
+SELECT is(hostile(s), 'fine', 'not by ' || s) FROM (VALUES
+	($$SELECT rewards.redeem(4, 'ten off', key => 'e1')$$),
+	($$SELECT rewards.redeem(4, 'card 20', key => 'e2')$$),
+	($$SELECT rewards.check_code('TEN-5', 4, 20)$$),
+	($$SELECT rewards.reserve_code('TEN-5', 4, key => 'e3')$$),
+	($$SELECT rewards.redeem_code('TEN-5', 4, 20, key => 'e4')$$),
+	($$SELECT rewards.redeem_code('wrong', 4, 20)$$),
+	($$SELECT rewards.cancel_code((SELECT operation_no FROM rewards.operation WHERE key OPERATOR(pg_catalog.=) 'e4'))$$),
+	($$SELECT rewards.reserve_code('TEN-5', 4, key => 'e5')$$),
+	($$SELECT rewards.release_code((SELECT operation_no FROM rewards.operation WHERE key OPERATOR(pg_catalog.=) 'e5'))$$),
+	($$SELECT rewards.void_code('TEN-5', 'x')$$),
+	($$SELECT rewards.give_code(5, 'ten off')$$),
+	($$SELECT rewards.cancel((SELECT operation_no FROM rewards.operation WHERE key OPERATOR(pg_catalog.=) 'e1'))$$),
+	($$SELECT rewards.generate_codes('ten off', 5)$$),
+	($$SELECT rewards.import_codes('ten off', ARRAY['TEN-9'])$$),
+	($$SELECT * FROM rewards.vouchers$$),
+	($$SELECT * FROM rewards.pools$$),
+	($$SELECT * FROM rewards.verify()$$)) v (s);
 SELECT is_empty('SELECT * FROM rewards.verify()', 'all is sound');
 
 \ir include/finish.sql
