@@ -48,6 +48,38 @@ find(CodeCall *call, const char *code)
 	return false;
 }
 
+/* -------- reservations -------- */
+
+/*
+ * The caller's reservation: the one of a number, unless it is another member's,
+ * or with 0 an open one of the same member.  0 if there is none.
+ */
+static int64
+own_reservation(CodeCall *call, int64 number)
+{
+	static const char by_number[] =
+	"SELECT u.operation_no FROM %s.voucher_use AS u WHERE u.code = $1 AND u.state = 'reserved'"
+	" AND u.reserved_until > $2 AND u.operation_no = $4 AND (u.member_id IS NULL OR u.member_id = $3)";
+	static const char by_member[] =
+	"SELECT u.operation_no FROM %s.voucher_use AS u WHERE u.code = $1 AND u.state = 'reserved'"
+	" AND u.reserved_until > $2 AND u.member_id = $3 ORDER BY u.operation_no LIMIT 1";
+	const char *query = number ? by_number : by_member;
+	Oid			types[4] = {TEXTOID, TIMESTAMPTZOID, call->program->ref.member_type, INT8OID};
+	Datum		values[4] = {CStringGetTextDatum(call->voucher.code),
+	TimestampTzGetDatum(call->now), call->member, Int64GetDatum(number)};
+	char		nulls[5] = "    ";
+	bool		isnull;
+
+	if (call->voucher.reserved_until <= call->now || (!number && !call->has_member))
+		return 0;
+	nulls[2] = call->has_member ? ' ' : 'n';
+	plan_execute_nulls(call->program, query, query, number ? 4 : 3, types, values, nulls, false,
+					   SPI_OK_SELECT);
+	if (SPI_processed == 0)
+		return 0;
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
 /* -------- checking -------- */
 
 /*
@@ -66,7 +98,7 @@ loyalty_check_code(PG_FUNCTION_ARGS)
 	code_amount_argument(&call, fcinfo, 3);
 	if (find(&call, code))
 	{
-		if (code_judge(&call, 0))
+		if (code_judge(&call, own_reservation(&call, 0)))
 			call.status = "valid";
 		else
 			code_failed(&call);
@@ -130,7 +162,7 @@ loyalty_reserve_code(PG_FUNCTION_ARGS)
 			voucher_update(&call, call.voucher.uses, call.voucher.spent);
 			call.open++;
 		}
-		else
+		else if (own_reservation(&call, 0) == 0)
 			code_failed(&call);
 	}
 	return code_call_end(&call, fcinfo);
@@ -150,35 +182,6 @@ source_argument(CodeCall *call, const char *name)
 				 errmsg("there is no source \"%s\" attached", name),
 				 errhint("Leave source out, and say in reference what the code was used for.")));
 	return source;
-}
-
-/*
- * The caller's reservation: the one given, or an open one of the same member.
- * 0 if there is none.
- */
-static int64
-own_reservation(CodeCall *call, FunctionCallInfo fcinfo, int number)
-{
-	static const char by_number[] =
-	"SELECT u.operation_no FROM %s.voucher_use AS u WHERE u.code = $1 AND u.state = 'reserved'"
-	" AND u.reserved_until > $2 AND u.operation_no = $3";
-	static const char by_member[] =
-	"SELECT u.operation_no FROM %s.voucher_use AS u WHERE u.code = $1 AND u.state = 'reserved'"
-	" AND u.reserved_until > $2 AND u.member_id = $3 ORDER BY u.operation_no LIMIT 1";
-	bool		given = !PG_ARGISNULL(number);
-	const char *query = given ? by_number : by_member;
-	Oid			types[3] = {TEXTOID, TIMESTAMPTZOID,
-	given ? INT8OID : call->program->ref.member_type};
-	Datum		values[3] = {CStringGetTextDatum(call->voucher.code),
-	TimestampTzGetDatum(call->now), given ? PG_GETARG_DATUM(number) : call->member};
-	bool		isnull;
-
-	if (call->voucher.reserved_until <= call->now || (!given && !call->has_member))
-		return 0;
-	plan_execute(call->program, query, query, 3, types, values, false, SPI_OK_SELECT);
-	if (SPI_processed == 0)
-		return 0;
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 /* A reservation that has become a use. */
@@ -308,7 +311,7 @@ loyalty_redeem_code(PG_FUNCTION_ARGS)
 			code_answer_again(&call);
 		else
 		{
-			reservation = own_reservation(&call, fcinfo, 6);
+			reservation = own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
 			if (code_judge(&call, reservation))
 				use_code(&call, source, reference, reservation);
 			else

@@ -155,6 +155,8 @@ SELECT is(checked('summer26', 1, 100), 'valid 12.5', 'is free again for the memb
 SELECT is(sqlstate_of('SELECT rewards.cancel_code(999999)'), '42704', 'no such use');
 SELECT is(sqlstate_of($$SELECT rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE pool = 'thrice' LIMIT 1), 1)$$), '22023', 'no part of what is whole');
 
+SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT max(id) FROM rewards.code_uses WHERE status = 'redeemed'), 'x')$$), '0A000', 'reverse() leaves that to cancel_code()');
+
 -- reserving
 SELECT results_eq($$SELECT ok, status, reserved_until FROM rewards.reserve_code(code('five off', 2), 1, '10 minutes', key => 'h1')$$,
 	$$VALUES (true, 'reserved', '2026-01-10 12:10Z'::timestamptz)$$, 'reserve_code()');
@@ -164,7 +166,11 @@ SELECT is(reserved(code('five off', 2), 2), 'LY014', 'or reserve it');
 SELECT is(redeemed(code('five off', 2)), 'LY014', 'nor can who does not say who he is');
 SELECT results_eq($$SELECT ok, status, reserved_until FROM rewards.reserve_code(code('five off', 2), 1, '10 minutes', key => 'h1')$$,
 	$$VALUES (true, 'reserved', '2026-01-10 12:10Z'::timestamptz)$$, 'the same call again');
-SELECT is(redeemed(code('five off', 2), 1, 50), 'redeemed 5', 'who has reserved it can use it');
+SELECT is(redeemed(code('five off', 2), 2, 50, use()), 'LY014', 'whatever reservation he names');
+SELECT is(redeemed(code('five off', 2), NULL, 50, use()), 'LY014', 'or who does not');
+SELECT is(checked(code('five off', 2), 1, 50), 'valid 5', 'for who has reserved it, it is valid');
+SELECT is((SELECT concat(sqlstate, attempts_left) FROM rewards.reserve_code(code('five off', 2), 1)), 'LY0149', 'but reserved once, which is no guess');
+SELECT is(redeemed(code('five off', 2), 1, 50), 'redeemed 5', 'he can use it');
 SELECT results_eq($$SELECT status FROM rewards.code_uses WHERE pool = 'five off' AND reserved_until IS NOT NULL$$, $$VALUES ('used')$$, 'the reservation is used');
 SELECT isnt((SELECT reservation FROM rewards.code_uses WHERE id = use()), NULL, 'by the use that names it');
 SELECT is(reserved(code('five off', 3)), 'reserved', 'without a member');
