@@ -51,6 +51,9 @@ typedef struct Judgement
 	LapsedLot  *lapsed;			/* filled when first needed */
 	int			nlapsed;
 	bool		lapsed_known;
+	LapsedLot  *wanted;			/* by rules still to be given points, in their
+								 * own lots */
+	int			nwanted;
 
 	int64		first;			/* block of lines written now */
 	int64		last;

@@ -101,6 +101,33 @@ lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
 	}
 }
 
+/*
+ * Notes what rules are about to be given in which lots, where lapsed points may
+ * be used up for it: each is to use up what its own lot lost before others do.
+ */
+static void
+note_wanted(Judgement *j, const UnitConfig *unit, const int *index, const Points *delta,
+			int nterms)
+{
+	bool		lapsed = false;
+	int			i;
+
+	j->nwanted = 0;
+	for (i = 0; i < j->nown; i++)
+		lapsed |= j->own[i].unit == unit->unit_no && j->own[i].lapsed != 0;
+	if (!lapsed || nterms < 2)
+		return;
+	j->wanted = palloc0(sizeof(LapsedLot) * nterms);
+	j->nwanted = nterms;
+	for (i = 0; i < nterms; i++)
+	{
+		if (delta[i] <= 0)
+			continue;
+		rule_lot(j, &j->rules->rules[index[i]], &j->wanted[i].from, &j->wanted[i].to);
+		j->wanted[i].points = delta[i];
+	}
+}
+
 /* see batch.h */
 bool
 rule_is_same(const RuleConfig *a, const RuleConfig *b)
@@ -354,6 +381,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	if (n == 0)
 		return;
 	core_check(judge_change(held, computed, n, delta));
+	note_wanted(j, unit, index, delta, nterms);
 
 	for (i = 0; i < n; i++)
 	{
@@ -388,6 +416,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			continue;
 		if (delta[i] > 0)
 		{
+			if (j->nwanted > 0)
+				j->wanted[i].points = 0;
 			give(j, unit, rule_no[i], delta[i], from, to);
 			lower_next_due(j->account, unit->unit_no, from, to);
 		}

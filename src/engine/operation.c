@@ -135,7 +135,16 @@ operation_amount(FunctionCallInfo fcinfo, int argument, const UnitConfig *unit,
 {
 	Numeric		value;
 	Points		points;
+	Points		step = unit->judge.step;
+	int			i;
 
+	/* fractions that are only carried cannot be spent: the floor of the sum is */
+	if (positive)
+	{
+		step = POINTS_SCALE;
+		for (i = 0; i < unit->decimals; i++)
+			step /= 10;
+	}
 	if (PG_ARGISNULL(argument))
 	{
 		if (none_is_all)
@@ -155,7 +164,7 @@ operation_amount(FunctionCallInfo fcinfo, int argument, const UnitConfig *unit,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg(positive ? "points must be more than zero" : "points must not be zero")));
-	if (points % unit->judge.step != 0 ||
+	if (points % step != 0 ||
 		!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(value),
 										  NumericGetDatum(points_to_numeric(points)))))
 		ereport(ERROR,
@@ -165,7 +174,7 @@ operation_amount(FunctionCallInfo fcinfo, int argument, const UnitConfig *unit,
 															NumericGetDatum(value))),
 						unit->name),
 				 errdetail("The smallest amount of this unit is %s.",
-						   points_text(unit->judge.step))));
+						   points_text(step))));
 	return points;
 }
 

@@ -247,6 +247,21 @@ first_of_lot(const Judgement *j, int i)
 	return true;
 }
 
+/* What rules that are still to be given points will use up of a lot that is their own. */
+static Points
+wanted_in_lot(const Judgement *j, Instant from, Instant to)
+{
+	Points		points = 0;
+	int			i;
+
+	for (i = 0; i < j->nwanted; i++)
+	{
+		if (j->wanted[i].from == from && j->wanted[i].to == to)
+			points += j->wanted[i].points;
+	}
+	return points;
+}
+
 /* see judgement.h */
 void
 give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant from,
@@ -286,22 +301,32 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 		}
 		if (own->from == from && own->to == to)
 			excused = lapsed;
-		else if (lapsed > 0 && points > 0)
-		{
-			/* excused in a lot of another of its rules */
-			Movement	m;
+	}
 
-			memset(&m, 0, sizeof(m));
-			m.kind = ENTRY_EARN;
-			m.unit = unit_no;
-			m.from = own->from;
-			m.to = own->to;
-			m.occurred_at = occurred_at;
-			m.lapsed = -Min(lapsed, points);
-			m.tag = rule_no;
-			points += m.lapsed;
-			event_sink(j, &m);
-		}
+	/* then what was excused in lots of others of its rules, if they leave any */
+	for (i = 0; i < nown && points > excused; i++)
+	{
+		OwnLine		own = j->own[i];
+		Points		lapsed;
+		Movement	m;
+
+		if (own.unit != unit_no || (own.from == from && own.to == to) || !first_of_lot(j, i))
+			continue;
+		sum_own_lines(j, unit_no, own.from, own.to, &in_lot, &lapsed);
+		lapsed = still_excused(j, unit_no, own.from, own.to, lapsed) -
+			wanted_in_lot(j, own.from, own.to);
+		if (lapsed <= 0)
+			continue;
+		memset(&m, 0, sizeof(m));
+		m.kind = ENTRY_EARN;
+		m.unit = unit_no;
+		m.from = own.from;
+		m.to = own.to;
+		m.occurred_at = occurred_at;
+		m.lapsed = -Min(lapsed, points - excused);
+		m.tag = rule_no;
+		points += m.lapsed;
+		event_sink(j, &m);
 	}
 	forgiven = Max(forgiven, 0);
 
@@ -313,6 +338,9 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 		core_check(account_give(&account->core, unit_no, points, from, to,
 								excused, forgiven, taken, ntaken,
 								occurred_at, rule_no, event_sink, j));
+	/* what goes back to other lots is due when they are */
+	if (ntaken > 0)
+		account_find_due(account);
 	if (lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
 		activity_lapse(j->batch->ledger, account, unit_no, from, points, lapse);
 	if (excused > 0)

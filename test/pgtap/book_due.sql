@@ -46,4 +46,19 @@ END
 $$;
 SELECT is(play(200, true), without, 'the same story with and without book_due()') FROM play(100, false) without;
 
+-- a purchase that rises again gives back what it had taken from another's lot, which is due when that ends
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.unit (name, expires) VALUES ('short', '30 days');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('short', 'orders', 'short', '1 per 1');
+CREATE TABLE t.due AS SELECT clock AS now FROM rewards.program;
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9900 + i, 990, 7, now + (i - 9) * interval '1 hour' FROM t.due, generate_series(1, 2) i;
+CREATE TABLE t.spent AS SELECT id FROM rewards.adjust(990, -7, unit => 'short', reason => 'spent');
+SELECT run($$SELECT rewards.adjust(990, -7, unit => 'short', reason => 'spent')$$);
+SELECT run($$SELECT rewards.reverse(id, 'back') FROM t.spent$$);
+DELETE FROM shop.orders WHERE order_id = 9902;
+SELECT is(state(990, 'short'), '0 available', 'taken from the other''s lot');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9902, 990, 7, now - 7 * interval '1 hour' FROM t.due;
+SELECT is(state(990, 'short'), '7 available', 'and given back');
+SELECT is((SELECT next_due FROM rewards.account WHERE member_id = 990), (SELECT now - 8 * interval '1 hour' + interval '30 days' FROM t.due), 'due when that ends');
+
 \ir include/finish.sql

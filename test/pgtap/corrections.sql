@@ -166,4 +166,20 @@ SELECT results_eq('SELECT order_id, earned(order_id) FROM shop.orders WHERE orde
 SELECT results_eq('SELECT order_id, rewards.balance(customer_id) FROM shop.orders WHERE order_id > 100 ORDER BY order_id',
 	'SELECT order_id, earned(order_id) FROM shop.orders WHERE order_id > 100 ORDER BY order_id', 'so do the balances');
 
+-- two rules, the lot of one of which has lapsed when the purchase is deleted and comes back: each uses up first what its own lot lost
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.unit (name) VALUES ('two');
+INSERT INTO rewards.rule (name, source, unit, earn, priority, expires) VALUES ('stays', 'orders', 'two', '2 per 1', 2, NULL), ('lapses', 'orders', 'two', '1 per 1', 0, '30 days');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9900, 990, 100, clock - interval '1 hour' FROM rewards.program;
+SELECT is(state(990, 'two'), '300 available', 'both have paid');
+SELECT run($$SELECT rewards.set_clock(clock + interval '40 days') FROM rewards.program$$);
+SELECT is(state(990, 'two'), '200 available', 'one has lapsed');
+DELETE FROM shop.orders WHERE order_id = 9900;
+SELECT is(state(990, 'two'), '0 available', 'deleted');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9900, 990, 100, clock - interval '40 days 1 hour' FROM rewards.program;
+SELECT is(state(990, 'two'), '200 available', 'back as it was');
+UPDATE shop.orders SET total = 0 WHERE order_id = 9900;
+UPDATE shop.orders SET total = 60 WHERE order_id = 9900;
+SELECT is(state(990, 'two'), '80 available', 'what lapsed stays counted: 180 less 100');
+
 \ir include/finish.sql

@@ -190,4 +190,15 @@ INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (35, 35
 SELECT run('SELECT rewards.transfer(35, 34, 10)');
 SELECT is(lots(34), '10 from 2026-05-01 12:00 to 2026-05-31 12:00 active', 'unless that has lapsed: then they keep the end they had');
 
+-- fractions are only carried: what can be spent is the floor of the sum
+INSERT INTO rewards.unit (name, rounding) VALUES ('carried', 'carry');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('carried', 'orders', 'carried', '1 per 1');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (40, 40, 9.9, '2026-05-08 12:00Z');
+SELECT is(state(40, 'carried'), '9 available', 'shown is the floor');
+SELECT is(sqlstate_of($$SELECT rewards.spend(40, 9.9, unit => 'carried')$$), '22023', 'spent, too');
+SELECT is(sqlstate_of($$SELECT rewards.hold(40, 0.5, unit => 'carried')$$), '22023', 'and held');
+SELECT is(brief(rewards.spend(40, 9, unit => 'carried')), 'done 9 carried: 0 available 0 held 0 debt', 'whole points are spent');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (41, 40, 0.1, '2026-05-08 12:00Z');
+SELECT is(state(40, 'carried'), '1 available', 'and the fraction stays');
+
 \ir include/finish.sql
