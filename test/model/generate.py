@@ -14,6 +14,7 @@ them can be left out when a failing stream is shrunk.
     ('member', id, {column: value})         INSERT or UPDATE of the program's member table
     ('adjust', member, unit, points, expires_at, allow_debt)
     ('retry',)  ('book_due',)  ('reconcile', source)
+    ('call', ...)  ('reward', ...)          spending, see generate_spending.py
 """
 
 import random
@@ -22,7 +23,8 @@ from datetime import timedelta
 from fractions import Fraction
 
 from clock import DAY, HOUR, INF, MINUTE, NINF, SECOND, Period, at, to_instant, to_local, truncate, wall
-from model import Lot, Member, Program, Refused, Rule, Source, Unit
+from generate_spending import SPENDING, SpendingOps, add_rewards, apply_spending
+from model import Member, Program, Refused, Rule, Source, Unit
 
 ZONES = ['UTC', 'America/New_York', 'Europe/Warsaw', 'Asia/Kolkata']
 MEMBER_TYPES = ['bigint', 'integer', 'uuid', 'text']
@@ -35,7 +37,8 @@ FEATURES = {
     'visits': 0.35, 'two_units': 0.5, 'rounding': 0.5, 'carry': 0.15, 'late': 0.5, 'future': 0.15, 'adjust': 0.5,
     'rekey': 0.25, 'remember': 0.25, 'reinstant': 0.25, 'row_amount': 0.3, 'member_zones': 0.25, 'keep': 0.1,
     'local_time': 0.2, 'undo': 0.2, 'odd_amounts': 0.4, 'activity': 0.2, 'all_sources': 0.2, 'clock': 0.8,
-    'reinsert': 0.3, 'raise': 0.1,
+    'reinsert': 0.3, 'raise': 0.1, 'spend': 0.5, 'holds': 0.45, 'transfers': 0.3, 'rewards': 0.4, 'codes': 0.25,
+    'pay': 0.3, 'grace': 0.3, 'keys': 0.4,
 }
 
 
@@ -45,6 +48,7 @@ class Spec:
     def __init__(self):
         self.units, self.sources, self.rules, self.members, self.ops = [], [], [], [], []
         self.preload = 0            # mode (c): operations before attaching
+        self.rewards, self.choices, self.pools, self.codes = [], {}, [], []
 
     def model(self, attached=True):
         p = Program(zone=self.zone, stacking=self.stacking, enrolment=self.enrolment, on_error=self.on_error,
@@ -58,6 +62,7 @@ class Spec:
         for m in self.members:
             p.members[m['member_id']] = Member(m['joined_at'], m.get('zone'), m.get('status', 'active'),
                                                m.get('attributes'))
+        add_rewards(p, self)
         return p
 
     def source(self, name):
@@ -67,7 +72,7 @@ class Spec:
         raise KeyError(name)
 
 
-class Generator:
+class Generator(SpendingOps):
     def __init__(self, seed, ops, features=None):
         self.r = random.Random(seed)
         self.n_ops = ops
@@ -106,6 +111,7 @@ class Generator:
         if not s.rules:
             s.rules.append({'name': 'plain', 'earn': '1 per 1', 'unit': 'points', 'source': None})
         self.make_members()
+        self.make_spending()
         self.make_ops()
         return s
 
@@ -185,6 +191,10 @@ class Generator:
         }
         if self.has('keep') and not self.has('lines') and not self.has('refunds'):
             orders['model']['on_delete'] = 'keep'
+        if self.pays():
+            orders['model']['spend'] = ('col', 'used')
+            orders['model']['spend_unit'] = r.choice(s.units)['name']
+            orders['columns']['used'] = 'numeric'
         s.sources.append(orders)
         if self.has('lines'):
             s.sources.append({
@@ -223,6 +233,10 @@ class Generator:
                 'table': None,      # the program's own
                 'columns': {'kind': 'text', 'key': 'text', 'member_id': 'member', 'occurred_at': 'timestamptz'},
             })
+
+    def pays(self):
+        """Whether purchases may be paid with points."""
+        return self.has('pay') and not self.has('failures') and not self.has('keep') and self.spec.enrolment == 'auto'
 
     def earning_sources(self):
         return [x for x in self.spec.sources if not x['model'].get('reduces')]
@@ -357,6 +371,10 @@ class Generator:
 
     def op(self):
         r = self.r
+        if self.chance(0.4):
+            op = self.spending_op()
+            if op:
+                return op
         x = r.random()
         if x < 0.42:
             return self.insert()
@@ -474,7 +492,7 @@ class Generator:
             elif c == 'order_no':
                 row[c] = None
             else:
-                row[c] = self.value(source, c, typ)
+                row[c] = self.value(source, c, typ) if c != 'used' else self.points_used(row['customer_id'])
         return row
 
     def some_event(self, name, typ):
@@ -577,14 +595,16 @@ class Generator:
             if self.has('reinstant'):
                 return ('stmt', m['name'], 'update',
                         [('U', key, {'placed_at': self.time_value(source['columns']['placed_at'])})])
-        weights = [6 if c == 'status' else 5 if c in ('total', 'amount', 'price') else 1 for c in columns]
+        weights = [6 if c == 'status' else 5 if c in ('total', 'amount', 'price') else 3 if c == 'used' else 1 for c in columns]
         chosen = []
         for _ in range(r.choice([1, 1, 1, 2])):
             c = r.choices(columns, weights)[0]
             if c not in chosen:
                 chosen.append(c)
         for k in keys:
-            changes.append(('U', k, {c: self.value(source, c, source['columns'][c]) for c in chosen}))
+            row = self.p.tables[m['name']][k]
+            changes.append(('U', k, {c: self.value(source, c, source['columns'][c]) if c != 'used' else
+                                     self.points_used(row['customer_id'], row['used']) for c in chosen}))
         form = 'update'
         if len(changes) == 1:
             form = r.choice(['update', 'update', 'upsert', 'merge'])
@@ -607,6 +627,7 @@ class Generator:
             for lot in purse.lots.values():
                 out.add(lot.start)
                 out.add(purse.end_of(lot))
+            out |= {x.deadline for x in purse.open_holds()}
         return out
 
     def move_clock(self):
@@ -734,6 +755,8 @@ def apply(p, op, split):
             except Refused as e:
                 results.append(e.sqlstate)
         return results
+    if kind in ('call', 'reward'):
+        return [apply_spending(p, op)]
     try:
         if kind == 'clock':
             if op[1] > p.clock:

@@ -6,7 +6,8 @@ its lots.  The numbers in comments are sections and examples of the semantics.
 What the model keeps apart:
     Program     configuration, tables, members, events, caps and budgets
     Event       what is frozen about one event and what it holds
-    Purse       one member's lots and debt of one unit, as lines with dates
+    Purse       one member's lots, holds and debt of one unit, as lines with dates (purse.py)
+What members do with their points is in spending.py.
 """
 
 import re
@@ -15,16 +16,8 @@ from fractions import Fraction
 
 from clock import INF, NINF, Period, span_start, to_instant, naive
 from expr import EvalError, columns, value
-
-ZERO = Fraction(0)
-
-
-class Refused(Exception):
-    """A statement that is refused as a whole; sqlstate says why."""
-
-    def __init__(self, sqlstate, message):
-        super().__init__('%s: %s' % (sqlstate, message))
-        self.sqlstate = sqlstate
+from purse import ZERO, Purse
+from spending import Paying, Refused, Spending
 
 
 # ---------------------------------------------------------------- numbers
@@ -79,7 +72,7 @@ class Rate:
 
 class Unit:
     def __init__(self, name, activates='immediately', expires='never', decimals=0, rounding='floor',
-                 max_per_event=None, on_shortfall='debt'):
+                 max_per_event=None, on_shortfall='debt', return_grace=None, transferable=False):
         self.name = name
         self.activates, self.expires = Period(activates), Period(expires)
         self.rounding = rounding
@@ -87,6 +80,8 @@ class Unit:
         self.step = Fraction(1, 10000) if rounding == 'carry' else self.shown_step
         self.max_per_event = None if max_per_event is None else Fraction(max_per_event)
         self.on_shortfall = on_shortfall
+        self.return_grace = None if return_grace is None else Period(return_grace)
+        self.transferable = transferable
 
 
 class Rule:
@@ -117,13 +112,14 @@ class Source:
 
     def __init__(self, name, key=('id',), event=None, member=('col', 'customer_id'), amount=None,
                  occurred_at='placed_at', time_type='timestamptz', condition=None, purchase=None, reduces=None,
-                 reduces_key=None, on_delete='revoke'):
+                 reduces_key=None, on_delete='revoke', spend=None, spend_unit='points', spend_condition=None):
         self.name, self.key, self.event = name, tuple(key), event
         self.member, self.amount, self.occurred_at, self.time_type = member, amount, occurred_at, time_type
         self.condition = condition
         self.purchase = (amount is not None and reduces is None) if purchase is None else purchase
         self.reduces, self.reduces_key = reduces, reduces_key
         self.on_delete = on_delete
+        self.spend, self.spend_unit, self.spend_condition = spend, spend_unit, spend_condition
 
 
 class Version:
@@ -146,175 +142,6 @@ class Member:
         self.spend = ZERO
 
 
-# ---------------------------------------------------------------- lots, debt
-
-class Lot:
-    """Points of one unit valid in one range; a lot without an end follows the last activity."""
-
-    def __init__(self, start, end):
-        self.start, self.end = start, end
-        self.lines = []             # (occurred_at, posted_at, points)
-        self.excuses = []           # lapsed points that a decrease counted as taken back, likewise
-
-    @property
-    def excused(self):
-        return sum((x[2] for x in self.excuses), ZERO)
-
-    def total(self):
-        return sum((x[2] for x in self.lines), ZERO)
-
-
-class Purse:
-    """
-    One member's balance of one unit.  Lines are only ever added; what lapsed
-    and what is there at an instant is computed from them.
-    """
-
-    def __init__(self, span=None):
-        self.span = span            # (period, zone) where lots follow the last activity
-        self.lots = {}
-        self.debt_lines = []
-        self.activity = []          # sorted instants of earning, (occurred_at, posted_at)
-        self.settled = NINF
-
-    def copy(self):
-        p = Purse(self.span)
-        for k, lot in self.lots.items():
-            p.lots[k] = Lot(*k)
-            p.lots[k].lines = list(lot.lines)
-            p.lots[k].excuses = list(lot.excuses)
-        p.debt_lines = list(self.debt_lines)
-        p.activity = self.activity
-        p.settled = self.settled
-        return p
-
-    def lot(self, start, end):
-        k = (start, end)
-        if k not in self.lots:
-            self.lots[k] = Lot(start, end)
-        return self.lots[k]
-
-    # -- what time does
-
-    def lapses(self, at):
-        """The instants up to `at` at which the lots that follow the last activity lapsed."""
-        out = []
-        for i, (t, _) in enumerate(self.activity):
-            end = self.span[0].end(t, self.span[1])
-            following = self.activity[i + 1][0] if i + 1 < len(self.activity) else INF
-            if end <= following and end <= at:
-                out.append(end)
-        return out
-
-    def end_of(self, lot):
-        """When a lot ends as things stand."""
-        if lot.end is not None:
-            return lot.end
-        if not self.activity:
-            return INF
-        return self.span[0].end(self.activity[-1][0], self.span[1])
-
-    def state(self, lot, at):
-        """(points there, points lapsed unspent and not excused) of a lot at an instant."""
-        balance, lapsed, excused = self.story(lot, at)
-        return (balance, lapsed - excused)
-
-    def story(self, lot, at):
-        """(points there, points lapsed unspent, of these excused) of a lot at an instant."""
-        if lot.end is not None:
-            total = lot.total()
-            return (total, ZERO, ZERO) if at < lot.end else (ZERO, total, lot.excused)
-        balance, lapsed, excused = ZERO, ZERO, ZERO
-        steps = sorted([(x[0], 0, x[2]) for x in lot.lines] + [(x[0], 1, x[2]) for x in lot.excuses], key=lambda x: x[:2])
-        lapses = self.lapses(at)
-        for when, excuse, n in steps:
-            while lapses and lapses[0] <= when:
-                lapses.pop(0)
-                lapsed += max(balance, ZERO)
-                balance = min(balance, ZERO)
-            if not excuse:
-                balance += n
-                continue
-            # what was excused because of a lapse that was undone since is taken after all
-            some = max(min(n, lapsed - excused), -excused)
-            excused += some
-            balance -= n - some
-        if lapses:
-            lapsed += max(balance, ZERO)
-            balance = min(balance, ZERO)
-        return (balance, lapsed, excused)
-
-    def points(self, lot, at):
-        return self.state(lot, at)[0]
-
-    def debt(self):
-        return sum((x[2] for x in self.debt_lines), ZERO)
-
-    def ordered(self, lots):
-        """Nearest end first, never-ending last; ties: earlier activation (3)."""
-        return sorted(lots, key=lambda x: (self.end_of(x), x.start))
-
-    def active(self, at):
-        return self.ordered([x for x in self.lots.values() if x.start <= at and self.points(x, at) > 0])
-
-    def pending(self, at):
-        return self.ordered([x for x in self.lots.values() if x.start > at and self.points(x, at) > 0])
-
-    def repay(self, at, posted_at):
-        """Everything that is available repays debt (3)."""
-        owed = self.debt()
-        if owed <= 0:
-            return
-        for lot in self.active(at):
-            n = min(owed, self.points(lot, at))
-            lot.lines.append((at, posted_at, -n))
-            self.debt_lines.append((at, posted_at, -n))
-            owed -= n
-            if owed == 0:
-                return
-
-    def settle(self, upto):
-        """Take due instants in order up to an instant: expire, activate, repay (0)."""
-        if upto <= self.settled:
-            return
-        if self.debt() > 0:
-            for start in sorted({x.start for x in self.lots.values() if self.settled < x.start <= upto}):
-                self.repay(start, start)        # anybody who looks knows it then
-        self.settled = upto
-
-    # -- reading
-
-    def read(self, at):
-        """(available exact, pending, debt) at an instant not before the last movement."""
-        p = self
-        if at > self.settled:
-            p = self.copy()
-            p.settle(at)
-        active = sum((p.points(x, at) for x in p.active(at)), ZERO)
-        pending = sum((p.points(x, at) for x in p.pending(at)), ZERO)
-        return (max(ZERO, active - p.debt()), pending, p.debt())
-
-    def read_past(self, at, known_at=INF):
-        """Available at an instant from the lines that had taken effect and were known by then."""
-        p = Purse(self.span)
-        p.settled = min(at, known_at)
-        for k, lot in self.lots.items():
-            lines = [x for x in lot.lines if x[0] <= at and x[1] <= known_at]
-            if lines:
-                p.lots[k] = Lot(*k)
-                p.lots[k].lines = lines
-                p.lots[k].excuses = [x for x in lot.excuses if x[0] <= at and x[1] <= known_at]
-        p.debt_lines = [x for x in self.debt_lines if x[0] <= at and x[1] <= known_at]
-        p.activity = [x for x in self.activity if x[0] <= at and x[1] <= known_at]
-        p.settle(at)
-        active = sum((p.points(x, at) for x in p.active(at)), ZERO)
-        return max(ZERO, active - p.debt())
-
-    def expired(self, at):
-        """Points that lapsed unspent up to an instant."""
-        return sum((self.story(x, at)[1] for x in self.lots.values()), ZERO)
-
-
 # ---------------------------------------------------------------- events
 
 class Event:
@@ -322,6 +149,7 @@ class Event:
 
     def __init__(self, source, key):
         self.source, self.key = source, key
+        self.paid = None            # the points it was paid with, as a Call
         self.forget()
 
     def forget(self):
@@ -334,10 +162,18 @@ class Event:
         self.excess = {}            # unit -> [[kind, lot, points]] lapsed or forgiven, still counted as posted
         self.counted = None         # amount by which it counts in member.spend, None = does not count
         self.own_lots = {}          # unit -> lots it ever posted to
+        self.net = {}               # lot -> points it has there, what was excused not counted
         self.elsewhere = {}         # unit -> [[lot or None for debt, points]] decreases taken from elsewhere
 
     def known(self):
         return self.member is not None
+
+    def has(self, lot, points):
+        self.net[lot] = self.net.get(lot, ZERO) + points
+
+    def share(self, lot):
+        """What of a lot is its own: several events may share it."""
+        return max(self.net.get(lot, ZERO), ZERO)
 
 
 class Judged:
@@ -347,7 +183,7 @@ class Judged:
         self.member, self.t, self.amount, self.gross, self.rows = member, t, amount, gross, rows
 
 
-class Program:
+class Program(Spending, Paying):
     def __init__(self, zone='UTC', stacking='additive', enrolment='auto', on_error='queue', clock=None):
         self.zone, self.stacking, self.enrolment, self.on_error = zone, stacking, enrolment, on_error
         self.clock = clock
@@ -364,6 +200,7 @@ class Program:
         self.read_by_rules = set()  # columns that any rule ever read
         self.index = {}             # source -> event key -> set of row keys
         self.reductions = {}        # source -> reduced event key -> set of row keys
+        self.init_spending()
 
     # -- configuration
 
@@ -445,6 +282,17 @@ class Program:
         ('D', key).  Either all of it happens or it is refused.
         """
         source = self.sources[name]
+        before = self.snapshot() if source.spend is not None and name in self.attached else None
+        try:
+            self.change(source, changes)
+        except Refused:
+            if before is not None:
+                self.__dict__ = before
+            raise
+
+    def change(self, source, changes):
+        """What a statement does; a refusal by what members have leaves the tables half changed."""
+        name = source.name
         touched, moves, undo = OrderedKeys(), [], []
         try:
             for c in changes:
@@ -497,7 +345,8 @@ class Program:
     def relevant(self, source):
         """The columns that matter: a change of others is no change."""
         return set(source.key) | {source.event, source.occurred_at, source.reduces_key} | columns(source.member) \
-            | columns(source.amount) | columns(source.condition) | self.read_by_rules
+            | columns(source.amount) | columns(source.condition) | columns(source.spend) | columns(source.spend_condition) \
+            | self.read_by_rules
 
     def may_refuse(self, source, key):
         """LY002 and, under on_error 'raise', errors of evaluation."""
@@ -632,6 +481,8 @@ class Program:
         if source.on_delete == 'keep' and not self.index[name].get(key):
             self.failed.discard((name, key))
             return
+        if source.spend is not None:
+            self.pay(source, e, key)
         try:
             j = self.look(source, key)
             member = None if j is None else j.member
@@ -870,6 +721,7 @@ class Program:
                         x[2] -= used
                         if x[0] == 'lapsed':
                             x[1].excuses.append((now, now, -used))
+                            e.has(x[1], used)
         earned = ZERO
         # what was taken elsewhere goes back there, the latest first
         stack = e.elsewhere.setdefault(unit, [])
@@ -883,6 +735,7 @@ class Program:
                     n = min(rest[i], x[1]) if now < purse.end_of(x[0]) else ZERO
                     if n > 0:
                         x[0].lines.append((now, now, n))
+                        e.has(x[0], n)
                 rest[i] -= n
                 x[1] -= n
                 earned += n
@@ -893,6 +746,7 @@ class Program:
                 own.append(lot)
             if n > 0:
                 lot.lines.append((dated, now, n))
+                e.has(lot, n)
                 earned += n
         e.excess[unit] = [x for x in excess if x[2] > 0]
         if earned > 0:
@@ -912,11 +766,13 @@ class Program:
             if excused > 0:
                 lot.excuses.append((now, now, excused))
                 excess.append(['lapsed', lot, excused])
+                e.has(lot, -excused)
                 n -= excused
                 there = purse.points(lot, now)
-            got = min(n, max(there, ZERO))
+            got = min(n, max(there, ZERO), e.share(lot))
             if got > 0:
                 lot.lines.append((now, now, -got))
+                e.has(lot, -got)
                 taken += got
             rest += n - got
         for lot in e.own_lots.get(unit, []):        # what its other lots lost
@@ -924,13 +780,15 @@ class Program:
             if excused > 0:
                 lot.excuses.append((now, now, excused))
                 excess.append(['lapsed', lot, excused])
+                e.has(lot, -excused)
                 rest -= excused
         own = purse.ordered([x for x in e.own_lots.get(unit, []) if purse.points(x, now) > 0])
         pending = sorted(purse.pending(now), key=lambda x: (-x.start, purse.end_of(x)))
-        for lot in own + pending + purse.active(now):
-            got = min(rest, max(purse.points(lot, now), ZERO))
+        for i, lot in enumerate(own + pending + purse.active(now)):
+            got = min(rest, max(purse.points(lot, now), ZERO), e.share(lot) if i < len(own) else INF)
             if got > 0:
                 lot.lines.append((now, now, -got))
+                e.has(lot, -got)
                 e.elsewhere.setdefault(unit, []).append([lot, got])
                 taken += got
                 rest -= got
@@ -996,6 +854,10 @@ class Program:
         if (member, unit) not in self.purses:
             return (ZERO, ZERO, ZERO)
         return self.purses[(member, unit)].read(self.now(member))
+
+    def held(self, member, unit):
+        """Points in open holds now."""
+        return self.purses[(member, unit)].held(self.now(member)) if (member, unit) in self.purses else ZERO
 
     def shown(self, unit, points):
         """What people see of exact points: the floor."""

@@ -36,9 +36,12 @@ except ImportError:             # another python comes first in PATH: the system
 
 import expr
 import test_model
+import test_spending
 from clock import DAY, HOUR, INF, NINF, naive, show
-from generate import FEATURES, Generator, apply, possible
+from generate import FEATURES, SPENDING, Generator, apply, possible
 from model import Refused
+from run_spending import SpendingChecks, SpendingSql
+from shrink import shrink
 
 
 def numeric(text, cursor):
@@ -91,7 +94,7 @@ def options(pairs):
     return ', '.join('%s => %s' % (k, v) for k, v in pairs)
 
 
-class Sql:
+class Sql(SpendingSql):
     """A generated program and its operations as SQL."""
 
     def __init__(self, spec, program, data):
@@ -113,10 +116,10 @@ class Sql:
             p, s.stacking, s.enrolment, s.on_error)
         for u in s.units:
             columns = {k: v for k, v in u.items() if k != 'name'}
-            if u['name'] == 'points':
+            if u['name'] == 'points' and columns:
                 yield 'UPDATE %s.unit SET %s WHERE name = %s' % (
                     p, ', '.join('%s = %s' % (k, self.setting(v)) for k, v in columns.items()), expr.quote('points'))
-            else:
+            elif u['name'] != 'points':
                 yield 'INSERT INTO %s.unit (%s) VALUES (%s)' % (
                     p, ', '.join(u), ', '.join(self.setting(v) for v in u.values()))
         for m in s.members:
@@ -129,6 +132,7 @@ class Sql:
                     ', '.join('%s %s' % (c, s.member_type if t == 'member' else TYPES[t])
                               for c, t in source['columns'].items()),
                     ', '.join(source['model']['key']))
+        yield from self.rewards()
         if attach:
             yield from self.attach()
         yield from (self.insert_rule(r) for r in s.rules if attach)
@@ -152,6 +156,8 @@ class Sql:
                     args.append((k, expr.quote(expr.sql(m[k]))))
             if 'purchase' in m and not m.get('reduces'):
                 args.append(('purchase', str(m['purchase']).lower()))
+            if m.get('spend'):
+                args += [('spend', expr.quote(expr.sql(m['spend']))), ('spend_unit', expr.quote(m['spend_unit']))]
             if 'on_delete' in m:
                 args.append(('on_delete', expr.quote(m['on_delete'])))
             yield 'SELECT %s.attach(%s)' % (self.program, ', '.join(v if k is None else '%s => %s' % (k, v) for k, v in args))
@@ -168,7 +174,7 @@ class Sql:
             return str(v).lower()
         if isinstance(v, (int, Fraction)):
             return number(v)
-        if isinstance(v, tuple) and isinstance(v[0], int):
+        if isinstance(v, tuple) and isinstance(v[0], int):      # a range of instants
             return "tstzrange(%s)" % ', '.join('NULL' if abs(x) >= INF else "'%s'" % show(x) for x in v)
         if isinstance(v, tuple):
             return expr.quote(expr.sql(v))
@@ -309,7 +315,7 @@ class Mismatch(Exception):
         self.what, self.lines = what, lines
 
 
-class Run:
+class Run(SpendingChecks):
     """One program on the database beside its model."""
 
     serial = 0
@@ -321,7 +327,8 @@ class Run:
         self.sql = Sql(spec, self.program, self.program + '_data')
         self.model = spec.model(attached=mode != 'c')
         self.random = random.Random(spec.seed * 3 + ord(mode))
-        self.statements = 0
+        self.statements = self.done = 0
+        self.numbers = {}           # number of a call -> the database's
 
     def query(self, sql, rows=True):
         self.db.execute(sql)
@@ -348,7 +355,7 @@ class Run:
             raise Mismatch('refused', ['statement: %s' % (sql,), 'expected: it works', 'actual: %s %s' % (state, self.error)])
 
     def compare_state(self, sql, expected, actual):
-        if expected != actual:
+        if actual not in (expected if isinstance(expected, set) else {expected}):
             raise Mismatch('sqlstate', ['statement: %s' % (sql,), 'expected: %s' % (expected or 'it works'),
                                         'actual: %s' % (actual + ' ' + self.error if actual else 'it works')])
 
@@ -379,6 +386,7 @@ class Run:
                         self.model.backfill(s['model']['name'])
                 self.check()
             for i, op in enumerate(ops):
+                self.done = len(self.spec.ops) - len(ops) + i + 1
                 self.step(op)
                 self.since += 1
                 if self.since >= self.every or i + 1 == len(ops):
@@ -405,7 +413,7 @@ class Run:
         try:
             self.model.statement(op[1], changes)
         except Refused as e:
-            expected = e.sqlstate
+            expected = e.states
         self.compare_state(sql, expected, actual)
 
     def step(self, op):
@@ -422,6 +430,9 @@ class Run:
                 if c and c[0][0] == 'U':
                     break               # a second change of the row would be made of what the model never saw
             self.must('ROLLBACK')
+            return
+        if op[0] in ('call', 'reward'):
+            self.spending(op)
             return
         sql = self.sql.operation(self.model, op)
         if sql is None or (op[0] in ('adjust', 'book_due') and not self.has(op[0])):
@@ -440,6 +451,7 @@ class Run:
         ahead = sorted({x for p in self.model.purses.values() for lot in p.lots.values()
                         for x in (lot.start, p.end_of(lot)) if now < x < INF})
         out = [now, now + r.randint(1, 40) * DAY, now + r.randint(1, 100) * HOUR]
+        ahead += sorted({x.deadline for p in self.model.purses.values() for x in p.open_holds()})
         for x in r.sample(ahead, min(3, len(ahead))):
             out += [x - 1, x]
         out += [now - r.randint(1, 100) * HOUR, now - r.randint(1, 40) * DAY]
@@ -564,6 +576,10 @@ class Run:
                             for lot in lots:
                                 k = (str(x), unit, lot.start, purse.end_of(lot), state)
                                 expected[k] = expected.get(k, 0) + purse.points(lot, now)
+                        for hold in purse.open_holds():
+                            for lot, n in hold.pieces:
+                                k = (str(x), unit, lot.start, purse.end_of(lot), 'held')
+                                expected[k] = expected.get(k, 0) + n
                         if purse.debt() > 0:
                             expected[(str(x), unit, NINF, INF, 'debt')] = -purse.debt()
             for k in sorted(set(found) | set(expected), key=str):
@@ -571,6 +587,7 @@ class Run:
                     wrong.append('member_lots of %s, %s [%s, %s) %s: expected: %s; actual: %s' % (
                         k[0], k[1], show(k[2]), show(k[3]), k[4], show_row([expected.get(k, 0)]), show_row([found.get(k, 0)])))
             self.report('lots', wrong)
+        self.check_spending(texts, units)
         rows = self.query('SELECT * FROM %s.verify()' % p) if self.has('verify') else []
         if self.model.enrolment == 'ignore':
             # an event of somebody who was a stranger when it came does not post by itself; verify() tells of it
@@ -613,6 +630,9 @@ class Run:
             return True
         return any(str(k[0]) == text for k, rows in self.model.index[name].items() if rows)
 
+    def mismatch(self, what, lines):
+        return Mismatch(what, lines)
+
     def report(self, what, wrong):
         if wrong:
             raise Mismatch(what, wrong[:12])
@@ -622,93 +642,17 @@ def show_row(row):
     return '(%s)' % ', '.join('NULL' if x is None else number(x) if isinstance(x, (int, Fraction)) else str(x) for x in row)
 
 
-# ---------------------------------------------------------------- shrinking
-
-def with_ops(spec, ops, **more):
-    new = spec.__class__.__new__(spec.__class__)
-    new.__dict__.update(spec.__dict__)
-    new.ops = ops
-    new.__dict__.update(more)
-    return new
-
+# ---------------------------------------------------------------- main
 
 def attempt(db, spec, mode, every, log=None):
     """The mismatch of a run, or None."""
     try:
-        Run(db, spec, mode, every, log).go()
+        run = Run(db, spec, mode, every, log)
+        run.go()
     except Mismatch as e:
+        e.done = run.done
         return e
     return None
-
-
-def shrink(db, spec, mode, first, budget):
-    """Drop operations, rules, members and attributes while it still fails the same way."""
-    end = time.time() + budget
-    best, best_error = spec, first
-
-    def try_it(candidate):
-        nonlocal best, best_error
-        if time.time() > end:
-            return False
-        e = attempt(db, candidate, mode, 1)
-        if e is not None and e.what == first.what:
-            best, best_error = candidate, e
-            return True
-        return False
-
-    if not try_it(spec):            # comparing more often may find it earlier, must not lose it
-        pass
-    if mode == 'c':
-        cut = spec.ops[:spec.preload]
-        # the loaded part keeps its place: dropping moves the border with it
-    chunk = max(1, len(best.ops) // 2)
-    while chunk >= 1 and time.time() < end:
-        i, progress = 0, False
-        while i < len(best.ops) and time.time() < end:
-            ops = best.ops[:i] + best.ops[i + chunk:]
-            preload = best.preload - max(0, min(best.preload, i + chunk) - i) if i < best.preload else best.preload
-            if try_it(with_ops(best, ops, preload=preload)):
-                progress = True
-            else:
-                i += chunk
-        if chunk == 1 and not progress:
-            break
-        chunk = max(1, chunk // 2)
-    for i in range(len(best.ops) - 1, -1, -1):          # single changes of a statement
-        op = best.ops[i]
-        j = 2 if op[0] == 'undo' else 3
-        if op[0] in ('stmt', 'undo') and len(op[j]) > 1:
-            k = 0
-            while k < len(best.ops[i][j]) and len(best.ops[i][j]) > 1:
-                op = best.ops[i]
-                new = op[:j] + (op[j][:k] + op[j][k + 1:],) + op[j + 1:]
-                if not try_it(with_ops(best, best.ops[:i] + [new] + best.ops[i + 1:])):
-                    k += 1
-    for i in range(len(best.rules) - 1, -1, -1):
-        try_it(with_ops(best, best.ops, rules=best.rules[:i] + best.rules[i + 1:]))
-    for i in range(len(best.rules)):
-        for k in ('amount', 'condition', 'min_amount', 'valid', 'priority', 'exclusive_group', 'max_per_event', 'budget',
-                  'activates', 'expires'):
-            if k in best.rules[i]:
-                rule = {a: b for a, b in best.rules[i].items() if a != k}
-                try_it(with_ops(best, best.ops, rules=best.rules[:i] + [rule] + best.rules[i + 1:]))
-    for i in range(len(best.members) - 1, -1, -1):
-        try_it(with_ops(best, best.ops, members=best.members[:i] + best.members[i + 1:]))
-    for i in range(len(best.units)):
-        for k in ('activates', 'expires', 'decimals', 'rounding', 'max_per_event', 'on_shortfall'):
-            if k in best.units[i]:
-                unit = {a: b for a, b in best.units[i].items() if a != k}
-                try_it(with_ops(best, best.ops, units=best.units[:i] + [unit] + best.units[i + 1:]))
-    used = {op[1] for op in best.ops if op[0] in ('stmt', 'undo')} | {r.get('source') for r in best.rules} | \
-        {op[1].get('source') for op in best.ops if op[0] == 'newrule'}
-    for s in list(best.sources):
-        name = s['model']['name']
-        if name not in used and not any(x['model'].get('reduces') == name for x in best.sources):
-            try_it(with_ops(best, best.ops, sources=[x for x in best.sources if x is not s]))
-    for stacking in ('additive',):
-        if best.stacking != stacking:
-            try_it(with_ops(best, best.ops, stacking=stacking))
-    return best, best_error
 
 
 def script(log):
@@ -722,7 +666,19 @@ def script(log):
     return out
 
 
-# ---------------------------------------------------------------- main
+def pays(db):
+    """Whether purchases can be paid with points in this version."""
+    p = 'model_probe_%d' % os.getpid()
+    db.execute("BEGIN; SELECT loyalty.create_program('%s', 'bigint', 'UTC', 'EUR'); "
+               "CREATE TABLE %s.orders (id bigint PRIMARY KEY, m bigint, n numeric, t timestamptz)" % (p, p))
+    try:
+        db.execute("SELECT %s.attach('%s.orders', name => 'o', member => 'm', amount => 'n', occurred_at => 't', spend => 'n')" % (p, p))
+        return True
+    except psycopg2.Error:
+        return False
+    finally:
+        db.execute('ROLLBACK')
+
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -741,29 +697,36 @@ def main():
     connection.autocommit = True
     db = connection.cursor()
     db.execute("SET client_min_messages = error; SET TimeZone = 'UTC'; SET synchronous_commit = off; SET jit = off; CREATE EXTENSION IF NOT EXISTS loyalty")
-    db.execute("SELECT proname FROM pg_proc WHERE proname ~ '^(verify|adjust|book_due)_1$'")
-    AVAILABLE.intersection_update(r[0][:-2] for r in db.fetchall())
+    db.execute("SELECT proname FROM pg_proc WHERE pronamespace = 'loyalty'::regnamespace AND proname ~ '_1$'")
+    there = {r[0][:-2] for r in db.fetchall()}
+    AVAILABLE.intersection_update(there)
+    missing = {f for f, function in SPENDING.items() if function not in there}
+    if not pays(db):
+        missing.add('pay')
     started = time.time()
     failures = statements = operations = done = 0
     print('1..%d' % (o.programs + 1), flush=True)
     own = unittest.TextTestRunner(stream=sys.stderr, verbosity=0).run(
-        unittest.defaultTestLoader.loadTestsFromModule(test_model))
+        unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromModule(m) for m in (test_model, test_spending)))
     print('%s 1 - the model agrees with the worked examples' % ('ok' if own.wasSuccessful() else 'not ok'), flush=True)
     for n in range(2, o.programs + 2):
         seed = o.seed + n - 2
         features = None if o.features is None else [f for f in o.features.split(',') if f]
-        if features is None and o.without:
+        if features is None and (o.without or missing):
             g = Generator(seed, o.ops)
-            features = [f for f in g.on if f not in o.without.split(',')]
+            features = sorted(f for f in g.on if f not in o.without.split(',') and f not in missing)
         spec = Generator(seed, o.ops, features).make()
         failed = None
         for mode in o.modes:
             if mode == 'c' and (spec.enrolment == 'error' or spec.on_error == 'raise'):
                 continue        # a refusal would end the whole backfill
+            if mode == 'c' and any(s['model'].get('spend') for s in spec.sources):
+                continue        # so would points that are not there
             run = Run(db, spec, mode, o.every)
             try:
                 run.go()
             except Mismatch as e:
+                e.done = run.done
                 failed = (mode, e)
             statements += run.statements
             operations += len(spec.ops)
@@ -780,7 +743,7 @@ def main():
         mode, error = failed
         small = spec
         if o.shrink:
-            small, error = shrink(db, spec, mode, error, o.shrink)
+            small, error = shrink(lambda x, every: attempt(db, x, mode, every), spec, error, o.shrink)
         log = []
         again = attempt(db, small, mode, 1, log) or error
         print('not ok %d - seed %d, mode %s: %s' % (n, seed, mode, again.what))
@@ -796,6 +759,8 @@ def main():
             break
     print('# %d programs, %d failed, %d operations, %d statements, %.0f s' % (
         done, failures, operations, statements, time.time() - started))
+    print('# calls: ' + (', '.join('%s %d (%d refused)' % (k, Run.calls[k, False] + Run.calls[k, True], Run.calls[k, True])
+                                  for k in sorted({x[0] for x in Run.calls})) or 'none'))
     sys.exit(0 if own.wasSuccessful() and not failures else 1)
 
 

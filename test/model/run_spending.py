@@ -1,0 +1,181 @@
+"""
+Spending on the database beside the model: calls as SQL, and what is compared
+of them: the row a call returns, its SQLSTATE, holds, redemptions, stock left.
+"""
+
+from collections import Counter
+from fractions import Fraction
+
+import expr
+from clock import INF, show
+from generate_spending import MAKERS, apply_spending, callable_now
+
+RESULT = 'id, status, unit, points, available, pending, held, debt'
+
+
+class SpendingSql:
+    """Mixed into Sql."""
+
+    def rewards(self):
+        s, p = self.spec, self.program
+        for name, (choose, period) in s.choices.items():
+            yield "INSERT INTO %s.choice_set (name, choose, cap_period) VALUES (%s, %d, '%s')" % (
+                p, expr.quote(name), choose, period)
+        for x in s.rewards:
+            columns = {k: v for k, v in x.items() if k not in ('prices', 'hold_for')}
+            if 'hold_for' in x:
+                columns['hold_for'] = '%d seconds' % x['hold_for']
+            yield 'INSERT INTO %s.reward (%s) VALUES (%s)' % (
+                p, ', '.join(columns), ', '.join(self.setting(v) for v in columns.values()))
+            for name, (unit, points) in x['prices'].items():
+                yield 'INSERT INTO %s.reward_price (reward, name, unit, points) VALUES (%s)' % (
+                    p, ', '.join(self.setting(v) for v in (x['name'], name, unit, points)))
+        for x in s.pools:
+            columns = dict({k: v for k, v in x.items() if k != 'points'}, gives='points', value=x['points'])
+            yield 'INSERT INTO %s.voucher_pool (%s) VALUES (%s)' % (
+                p, ', '.join(columns), ', '.join(self.setting(v) for v in columns.values()))
+            yield "SELECT %s.import_codes(%s, ARRAY[%s])" % (
+                p, expr.quote(x['name']), ', '.join(expr.quote(c) for c, name in s.codes if name == x['name']))
+
+    def call(self, op, numbers):
+        """A call as SQL; numbers: what the database calls the calls."""
+        _, _, name, args = op
+        more = []
+        if name in ('spend', 'hold'):
+            first = [self.lit(args['member'], 'member'), self.setting(args['points'])]
+        elif name == 'transfer':
+            first = [self.lit(args['sender'], 'member'), self.lit(args['receiver'], 'member'), self.setting(args['points'])]
+        elif name in ('redeem', 'hold_reward'):
+            first = [self.lit(args['member'], 'member'), expr.quote(args['reward'])]
+        elif name == 'redeem_code':
+            first = [expr.quote(args['code']), self.lit(args['member'], 'member')]
+        else:
+            first = [str(numbers[args['target']])]
+            if args.get('points') is not None:
+                more.append(('points', self.setting(args['points'])))
+        for k in ('unit', 'quantity', 'price', 'key'):
+            if args.get(k) is not None:
+                more.append((k, self.setting(args[k])))
+        if args.get('seconds') is not None:
+            more.append(('for_', "'%d seconds'" % args['seconds']))
+        if name == 'cancel':
+            more.append(('reason', "'model'"))
+        return 'SELECT %s FROM %s.%s(%s)' % (
+            'ok, sqlstate, id, points' if name == 'redeem_code' else RESULT, self.program, name,
+            ', '.join(first + ['%s => %s' % x for x in more]))
+
+    def edit_reward(self, op):
+        return 'UPDATE %s.reward SET %s WHERE name = %s' % (
+            self.program, ', '.join('%s = %s' % (k, self.setting(v)) for k, v in op[2].items()), expr.quote(op[1]))
+
+
+class SpendingChecks:
+    """Mixed into Run."""
+
+    calls = Counter()           # what was called, and how many calls were refused
+
+    def spending(self, op):
+        """One operation on both, compared."""
+        m = self.model
+        if not callable_now(m, op):
+            return
+        if op[0] == 'reward':
+            self.must(self.sql.edit_reward(op))
+            apply_spending(m, op)
+            return
+        sql = self.sql.call(op, self.numbers)
+        known = op[3].get('key') in m.keys
+        actual = self.execute(sql)
+        rows = [] if actual else self.db.fetchall()
+        expected = apply_spending(m, op)
+        if op[2] == 'redeem_code' and rows:
+            ok, state, number, points = rows[0]
+            actual, self.error = ('', '') if ok else (state, 'as a row')
+        self.compare_state(sql, expected, actual)
+        self.calls[op[2], bool(actual)] += 1
+        if actual:
+            return
+        call = m.calls[op[1]]
+        if op[2] == 'redeem_code':
+            if not known and points != call.points:
+                self.differs(sql, 'points', [call.points], [points])
+            return
+        number, status, unit, points = rows[0][:4]
+        if known:                   # the same row, and nothing else: balances show whether anything moved
+            if op[2] in MAKERS and number != self.numbers[call.no]:
+                self.differs(sql, 'id', [self.numbers[call.no]], [number])
+            self.numbers[op[1]] = self.numbers.get(call.no)
+            return
+        self.numbers[op[1]] = number if op[2] in MAKERS or op[2] == 'transfer' else self.numbers[call.no]
+        wanted = {'cancel': op[3].get('points'), 'capture': op[3].get('points')}.get(op[2], call.points)
+        if wanted is not None and points != wanted:
+            self.differs(sql, 'points', [wanted], [points])
+        exact, pending, debt = m.state(call.member, call.unit)
+        expected = (call.unit, m.shown(call.unit, exact), pending, m.held(call.member, call.unit), debt)
+        actual = (unit,) + rows[0][4:]
+        if m.units[call.unit].rounding == 'carry':
+            expected, actual = expected[:2], actual[:2]
+        if expected != actual:
+            self.differs(sql, 'unit, available, pending, held, debt', expected, actual)
+
+    def differs(self, sql, what, expected, actual):
+        raise self.mismatch('call', ['statement: %s' % sql, '%s: expected: %s; actual: %s' % (what, row(expected), row(actual))])
+
+    def check_spending(self, texts, units):
+        """Holds, redemptions and stock as they stand."""
+        p, m, wrong = self.program, self.model, []
+        if not self.numbers:
+            return
+        rows = self.query('SELECT member_id::text, unit, held, spent FROM %s.balances' % p)
+        found = {r[:2]: r[2:] for r in rows}
+        for text, member in texts.items():
+            for unit in units:
+                expected = (m.held(member, unit), m.spent.get((member, unit), 0) if self.spent_is_known() else None)
+                actual = found.get((text, unit), (0, 0))
+                if not self.spent_is_known():
+                    actual = (actual[0], None)
+                if expected != actual:
+                    wrong.append('balances of %s, %s (held, spent): expected: %s; actual: %s' % (
+                        text, unit, row(expected), row(actual)))
+        self.report('held', wrong)
+        calls = {self.numbers[x.no]: x for x in m.calls.values() if x.no in self.numbers}
+        rows = self.query('SELECT hold_no, status, captured, returned, deadline::text FROM %s.hold' % p)
+        found = {r[0]: r[1:] for r in rows}
+        for n, x in calls.items():
+            if x.hold is None:
+                continue
+            status = x.status
+            if x.returned > 0:
+                status = 'cancelled' if x.left() == 0 else 'partly cancelled'
+            elif status == 'held' and x.hold.deadline <= m.now(x.member):
+                status = 'lapsed'
+            expected = (status, x.spent, x.returned)
+            actual = found.pop(n, (None,) * 4)[:3]
+            if expected != actual:
+                wrong.append('hold %d (status, captured, returned): expected: %s; actual: %s' % (n, row(expected), row(actual)))
+        if found:
+            wrong.append('hold: expected: no more; actual: %s' % found)
+        self.report('holds', wrong)
+        if not self.spec.rewards:
+            return
+        rows = self.query('SELECT r.redemption_no, r.quantity - r.cancelled, w.name FROM %s.redemption AS r '
+                          'JOIN %s.reward AS w USING (reward_no)' % (p, p))
+        found = {r[0]: r[1:] for r in rows}
+        for n, x in calls.items():
+            if x.reward:
+                expected = (0 if x.status == 'released' else x.quantity - x.cancelled, x.reward)
+                actual = found.pop(n, None)
+                if expected != actual:
+                    wrong.append('redemption %d (pieces, reward): expected: %s; actual: %s' % (n, row(expected), actual))
+        if found:
+            wrong.append('redemption: expected: no more; actual: %s' % found)
+        self.report('redemptions', wrong)
+
+    def spent_is_known(self):
+        """Whether every spending of the program is one the model counts as balances does."""
+        return True
+
+
+def row(values):
+    return '(%s)' % ', '.join('NULL' if v is None else str(float(v)) if isinstance(v, Fraction) and v.denominator > 1 else str(v)
+                              for v in values)

@@ -1,0 +1,399 @@
+"""
+What members do with their points, for the model: spend, hold, capture,
+release, cancel, transfer, rewards, codes that give points, purchases that are
+paid with points.  The numbers in comments are sections of the semantics.
+
+Calls are known by a number that the caller chooses (the database's own numbers
+are nobody's business here).  Where several reasons for a refusal apply, any of
+them may be told.
+"""
+
+from bisect import insort
+from copy import deepcopy
+from fractions import Fraction
+
+from clock import INF, NINF, SECOND, span_start
+from expr import value
+from purse import ZERO, Hold
+
+
+class Refused(Exception):
+    """Something that is refused as a whole; the SQLSTATEs say why."""
+
+    def __init__(self, sqlstate, message='', others=()):
+        super().__init__('%s: %s' % (sqlstate, message))
+        self.sqlstate = sqlstate
+        self.states = {sqlstate} | set(others)
+
+
+def refuse(why):
+    """Refuse if there is any reason."""
+    if why:
+        raise Refused(why[0], '', why[1:])
+
+
+class Call:
+    """One call that did something, and what became of it."""
+
+    def __init__(self, no, kind, member, unit, points, at):
+        self.no, self.kind, self.member, self.unit, self.points, self.at = no, kind, member, unit, points, at
+        self.status = 'done'        # or held, captured, released
+        self.pieces = []            # [[lot, points still spent, since when]] in the order of consumption
+        self.spent = self.returned = ZERO
+        self.hold = None
+        self.reward = self.price = None     # redemptions: which reward, points a piece
+        self.quantity = self.cancelled = 0
+        self.counted_at = at        # the span in which it counts
+
+    def left(self):
+        return self.spent - self.returned
+
+    def pieces_taken(self, now):
+        """Pieces of a reward that are gone as of now: captured, or held until later (4)."""
+        if self.status == 'released' or self.status == 'held' and self.hold.deadline <= now:
+            return 0
+        return self.quantity - self.cancelled
+
+
+class Reward:
+    """Something that points buy.  prices: name -> (unit, points)."""
+
+    def __init__(self, name, prices, stock=None, max_per_member=None, cap_period='ever', valid=(NINF, INF),
+                 condition=None, hold_for=900, enabled=True, choice_set=None):
+        self.name, self.prices, self.stock = name, prices, stock
+        self.max_per_member, self.cap_period = max_per_member, cap_period
+        self.valid, self.condition, self.hold_for, self.enabled = valid, condition, hold_for, enabled
+        self.choice_set = choice_set
+
+
+class Pool:
+    """Codes that give points."""
+
+    def __init__(self, name, unit, points, uses=1, uses_per_member=None):
+        self.name, self.unit, self.points, self.uses, self.uses_per_member = name, unit, points, uses, uses_per_member
+
+
+class Spending:
+    """Mixed into Program."""
+
+    def init_spending(self):
+        self.calls = {}             # number -> Call
+        self.keys = {}              # key -> (arguments, Call)
+        self.rewards, self.choices, self.pools = {}, {}, {}     # choices: name -> (choose, cap_period)
+        self.codes = {}             # code -> pool name
+        self.code_uses = []         # (code, member)
+        self.redemptions = []
+        self.spent = {}             # (member, unit) -> points spent net of returns
+
+    # -- what all calls share
+
+    def called(self, no, key, arguments, act):
+        """Makes a call once: the same key again changes nothing (4); True when it was made."""
+        if key is not None and key in self.keys:
+            before, call = self.keys[key]
+            if before != arguments:
+                raise Refused('LY009', 'key used with other arguments')
+            self.calls[no] = call
+            return False
+        call = act()
+        self.calls[no] = call
+        if key is not None:
+            self.keys[key] = (arguments, call)
+        return True
+
+    def who(self, member):
+        """Why somebody cannot."""
+        if member not in self.members:
+            return ['LY002']
+        return [] if self.members[member].status == 'active' else ['LY003']
+
+    def amount(self, unit, points):
+        """Why an amount is none."""
+        return [] if points > 0 and points % self.units[unit].shown_step == 0 else ['22023']
+
+    def ready(self, member, unit):
+        """(now, the purse as it stands then)"""
+        now = self.now(member)
+        purse = self.purse(member, unit)
+        purse.settle(now)
+        return now, purse
+
+    def enough(self, member, unit, points):
+        now, purse = self.ready(member, unit)
+        return [] if points <= purse.read(now)[0] else ['LY001']
+
+    def take(self, call, points):
+        """Spend now: an activity (3)."""
+        now, purse = self.ready(call.member, call.unit)
+        call.pieces += [[lot, n, now] for lot, n in purse.draw(points, now)]
+        self.spend_note(call, purse, points, now)
+
+    def spend_note(self, call, purse, points, now):
+        call.spent += points
+        k = (call.member, call.unit)
+        self.spent[k] = self.spent.get(k, ZERO) + points
+        if purse.span:
+            insort(purse.activity, (now, now))
+        self.last_at[call.member] = now
+
+    def give(self, member, unit, pieces, points):
+        """A return (3)."""
+        now, purse = self.ready(member, unit)
+        grace = self.units[unit].return_grace
+        purse.put_back(pieces, points, now, NINF if grace is None else grace.end(now, self.zone_of(member)))
+        k = (member, unit)
+        self.spent[k] -= points
+        self.last_at[member] = now
+
+    # -- plain points
+
+    def spend(self, no, member, unit, points, key=None):
+        def act():
+            why = self.who(member) + self.amount(unit, points)
+            refuse(why or self.enough(member, unit, points))
+            call = Call(no, 'spend', member, unit, points, self.now(member))
+            self.take(call, points)
+            return call
+        return self.called(no, key, ('spend', member, unit, points), act)
+
+    def set_aside(self, call, points, seconds):
+        """No activity (3)."""
+        now, purse = self.ready(call.member, call.unit)
+        call.hold = Hold(now, now + seconds * SECOND, purse.draw(points, now))
+        call.status = 'held'
+        purse.holds.append(call.hold)
+        self.last_at[call.member] = now
+
+    def hold(self, no, member, unit, points, seconds, key=None):
+        def act():
+            why = self.who(member) + self.amount(unit, points) + ([] if seconds > 0 else ['22023'])
+            refuse(why or self.enough(member, unit, points))
+            call = Call(no, 'hold', member, unit, points, self.now(member))
+            self.set_aside(call, points, seconds)
+            return call
+        return self.called(no, key, ('hold', member, unit, points, seconds), act)
+
+    def capture(self, no, target, points=None, key=None):
+        call = self.calls[target]
+
+        def act():
+            now, purse = self.ready(call.member, call.unit)
+            n = call.points if points is None else points
+            why = [] if call.status == 'held' else ['LY008']
+            if points is not None:
+                why += self.amount(call.unit, n) or (['22023'] if n > call.points else [])
+                if call.reward and n % call.price:
+                    why.append('22023')
+            late = call.status == 'held' and call.hold.closed is not None
+            if late:                # it has lapsed: the balance is looked at again, and what is left of a reward
+                why += self.who(call.member) + self.enough(call.member, call.unit, n)
+                if call.reward:
+                    why += self.left_of(call, call.reward, call.member, n / call.price, now)
+            refuse(why)
+            call.status = 'captured'
+            if call.reward:
+                call.quantity = n / call.price
+            if late:
+                call.counted_at = now
+                self.take(call, n)
+                return call
+            left = n
+            for lot, m in call.hold.pieces:
+                got = min(left, m)
+                left -= got
+                if got > 0:
+                    call.pieces.append([lot, got, call.hold.made])
+                if m > got:
+                    lot.lines.append((now, now, m - got, call.hold.made))
+            call.hold.closed = now
+            self.spend_note(call, purse, n, now)
+            purse.repay(now, now)
+            return call
+        return self.called(no, key, ('capture', call.no, points), act)
+
+    def release(self, no, target, key=None):
+        call = self.calls[target]
+
+        def act():
+            now, purse = self.ready(call.member, call.unit)
+            refuse([] if call.status == 'held' and call.hold.closed is None else ['LY008'])
+            purse.give_back(call.hold, now)
+            purse.repay(now, now)
+            call.status = 'released'
+            self.last_at[call.member] = now
+            return call
+        return self.called(no, key, ('release', call.no), act)
+
+    def cancel(self, no, target, points=None, quantity=None, key=None):
+        call = self.calls[target]
+
+        def act():
+            refuse([] if call.status in ('done', 'captured') else ['LY008'])
+            n = call.left() if points is None else points
+            why = []
+            if quantity is not None:
+                if not call.reward or quantity <= 0:
+                    refuse(['22023'])
+                n = quantity * call.price
+            if points is not None:
+                why = self.amount(call.unit, n)
+                if call.reward and n % call.price:
+                    why.append('22023')
+            if n > call.left() or call.left() == 0:
+                why.append('55000')
+            refuse(why)
+            self.give(call.member, call.unit, call.pieces, n)
+            call.returned += n
+            if call.reward:
+                call.cancelled += n / call.price
+            return call
+        return self.called(no, key, ('cancel', call.no, points, quantity), act)
+
+    def transfer(self, no, sender, receiver, unit, points, key=None):
+        def act():
+            why = self.who(sender) + self.who(receiver) + self.amount(unit, points)
+            if sender == receiver:
+                why.append('22023')
+            if not self.units[unit].transferable:
+                why.append('LY010')
+            refuse(why or self.enough(sender, unit, points))
+            now, purse = self.ready(sender, unit)
+            other = self.ready(receiver, unit)[1]
+            for lot, n in purse.draw(points, now):
+                other.lot(lot.start, lot.end).lines.append((now, now, n))   # lots keep their ends (3.7)
+            other.repay(now, now)
+            self.last_at[sender] = self.last_at[receiver] = now
+            return Call(no, 'transfer', sender, unit, points, now)
+        return self.called(no, key, ('transfer', sender, receiver, unit, points), act)
+
+    # -- rewards (4)
+
+    def taken(self, names, now, member=None, period=None):
+        """Pieces of some rewards that are gone: in all, or one member's in the span around now."""
+        return sum(x.pieces_taken(now) for x in self.redemptions if x.reward in names and (
+            member is None or x.member == member and
+            span_start(x.counted_at, period, self.zone) == span_start(now, period, self.zone)))
+
+    def left_of(self, call, name, member, quantity, now):
+        """Why stock or limits do not suffice."""
+        r = self.rewards[name]
+        why = []
+        if r.stock is not None and self.taken([name], now) + quantity > r.stock:
+            why.append('LY005')
+        if r.max_per_member is not None and \
+                self.taken([name], now, member, r.cap_period) + quantity > r.max_per_member:
+            why.append('LY006')
+        if r.choice_set is not None:
+            choose, period = self.choices[r.choice_set]
+            names = [x.name for x in self.rewards.values() if x.choice_set == r.choice_set]
+            if self.taken(names, now, member, period) + quantity > choose:
+                why.append('LY006')
+        return why
+
+    def stock_left(self, name):
+        r = self.rewards[name]
+        return None if r.stock is None else r.stock - self.taken([name], self.clock)
+
+    def buy(self, no, kind, member, name, quantity, price, seconds):
+        r = self.rewards.get(name)
+        why = self.who(member) + ([] if quantity > 0 else ['22023'])
+        if r is None or not r.enabled or price not in r.prices:
+            refuse(why + ['LY004'])
+        unit, each = r.prices[price]
+        refuse(why)
+        now = self.now(member)
+        if not r.valid[0] <= now < r.valid[1]:
+            why.append('LY004')
+        if r.condition is not None and value(r.condition, None, self.facts_now(member)) is not True:
+            why.append('LY007')
+        why += self.left_of(None, name, member, quantity, now)
+        why += self.enough(member, unit, quantity * each)
+        refuse(why)
+        call = Call(no, kind, member, unit, quantity * each, now)
+        call.reward, call.price, call.quantity = name, each, quantity
+        if kind == 'redeem':
+            self.take(call, call.points)
+        else:
+            self.set_aside(call, call.points, r.hold_for if seconds is None else seconds)
+        self.redemptions.append(call)
+        return call
+
+    def facts_now(self, member):
+        m = self.members[member]
+        return {'purchases': Fraction(m.purchases), 'spend': m.spend, 'attributes': dict(m.attributes)}
+
+    def redeem(self, no, member, reward, quantity=1, price='standard', key=None):
+        return self.called(no, key, ('redeem', member, reward, quantity, price),
+                           lambda: self.buy(no, 'redeem', member, reward, quantity, price, None))
+
+    def hold_reward(self, no, member, reward, quantity=1, seconds=None, price='standard', key=None):
+        return self.called(no, key, ('hold_reward', member, reward, quantity, seconds, price),
+                           lambda: self.buy(no, 'hold_reward', member, reward, quantity, price, seconds))
+
+    # -- codes that give points
+
+    def redeem_code(self, no, code, member, key=None):
+        def act():
+            why = self.who(member)
+            if code not in self.codes:
+                refuse(why + ['LY011'])
+            refuse(why)
+            pool = self.pools[self.codes[code]]
+            if sum(1 for c, _ in self.code_uses if c == code) >= pool.uses:
+                why.append('LY012')
+            if pool.uses_per_member is not None and \
+                    sum(1 for c, m in self.code_uses if m == member and self.codes[c] == pool.name) >= pool.uses_per_member:
+                why += ['LY006']
+            refuse(why)
+            now, purse = self.ready(member, pool.unit)
+            u = self.units[pool.unit]
+            end = None if u.expires.since_activity else u.expires.end(now, self.zone_of(member))
+            purse.lot(now, end).lines.append((now, now, pool.points))
+            purse.repay(now, now)
+            self.last_at[member] = now
+            self.code_uses.append((code, member))
+            return Call(no, 'redeem_code', member, pool.unit, pool.points, now)
+        return self.called(no, key, ('redeem_code', code, member), act)
+
+
+class Paying:
+    """Purchases that are paid with points: mixed into Program."""
+
+    def price_in_points(self, source, key):
+        """(member, points) that an event's rows ask for now; whatever its condition says (3.9)."""
+        member, points = None, ZERO
+        for k in self.index[source.name].get(key, ()):
+            row = self.tables[source.name][k]
+            if row[source.member[1]] is None:
+                continue
+            if source.spend_condition is not None and value(source.spend_condition, row, None) is not True:
+                continue
+            member = row[source.member[1]]
+            points += max(ZERO, value(source.spend, row, None) or ZERO)
+        return member, points
+
+    def pay(self, source, e, key):
+        """Bring what an event has taken to what it asks for: before it earns (3.8)."""
+        member, points = self.price_in_points(source, key)
+        paid = e.paid
+        if paid is not None and paid.member != member and paid.left() > 0:
+            n = paid.left()
+            self.give(paid.member, paid.unit, paid.pieces, n)
+            paid.returned += n
+        if paid is None or paid.member != member and points > 0:
+            if points == 0:
+                return
+            paid = e.paid = Call(None, 'pay', member, source.spend_unit, ZERO, self.clock)
+        difference = points - paid.left()
+        if difference > 0:
+            if member not in self.members:
+                refuse({'auto': ['LY001'], 'error': ['LY002']}.get(self.enrolment, ['LY001', 'LY002']))
+            refuse(self.who(member) or self.amount(paid.unit, difference) or self.enough(member, paid.unit, difference))
+            self.take(paid, difference)
+        elif difference < 0:
+            self.give(paid.member, paid.unit, paid.pieces, -difference)
+            paid.returned -= difference
+
+    def snapshot(self):
+        """What a statement that is refused half-way goes back to."""
+        return deepcopy(self.__dict__)
