@@ -84,6 +84,10 @@ CREATE TABLE @program@.source (
 	spend			text,
 	spend_unit		text REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	spend_condition	text,
+	spend_min		numeric CHECK (spend_min > 0),
+	spend_max		numeric CHECK (spend_max >= 0),
+	spend_max_share	numeric CHECK (spend_max_share > 0 AND spend_max_share <= 1),
+	spend_step		numeric CHECK (spend_step > 0),
 	purchase		boolean NOT NULL DEFAULT false,
 	reduces			text REFERENCES @program@.source (name) ON UPDATE CASCADE,
 	reduces_key		text,
@@ -236,6 +240,7 @@ CREATE TABLE @program@.operation (
 	valid_until		timestamptz,
 	concerns		bigint,
 	reverses		bigint,
+	source_no		integer,
 	unit_no			smallint,
 	kind			text NOT NULL,
 	status			text NOT NULL DEFAULT 'done',
@@ -244,8 +249,10 @@ CREATE TABLE @program@.operation (
 	reason			text,
 	actor			text NOT NULL DEFAULT session_user,
 	request			jsonb,
-	result			jsonb
+	result			jsonb,
+	event_key		text
 ) WITH (fillfactor = 85);
+CREATE INDEX operation_event ON @program@.operation (source_no, event_key) WHERE source_no IS NOT NULL;
 CREATE UNIQUE INDEX operation_key ON @program@.operation (key) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX operation_reverses ON @program@.operation (reverses) WHERE reverses IS NOT NULL;
 

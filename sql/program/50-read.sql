@@ -39,8 +39,8 @@ BEGIN ATOMIC
 		CROSS JOIN LATERAL (SELECT (ARRAY['earn', 'revoke', 'redeem', 'return', 'hold', 'release', 'expire', 'adjust', 'transfer', 'repay', 'rollover'])[e.kind] AS kind) AS k
 		JOIN @program@.unit AS u ON u.unit_no = e.unit_no
 		LEFT JOIN @program@.rule AS r ON r.rule_no = e.rule_no
-		LEFT JOIN @program@.source AS s ON s.source_no = e.source_no
 		LEFT JOIN @program@.operation AS o ON o.operation_no = e.operation_no
+		LEFT JOIN @program@.source AS s ON s.source_no = coalesce(e.source_no, o.source_no)
 	WHERE ($3 IS NULL OR e.occurred_at >= $3) AND ($4 IS NULL OR e.occurred_at < $4)
 	ORDER BY e.entry_no;
 END;
@@ -117,8 +117,8 @@ SELECT e.member_id,
 FROM @program@.entry AS e
 	LEFT JOIN @program@.unit AS u ON u.unit_no = e.unit_no
 	LEFT JOIN @program@.rule AS r ON r.rule_no = e.rule_no
-	LEFT JOIN @program@.source AS s ON s.source_no = e.source_no
-	LEFT JOIN @program@.operation AS o ON o.operation_no = e.operation_no;
+	LEFT JOIN @program@.operation AS o ON o.operation_no = e.operation_no
+	LEFT JOIN @program@.source AS s ON s.source_no = coalesce(e.source_no, o.source_no);
 COMMENT ON VIEW @program@.history IS 'Every line of the ledger';
 COMMENT ON COLUMN @program@.history.member_id IS 'The member';
 COMMENT ON COLUMN @program@.history.entry_no IS 'Number of the line among the member''s, from 1 without gaps';

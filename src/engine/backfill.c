@@ -262,6 +262,7 @@ backfill_1(PG_FUNCTION_ARGS)
 		memset(&options, 0, sizeof(options));
 		options.enrol_always = member != NULL;
 		options.rows_from = ROWS_OF_OTHERS;
+		options.history = true;
 		PushActiveSnapshot(GetTransactionSnapshot());
 		batch = batch_open(program, source, &options);
 		if (rows)

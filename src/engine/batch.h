@@ -43,6 +43,9 @@ typedef struct BatchOptions
 	bool		judge_orphans;	/* they do not even if their source says so */
 	bool		assume_condition;	/* preview: the source's condition is true */
 	bool		instant_is_now; /* preview: a missing instant is now */
+	bool		history;		/* backfill: points that rows were paid with are
+								 * taken at their instant, as far as they were
+								 * there */
 	bool		own_rows;		/* this statement has written the rows, so that
 								 * nobody else can change them meanwhile */
 	RowsFrom	rows_from;
@@ -98,6 +101,8 @@ typedef struct Batch
 	EventReader *reader;
 	JudgeObserver observer;
 	void	   *observer_arg;
+	void		(*pay_observer) (void *arg, struct Batch *batch, Event *event,
+								 const UnitConfig *unit, Points points, Points missing);
 	LineObserver line_observer; /* told of each line of the ledger */
 	void	   *line_observer_arg;
 
@@ -227,6 +232,9 @@ typedef struct EvalError
 
 extern bool guarded(Batch *batch, void (*function) (void *arg), void *arg,
 					EvalError *error);
+
+/* The same without a subtransaction: whatever goes wrong is thrown. */
+extern void unguarded(Batch *batch, void (*function) (void *arg), void *arg);
 
 /*
  * posting.c: judges one event and posts the difference.  old_account is that of

@@ -168,6 +168,22 @@ cancel_return(Operation *operation, OperationRow *row, Points points)
 	operation_set_returned(operation->program, row->number, row->returned);
 }
 
+/* see spend.h */
+void
+refuse_paid_event(Program *program, const OperationRow *row)
+{
+	SourceConfig *source;
+
+	if (row->source_no == 0)
+		return;
+	source = program_source(program, row->source_no);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("operation " INT64_FORMAT " paid an event of source \"%s\"", row->number,
+					source ? source->name : "?"),
+			 errhint("Change or delete the row; then its points go back.")));
+}
+
 /* Refuses to cancel what has spent nothing. */
 static void
 check_spent(const OperationRow *row)
@@ -209,6 +225,7 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no redemption " INT64_FORMAT, number),
 				 errhint("Give the id that spend(), redeem() or a hold that was captured returned.")));
+	refuse_paid_event(program, &row);
 	is_reward = is_redemption(row.kind);
 	operation.unit = rules_unit(program->rules, row.unit_no);
 	points = operation_amount(fcinfo, 2, operation.unit, true, true);

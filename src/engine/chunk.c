@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "engine/chunk.h"
+#include "engine/pay.h"
 
 #include "engine/catalogue.h"
 
@@ -84,6 +84,27 @@ finish_account(Batch *batch, AccountState *account)
 		dry_keep_account(batch, account);
 }
 
+/* the accounts of a chunk, for pay_post */
+typedef struct ChunkAccounts
+{
+	Batch	   *batch;
+	MemberInstant *members;
+	int			nmembers;
+	AccountState **accounts;
+} ChunkAccounts;
+
+/* The account of a member; a PayAccount. */
+static AccountState *
+account_of(void *arg, Datum member, const Event *event)
+{
+	ChunkAccounts *chunk = (ChunkAccounts *) arg;
+	int			who = find_member(chunk->batch, chunk->members, chunk->nmembers, member);
+
+	if (chunk->accounts[who] == NULL)
+		chunk->accounts[who] = open_account(chunk->batch, chunk->members[who].member, event);
+	return chunk->accounts[who];
+}
+
 /* see chunk.h */
 bool
 has_budgets(Batch *batch)
@@ -141,12 +162,17 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 {
 	Ledger	   *ledger = batch->ledger;
 	AccountState **accounts;
+	ChunkAccounts chunk;
 	MemoryContext member_context;
 	MemoryContext old;
 	int			previous = -1;
 	int			i;
 
 	accounts = palloc0(sizeof(AccountState *) * Max(1, nmembers));
+	chunk.batch = batch;
+	chunk.members = members;
+	chunk.nmembers = nmembers;
+	chunk.accounts = accounts;
 	if (ordered)
 	{
 		Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
@@ -168,6 +194,8 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		AccountState *old_account = NULL;
 
 		CHECK_FOR_INTERRUPTS();
+		if (event->payment)
+			pay_post(batch, event, account_of, &chunk);
 		if (event->nrows < 0)
 			continue;
 		if (!ordered && who != previous && previous >= 0)

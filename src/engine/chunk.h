@@ -21,6 +21,7 @@ typedef struct MemberInstant
 	TimestampTz joined_at;		/* of the first event in order of arrival;
 								 * DT_NOEND: does not enrol */
 	uint32		ord;
+	bool		only_pays;		/* nothing is posted to it for the event */
 } MemberInstant;
 
 /* members of a batch of several chunks, noted before the first is posted */

@@ -56,6 +56,26 @@ evaluation_context(void *arg)
 }
 
 /* see batch.h */
+void
+unguarded(Batch *batch, void (*function) (void *arg), void *arg)
+{
+	EventReader *reader = batch->reader;
+	PinScope	scope;
+	ErrorContextCallback callback;
+
+	reader->part = NULL;
+	callback.callback = evaluation_context;
+	callback.arg = reader;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	pin_enter(batch->program->ref.owner, reader->tz, reader->builtin, &scope);
+	prepare_expressions(batch, batch->program->rules);
+	function(arg);
+	pin_leave(&scope);
+	error_context_stack = callback.previous;
+}
+
+/* see batch.h */
 bool
 guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 {
@@ -65,20 +85,11 @@ guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 	Oid			program_owner = batch->program->ref.owner;
 	volatile bool fine = true;
 	PinScope	scope;
-	ErrorContextCallback callback;
 
 	reader->part = NULL;
 	if (!batch->program->queue_errors || batch->options.raise_errors)
 	{
-		callback.callback = evaluation_context;
-		callback.arg = reader;
-		callback.previous = error_context_stack;
-		error_context_stack = &callback;
-		pin_enter(program_owner, reader->tz, reader->builtin, &scope);
-		prepare_expressions(batch, batch->program->rules);
-		function(arg);
-		pin_leave(&scope);
-		error_context_stack = callback.previous;
+		unguarded(batch, function, arg);
 		return true;
 	}
 

@@ -115,9 +115,9 @@ event_reader_whereabouts(const EventReader *reader)
 	return psprintf("%s of source \"%s\"", reader->part, reader->source->name);
 }
 
-/* Evaluates one expression of the source over the row in the econtext. */
-static Datum
-read_expr(EventReader *reader, int index, bool *isnull)
+/* see event.h */
+Datum
+event_read_expr(EventReader *reader, int index, bool *isnull)
 {
 	Pin		   *pin = reader->source->pin;
 	PinExpr    *expr = &pin->exprs[index];
@@ -179,7 +179,7 @@ event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 	reader->econtext->ecxt_innertuple = NULL;
 	old = MemoryContextSwitchTo(reader->econtext->ecxt_per_tuple_memory);
 
-	value = source->member >= 0 ? read_expr(reader, source->member, &isnull) : (Datum) 0;
+	value = source->member >= 0 ? event_read_expr(reader, source->member, &isnull) : (Datum) 0;
 	row->has_member = source->member >= 0 && !isnull;
 	if (row->has_member)
 	{
@@ -190,14 +190,14 @@ event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 	row->holds = row->has_member || source->member < 0;
 	if (row->holds && source->condition >= 0 && !reader->assume_condition)
 	{
-		value = read_expr(reader, source->condition, &isnull);
+		value = event_read_expr(reader, source->condition, &isnull);
 		row->holds = !isnull && DatumGetBool(value);
 	}
 	if (row->holds)
 	{
 		if (source->amount >= 0)
 		{
-			value = read_expr(reader, source->amount, &isnull);
+			value = event_read_expr(reader, source->amount, &isnull);
 			if (!isnull)
 			{
 				Frac		amount = amount_from_numeric(value, "amount");
@@ -210,7 +210,7 @@ event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 		}
 		if (source->occurred_at >= 0)
 		{
-			value = read_expr(reader, source->occurred_at, &isnull);
+			value = event_read_expr(reader, source->occurred_at, &isnull);
 			if (isnull && reader->instant_is_now)
 				value = TimestampTzGetDatum(program_clock(reader->program));
 			else if (isnull)
@@ -244,7 +244,7 @@ event_read_key(EventReader *reader, TupleTableSlot *slot)
 
 		old = MemoryContextSwitchTo(reader->econtext->ecxt_per_tuple_memory);
 		if (expr >= 0)
-			value = read_expr(reader, expr, &isnull);
+			value = event_read_expr(reader, expr, &isnull);
 		else
 			value = slot_getattr(slot, source->key_attno[i], &isnull);
 		MemoryContextSwitchTo(old);
@@ -271,7 +271,7 @@ event_read_reduced_key(EventReader *reader, TupleTableSlot *slot)
 
 	reader->econtext->ecxt_outertuple = slot;
 	old = MemoryContextSwitchTo(reader->econtext->ecxt_per_tuple_memory);
-	value = read_expr(reader, reader->source->reduces_key, &isnull);
+	value = event_read_expr(reader, reader->source->reduces_key, &isnull);
 	MemoryContextSwitchTo(old);
 	if (isnull)
 		return NULL;

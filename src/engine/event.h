@@ -53,6 +53,8 @@ typedef struct Event
 	ItemPointerData row_tid;
 	Posting    *posting;		/* what it was posted as before, NULL if new */
 	Posting		result;			/* of a new event: what to insert */
+	struct Payment *payment;	/* points it is paid with, see pay.h; NULL if its
+								 * source knows none */
 } Event;
 
 /* what is known of a row before rules are looked at */
@@ -99,6 +101,9 @@ extern TupleTableSlot *event_row_slot(EventReader *reader);
  * format.  Errors are the row's: the caller decides what becomes of them.
  */
 extern void event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row);
+
+/* Evaluates one expression of the source over the row in the econtext. */
+extern Datum event_read_expr(EventReader *reader, int index, bool *isnull);
 
 /* The key of a row's event, columns copied. */
 extern Datum *event_read_key(EventReader *reader, TupleTableSlot *slot);

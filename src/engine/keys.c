@@ -8,7 +8,7 @@
  */
 #include "postgres.h"
 
-#include "engine/chunk.h"
+#include "engine/pay.h"
 
 #include "access/xact.h"
 #include "miscadmin.h"
@@ -220,6 +220,8 @@ load_keys(Batch *batch, int from, int until, bool last)
 	}
 	read_event_rows(batch, batch->events, batch->nevents);
 	load_postings(batch, last);
+	if (pays(batch))
+		pay_load(batch);
 }
 
 /* Takes events that could be judged this time off the queue. */
@@ -384,7 +386,11 @@ batch_post_keys(Batch *batch)
 			if (rows_may_move(batch))
 				load_keys(batch, from, until, true);
 			else
+			{
 				load_postings(batch, true);
+				if (pays(batch))
+					pay_load(batch);
+			}
 			members = chunk_members(batch, &nmembers);
 			for (i = 0; i < nmembers; i++)
 			{

@@ -70,6 +70,7 @@ static const ColumnSpec operation_columns[OPERATION_COLUMNS] = {
 	{"valid_until", TIMESTAMPTZOID, NULL},
 	{"concerns", INT8OID, NULL},
 	{"reverses", INT8OID, NULL},
+	{"source_no", INT4OID, NULL},
 	{"unit_no", INT2OID, NULL},
 	{"kind", TEXTOID, NULL},
 	{"status", TEXTOID, NULL},
@@ -79,6 +80,7 @@ static const ColumnSpec operation_columns[OPERATION_COLUMNS] = {
 	{"actor", TEXTOID, NULL},
 	{"request", JSONBOID, NULL},
 	{"result", JSONBOID, NULL},
+	{"event_key", TEXTOID, NULL},
 };
 
 static const ColumnSpec posting_columns[POSTING_COLUMNS] = {

@@ -123,7 +123,7 @@ open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 Ledger *
 ledger_open(Program *program, SourceConfig *source, bool dry)
 {
-	return open_tables(program, source, false, dry);
+	return open_tables(program, source, source && source->spend >= 0 && !dry, dry);
 }
 
 /* see ledger.h */

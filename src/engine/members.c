@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "engine/chunk.h"
+#include "engine/pay.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -118,13 +118,45 @@ find_member(Batch *batch, const MemberInstant *members, int nmembers, Datum memb
 	return -1;
 }
 
+/* How many members the chunk's events name at most. */
+static int
+count_members(const Batch *batch)
+{
+	int			n = batch->nevents * 2;
+	int			i;
+
+	for (i = 0; i < batch->nevents && pays(batch); i++)
+		n += pay_count_members(&batch->events[i]);
+	return Max(1, n);
+}
+
+/* Adds those who pay, or have paid, for an event; returns how many. */
+static int
+add_payers(const Event *event, uint32 ord, TimestampTz now, MemberInstant *members)
+{
+	Datum	   *payers = palloc(sizeof(Datum) * (pay_count_members(event) + 1));
+	int			n = pay_members(event, payers);
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		members[i].member = payers[i];
+		members[i].joined_at = event->nrows > 0 ? event->at : now;
+		members[i].ord = ord;
+		members[i].only_pays = true;
+	}
+	pfree(payers);
+	return n;
+}
+
 /* see chunk.h */
 MemberInstant *
 chunk_members(Batch *batch, int *nmembers)
 {
 	MemberInstant *members = MemoryContextAllocHuge(batch->chunk,
 													sizeof(MemberInstant) *
-													Max(1, batch->nevents * 2));
+													count_members(batch));
+	TimestampTz now = pays(batch) ? program_clock(batch->program) : 0;
 	int			n = 0;
 	int			i;
 
@@ -134,16 +166,20 @@ chunk_members(Batch *batch, int *nmembers)
 
 		if (event->nrows > 0)
 		{
+			members[n].only_pays = false;
 			members[n].member = event->member;
 			members[n].joined_at = event->at;
 			members[n++].ord = i;
 		}
 		if (event->nrows >= 0 && (event->posting || event->has_witness))
 		{
+			members[n].only_pays = false;
 			members[n].member = event->posting ? event->posting->member : event->witness;
 			members[n].joined_at = DT_NOEND;
 			members[n++].ord = i;
 		}
+		if (pays(batch))
+			n += add_payers(event, i, now, &members[n]);
 	}
 
 	/* which member each event is posted to; and the events member by member */
@@ -161,6 +197,8 @@ chunk_members(Batch *batch, int *nmembers)
 			members[(*nmembers)++] = members[i];
 		else if (members[*nmembers - 1].joined_at == DT_NOEND)
 			members[*nmembers - 1].joined_at = members[i].joined_at;
+		if (members[i].only_pays)
+			continue;
 		if (event->nrows == 0 ||
 			member_cmp(batch->program, event->member, whose) == 0)
 		{

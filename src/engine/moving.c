@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "engine/batch.h"
+#include "engine/pay.h"
 
 #include "access/xact.h"
 #include "utils/builtins.h"
@@ -122,6 +122,7 @@ move_postings(Batch *batch)
 		return;
 	}
 	batch->ledger = ledger_open(batch->program, batch->source, batch->options.dry);
+	pay_move(batch, batch->moves, nmoves);
 	moves = MemoryContextAllocHuge(batch->chunk, sizeof(Move) * nmoves);
 	memset(moves, 0, sizeof(Move) * nmoves);
 	for (i = 0; i < nmoves; i++)

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "engine/chunk.h"
+#include "engine/pay.h"
 
 #include "access/xact.h"
 #include "executor/executor.h"
@@ -135,6 +135,25 @@ divert_posted(Batch *batch)
 	}
 }
 
+/* Remembers the keys of all rows. */
+static void
+add_keys_of_rows(Batch *batch, RowFeed *feed)
+{
+	MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+	TupleTableSlot *slot;
+
+	while (feed->next(feed->arg, &slot))
+	{
+		Datum	   *key = event_read_key(batch->reader, slot);
+
+		CHECK_FOR_INTERRUPTS();
+		if (key)
+			batch_add_key(batch, key);
+		MemoryContextReset(batch->chunk);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /* see batch.h */
 void
 batch_post_new_rows(Batch *batch, RowFeed *feed)
@@ -142,6 +161,14 @@ batch_post_new_rows(Batch *batch, RowFeed *feed)
 	FillState	state;
 	bool		ordered = has_budgets(batch);
 	bool		first = true;
+
+	/* whom to lock depends on who has paid before: by key, as what changes */
+	if (pays(batch))
+	{
+		add_keys_of_rows(batch, feed);
+		batch_post_keys(batch);
+		return;
+	}
 
 	memset(&state, 0, sizeof(state));
 	state.batch = state.notes.batch = batch;

@@ -375,6 +375,8 @@ operation_write(Operation *operation)
 		memset(&line, 0, sizeof(line));
 		line.movement = *move;
 		line.operation_no = move->hold_no;
+		if (operation->event_key)
+			line.event_key = CStringGetTextDatum(operation->event_key);
 		if (i < operation->nown && move->kind == operation->entry_kind)
 			line.operation_no = number;
 		ledger_append(operation->ledger, move->tag == MOVE_OTHER ? operation->other :

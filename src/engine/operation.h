@@ -32,6 +32,8 @@ typedef struct Operation
 	char	   *reason;			/* NULL: none */
 	int64		reverses;		/* number of the operation undone, 0: none */
 	int64		concerns;		/* number of the operation acted upon, 0: none */
+	int32		source_no;		/* source of the event that is paid, 0: none */
+	char	   *event_key;		/* the event's key, NULL: none */
 	bool		closes;			/* acts on a hold: lines carry the hold's number,
 								 * which is also returned */
 	int16		worst_status;	/* of a member who may: ACCOUNT_... */
@@ -86,6 +88,7 @@ typedef struct OperationRow
 	int64		first_entry;	/* its lines are among these */
 	int64		last_entry;
 	int64		concerns;		/* 0: nothing */
+	int32		source_no;		/* of the event it paid, 0: none */
 	int64		reversed_by;	/* 0: nothing */
 } OperationRow;
 
@@ -172,7 +175,7 @@ extern void operation_settle(Operation *operation);
 
 /*
  * Writes the row, then the moves, of which those of the operation's kind carry
- * its number, then the account.
+ * its number, then the account unless the operation is within a posting.
  */
 extern void operation_write(Operation *operation);
 

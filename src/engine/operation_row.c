@@ -62,7 +62,7 @@ result_instant(int number)
 #define FIND_ROW \
 	"SELECT o.operation_no, o.kind, o.status, o.request, o.member_id," \
 	" o.unit_no::pg_catalog.int8, o.points, o.spent, o.returned, o.deadline," \
-	" o.valid_until, o.first_entry, o.last_entry, o.concerns," \
+	" o.valid_until, o.first_entry, o.last_entry, o.concerns, o.source_no::pg_catalog.int8," \
 	" (SELECT r.operation_no FROM %s.operation AS r" \
 	"  WHERE r.reverses OPERATOR(pg_catalog.=) o.operation_no)" \
 	" FROM %s.operation AS o WHERE "
@@ -107,7 +107,8 @@ find_row(Program *program, const void *plan, const char *statement, Oid type, Da
 		row->first_entry = result_int8(12);
 		row->last_entry = result_int8(13);
 		row->concerns = result_int8(14);
-		row->reversed_by = result_int8(15);
+		row->source_no = (int32) result_int8(15);
+		row->reversed_by = result_int8(16);
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -227,6 +228,11 @@ operation_insert(Operation *operation)
 	values[OPERATION_CONCERNS] = Int64GetDatum(operation->concerns);
 	isnull[OPERATION_REVERSES] = operation->reverses == 0;
 	values[OPERATION_REVERSES] = Int64GetDatum(operation->reverses);
+	isnull[OPERATION_SOURCE_NO] = operation->source_no == 0;
+	values[OPERATION_SOURCE_NO] = Int32GetDatum(operation->source_no);
+	isnull[OPERATION_EVENT_KEY] = operation->source_no == 0;
+	if (operation->source_no)
+		values[OPERATION_EVENT_KEY] = CStringGetTextDatum(operation->event_key);
 	values[OPERATION_UNIT_NO] = Int16GetDatum((int16) operation->unit->unit_no);
 	values[OPERATION_KIND] = CStringGetTextDatum(operation->kind);
 	values[OPERATION_STATUS] = CStringGetTextDatum(operation->row_status);

@@ -17,6 +17,7 @@
 
 #include "engine/feed.h"
 #include "engine/given.h"
+#include "engine/operation.h"
 #include "types/numbers.h"
 
 LOYALTY_FUNCTION(preview_1);
@@ -54,6 +55,24 @@ show_points(void *arg, Batch *batch, AccountState *account, Event *event,
 	}
 }
 
+/* Tells what points the event would be paid with, and whether they are there. */
+static void
+show_payment(void *arg, Batch *batch, Event *event, const UnitConfig *unit,
+			 Points points, Points missing)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) arg;
+	Datum		values[6] = {0};
+	bool		nulls[6] = {false, true, false, true, true, true};
+
+	values[0] = CStringGetTextDatum(unit->name);
+	values[2] = NumericGetDatum(points_to_numeric(-points));
+	nulls[5] = missing == 0;
+	if (missing > 0)
+		values[5] = CStringGetTextDatum(psprintf("insufficient %s: %s missing", unit->name,
+												 points_text(missing)));
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /* Opens a batch that judges rows that are given and writes nothing. */
 static Batch *
 open_preview(Program *program, SourceConfig *source, bool assume_condition,
@@ -69,6 +88,7 @@ open_preview(Program *program, SourceConfig *source, bool assume_condition,
 	options.instant_is_now = true;
 	batch = batch_open(program, source, &options);
 	batch->observer = show_points;
+	batch->pay_observer = show_payment;
 	batch->observer_arg = result;
 	return batch;
 }

@@ -27,6 +27,8 @@ typedef struct UnitConfig
 	bool		forgive;		/* on_shortfall */
 	bool		spendable;
 	bool		transferable;
+	bool		has_value;
+	Frac		value;			/* money per unit */
 	Period		return_grace;
 	JudgeUnit	judge;
 } UnitConfig;
@@ -87,6 +89,14 @@ typedef struct SourceConfig
 	int			condition;
 	int			spend;
 	int			spend_condition;
+	char	   *spend_unit;
+	Points		spend_min;		/* 0: none */
+	bool		has_spend_max;
+	Points		spend_max;
+	bool		has_max_share;	/* spend_max_share */
+	Frac		max_share;
+	char	   *max_share_text;
+	Points		spend_step;		/* 0: none */
 	int			reduces_key;
 	int			key;
 	bool		purchase;

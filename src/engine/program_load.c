@@ -20,12 +20,14 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "engine/amount.h"
 #include "engine/ledger.h"
 
 /* Loads which rules have caps now. */
@@ -112,6 +114,26 @@ source_reads(SourceConfig *source, const Pin *pin)
 	}
 }
 
+/* Loads how rows of a source may be paid with points. */
+static void
+load_payment(SourceConfig *source, const ConfigRow *row)
+{
+	bool		isnull;
+	Datum		value;
+
+	source->spend_unit = config_text(row, "spend_unit");
+	(void) config_points(row, "spend_min", &source->spend_min);
+	source->has_spend_max = config_points(row, "spend_max", &source->spend_max);
+	(void) config_points(row, "spend_step", &source->spend_step);
+	value = config_datum(row, "spend_max_share", NUMERICOID, &isnull);
+	source->has_max_share = !isnull;
+	if (!isnull)
+	{
+		source->max_share = amount_from_numeric(value, "spend_max_share");
+		source->max_share_text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+	}
+}
+
 /* Loads the attached sources. */
 static void
 load_sources(Program *program)
@@ -123,7 +145,8 @@ load_sources(Program *program)
 
 	config_query(&program->ref,
 				 "SELECT name, source_no, relation, pin, posting, key_columns,"
-				 " purchase, reduces, on_delete FROM %s.source"
+				 " purchase, reduces, on_delete, spend_unit, spend_min, spend_max,"
+				 " spend_max_share, spend_step FROM %s.source"
 				 " WHERE attached ORDER BY source_no", 0, 0, 0);
 	MemoryContextSwitchTo(program->context);
 	n = SPI_processed;
@@ -159,6 +182,8 @@ load_sources(Program *program)
 		source->condition = pin_find(source->pin, "condition");
 		source->spend = pin_find(source->pin, "spend");
 		source->spend_condition = pin_find(source->pin, "spend_condition");
+		if (source->spend >= 0)
+			load_payment(source, &row);
 		source->reduces_key = pin_find(source->pin, "reduces_key");
 		source->key = pin_find(source->pin, "key");
 		source->several_rows = source->event >= 0;

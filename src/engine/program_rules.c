@@ -73,6 +73,8 @@ rounding_from_text(const char *text)
 static void
 load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
 {
+	Datum		value;
+	bool		isnull;
 	int			i;
 
 	unit->unit_no = config_int(row, "unit_no", 0);
@@ -83,6 +85,9 @@ load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
 	unit->forgive = strcmp(config_text(row, "on_shortfall"), "forgive") == 0;
 	unit->spendable = config_bool(row, "spendable");
 	unit->transferable = config_bool(row, "transferable");
+	value = config_datum(row, "value", NUMERICOID, &isnull);
+	unit->has_value = !isnull;
+	unit->value = isnull ? FRAC_ZERO : amount_from_numeric(value, "value");
 	if (!config_struct(row, "return_grace", "period", &unit->return_grace, sizeof(Period)))
 		unit->return_grace.kind = 0;
 	unit->judge.stacking = stacking;
@@ -203,7 +208,7 @@ load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_ver
 				 "SELECT v.unit_no::pg_catalog.int4, v.name, v.activates, v.expires,"
 				 " v.decimals::pg_catalog.int4, v.rounding, v.max_per_event, v.on_shortfall,"
 				 " u.spendable IS NOT FALSE AS spendable,"
-				 " u.transferable IS TRUE AS transferable, u.return_grace"
+				 " u.transferable IS TRUE AS transferable, u.return_grace, u.value"
 				 " FROM %s.unit_version AS v"
 				 " JOIN (SELECT unit_no, pg_catalog.max(config_version) AS config_version"
 				 "  FROM %s.unit_version WHERE config_version OPERATOR(pg_catalog.<=) $1"

@@ -106,6 +106,7 @@ loyalty_reverse(PG_FUNCTION_ARGS)
 	if (strcmp(row.kind, "reprice") == 0)
 		return reversed_reprice(reprice_undo(program, number, reason), fcinfo);
 
+	refuse_paid_event(program, &row);
 	reversal = find_reversal(row.kind);
 	operation_init(&operation, program, "reverse", reversal->entry_kind);
 	operation.reverses = number;

@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "engine/chunk.h"
+#include "engine/pay.h"
 
 #include "access/htup_details.h"
 #include "executor/executor.h"
@@ -220,6 +220,9 @@ evaluate_rows(Batch *batch, ReadState *state, int nfound, Event *events,
 			 state->found[state->until].event == state->found[from].event;)
 			state->until++;
 		state->event = &events[state->found[from].event];
+		if (function == read_source_rows && pays(batch))
+			pay_read_rows(batch, state->event, &state->found[from], state->until - from,
+						  state->slot);
 		if (state->event->nrows >= 0 && !guarded(batch, function, state, &error))
 		{
 			state->event->nrows = -1;

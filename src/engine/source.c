@@ -297,13 +297,11 @@ check_arguments(const AttachArguments *args)
 				 errmsg("on_delete cannot be \"%s\"", args->on_delete),
 				 errhint("Use \"revoke\", or \"keep\" for tables from which old rows are removed.")));
 
-	/* whoever pays with points must not be let go without paying */
-	if (args->spend != NULL || args->spend_unit != NULL || args->spend_condition != NULL)
+	if (args->spend == NULL && (args->spend_unit != NULL || args->spend_condition != NULL))
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("source \"%s\" cannot spend points: this version has no spending yet",
-						args->name),
-				 errhint("Attach it without spend, spend_unit and spend_condition.")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("spend_unit and spend_condition need spend"),
+				 errhint("Give spend => how many points a row is paid with.")));
 
 	if (args->reduces == NULL)
 	{

@@ -61,6 +61,9 @@ extern void cancel_return(Operation *operation, OperationRow *row, Points points
  */
 extern void operation_reread(Operation *operation, OperationRow *row);
 
+/* 55000 if it paid an event: points go back when the event's row says so. */
+extern void refuse_paid_event(Program *program, const OperationRow *row);
+
 /* reverse() of what these have done: moves, before operation_settle */
 extern void reverse_spend(Operation *operation, OperationRow *row);
 extern void reverse_hold(Operation *operation, OperationRow *row);

@@ -1,0 +1,613 @@
+/*-------------------------------------------------------------------------
+ *
+ * pay.c
+ *	  Points that a source's rows are paid with.
+ *
+ * What an event is paid with is what its rows say now, whether or not they earn
+ * already.  The difference to what has been taken is taken now, or goes back to
+ * the lots it came from: each taking is an operation of its own, known by
+ * source and event.
+ *
+ * Points are taken in the order of events, each before it earns, so that a
+ * statement of many rows does what as many statements would.  A backfill takes
+ * them at the instant of the event, as far as they were there then: the rows
+ * say that they were.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/pay.h"
+
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "engine/activity.h"
+#include "engine/amount.h"
+#include "engine/pages.h"
+#include "engine/plan.h"
+#include "engine/read.h"
+#include "engine/spend.h"
+#include "types/numbers.h"
+
+/* see plan_execute */
+static const char load_plan = 0;
+static const char move_plan = 0;
+static const char lower_plan = 0;
+
+/* -------- what the rows say -------- */
+
+/* arguments of read_rows, for unguarded() */
+typedef struct ReadPayment
+{
+	Batch	   *batch;
+	Event	   *event;
+	FoundRow   *rows;
+	int			nrows;
+	TupleTableSlot *slot;
+} ReadPayment;
+
+/* The unit that the source's rows are paid with. */
+static UnitConfig *
+payment_unit(Batch *batch)
+{
+	return rules_unit_by_name(batch->program->rules, batch->source->spend_unit);
+}
+
+/* Refuses a number of points. */
+static void
+check_points(Batch *batch, const Event *event, Numeric number, Points *points)
+{
+	const UnitConfig *unit = payment_unit(batch);
+
+	if (points_from_numeric(number, points) == CORE_OK && *points >= 0 &&
+		*points % unit->judge.step == 0 &&
+		DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(number),
+										 NumericGetDatum(points_to_numeric(*points)))))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("event %s of source \"%s\" cannot be paid with %s %s",
+					event_key_text(batch->source, event->key), batch->source->name,
+					DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number))),
+					unit->name),
+			 errdetail("Points are not negative, and multiples of %s.",
+					   points_text(unit->judge.step))));
+}
+
+/* What one row says; the row is in the reader's slot. */
+static void
+read_row(Batch *batch, const Event *event, Payment *payment)
+{
+	EventReader *reader = batch->reader;
+	SourceConfig *source = batch->source;
+	Datum		value;
+	Points		points;
+	bool		isnull;
+
+	value = event_read_expr(reader, source->spend, &isnull);
+	if (isnull)
+		return;
+	check_points(batch, event, DatumGetNumeric(value), &points);
+	if (points == 0)
+		return;
+	if (source->spend_condition >= 0)
+	{
+		value = event_read_expr(reader, source->spend_condition, &isnull);
+		if (isnull || !DatumGetBool(value))
+			return;
+	}
+	value = event_read_expr(reader, source->member, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("event %s of source \"%s\" is paid with points, but names no member",
+						event_key_text(source, event->key), source->name)));
+	if (payment->has_member && member_cmp(batch->program, payment->member, value) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("the rows of event %s of source \"%s\" are paid by different members",
+						event_key_text(source, event->key), source->name)));
+	if (!payment->has_member)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->chunk);
+
+		payment->member = member_copy(batch->program, value);
+		payment->has_member = true;
+		MemoryContextSwitchTo(old);
+	}
+	core_check(points_add(payment->wants, points, &payment->wants) ? CORE_OK : CORE_RANGE);
+}
+
+/* What all rows of an event say; runs unguarded. */
+static void
+read_rows(void *arg)
+{
+	ReadPayment *read = (ReadPayment *) arg;
+	Batch	   *batch = read->batch;
+	EventReader *reader = batch->reader;
+	Payment    *payment = read->event->payment;
+	int			i;
+
+	for (i = 0; i < read->nrows; i++)
+	{
+		MemoryContext old;
+		bool		isnull;
+		Datum		value;
+
+		ExecStoreHeapTuple(&read->rows[i].tuple, read->slot, false);
+		ResetExprContext(reader->econtext);
+		reader->econtext->ecxt_outertuple = read->slot;
+		reader->econtext->ecxt_innertuple = NULL;
+		old = MemoryContextSwitchTo(reader->econtext->ecxt_per_tuple_memory);
+		read_row(batch, read->event, payment);
+		if (batch->source->has_max_share && batch->source->amount >= 0)
+		{
+			value = event_read_expr(reader, batch->source->amount, &isnull);
+			if (!isnull)
+				core_check(frac_add(payment->amount, amount_from_numeric(value, "amount"),
+									&payment->amount));
+		}
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* An event's payment, made when first asked for. */
+static Payment *
+event_payment(Batch *batch, Event *event)
+{
+	if (event->payment == NULL)
+	{
+		event->payment = MemoryContextAllocZero(batch->chunk, sizeof(Payment));
+		event->payment->amount = FRAC_ZERO;
+	}
+	return event->payment;
+}
+
+/* see pay.h */
+void
+pay_read_rows(Batch *batch, Event *event, FoundRow *rows, int nrows, TupleTableSlot *slot)
+{
+	ReadPayment read = {batch, event, rows, nrows, slot};
+
+	(void) event_payment(batch, event);
+	unguarded(batch, read_rows, &read);
+}
+
+/* -------- what has been paid -------- */
+
+/* see pay.h */
+void
+pay_load(Batch *batch)
+{
+	Oid			types[2] = {INT4OID, TEXTARRAYOID};
+	Datum		values[2];
+	Datum	   *keys = MemoryContextAllocHuge(batch->chunk,
+											  sizeof(Datum) * Max(1, batch->nevents));
+	MemoryContext context = CurrentMemoryContext;
+	uint64		i;
+
+	for (i = 0; i < batch->nevents; i++)
+	{
+		Event	   *event = &batch->events[i];
+		Payment    *payment = event_payment(batch, event);
+
+		keys[i] = CStringGetTextDatum(event_key_text(batch->source, event->key));
+		payment->npaid = 0;
+		payment->keeps = event->nfound == 0 && !batch->options.judge_orphans &&
+			(batch->options.keep_orphans || batch->source->keep);
+	}
+	values[0] = Int32GetDatum(batch->source->source_no);
+	values[1] = PointerGetDatum(construct_array(keys, batch->nevents, TEXTOID, -1, false,
+												TYPALIGN_INT));
+	SPI_connect();
+	plan_execute(batch->program, &load_plan,
+				 "SELECT k.ord, o.operation_no, o.member_id, o.unit_no::pg_catalog.int4, o.points,"
+				 " o.spent, o.returned, o.first_entry, o.last_entry"
+				 " FROM pg_catalog.unnest($2) WITH ORDINALITY AS k (key, ord)"
+				 " JOIN %s.operation AS o ON o.source_no OPERATOR(pg_catalog.=) $1"
+				 " AND o.event_key OPERATOR(pg_catalog.=) k.key"
+				 " AND o.kind OPERATOR(pg_catalog.=) 'spend' ORDER BY k.ord, o.operation_no",
+				 2, types, values, batch->options.dry, SPI_OK_SELECT);
+	MemoryContextSwitchTo(context);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		int64		ord = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		Payment    *payment = batch->events[ord - 1].payment;
+		OperationRow *row;
+
+		payment->paid = payment->npaid > 0 ?
+			repalloc(payment->paid, sizeof(OperationRow) * (payment->npaid + 1)) :
+			palloc(sizeof(OperationRow));
+		row = &payment->paid[payment->npaid++];
+		memset(row, 0, sizeof(OperationRow));
+		row->number = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+		row->member = member_copy(batch->program, SPI_getbinval(tuple, desc, 3, &isnull));
+		row->unit_no = DatumGetInt32(SPI_getbinval(tuple, desc, 4, &isnull));
+		row->points = DatumGetInt64(SPI_getbinval(tuple, desc, 5, &isnull));
+		row->spent = DatumGetInt64(SPI_getbinval(tuple, desc, 6, &isnull));
+		row->returned = DatumGetInt64(SPI_getbinval(tuple, desc, 7, &isnull));
+		row->first_entry = DatumGetInt64(SPI_getbinval(tuple, desc, 8, &isnull));
+		row->last_entry = DatumGetInt64(SPI_getbinval(tuple, desc, 9, &isnull));
+	}
+	SPI_finish();
+}
+
+/* see pay.h */
+int
+pay_count_members(const Event *event)
+{
+	return event->payment ? event->payment->npaid + 1 : 0;
+}
+
+/* see pay.h */
+int
+pay_members(const Event *event, Datum *members)
+{
+	const Payment *payment = event->payment;
+	int			n = 0;
+	int			i;
+
+	if (payment == NULL)
+		return 0;
+	if (payment->has_member)
+		members[n++] = payment->member;
+	for (i = 0; i < payment->npaid; i++)
+	{
+		if (payment->paid[i].points > payment->paid[i].returned)
+			members[n++] = payment->paid[i].member;
+	}
+	return n;
+}
+
+/* see pay.h */
+void
+pay_move(Batch *batch, Datum **moves, int nmoves)
+{
+	Oid			types[3] = {INT4OID, TEXTARRAYOID, TEXTARRAYOID};
+	Datum		values[3];
+	Datum	   *old_keys = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * nmoves);
+	Datum	   *new_keys = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * nmoves);
+	int			i;
+
+	if (!pays(batch) || batch->options.dry)
+		return;
+	for (i = 0; i < nmoves; i++)
+	{
+		old_keys[i] = CStringGetTextDatum(event_key_text(batch->source, moves[2 * i]));
+		new_keys[i] = CStringGetTextDatum(event_key_text(batch->source, moves[2 * i + 1]));
+	}
+	values[0] = Int32GetDatum(batch->source->source_no);
+	values[1] = PointerGetDatum(construct_array(old_keys, nmoves, TEXTOID, -1, false,
+												TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(new_keys, nmoves, TEXTOID, -1, false,
+												TYPALIGN_INT));
+	SPI_connect();
+	plan_execute(batch->program, &move_plan,
+				 "UPDATE %s.operation AS o SET event_key = k.new_key"
+				 " FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS k (old_key, new_key)"
+				 " WHERE o.source_no OPERATOR(pg_catalog.=) $1"
+				 " AND o.event_key OPERATOR(pg_catalog.=) k.old_key",
+				 3, types, values, false, SPI_OK_UPDATE);
+	SPI_finish();
+}
+
+/* -------- rules of the source -------- */
+
+/* LY006: the source does not allow to pay so much. */
+static void
+refuse_limit(Batch *batch, const Event *event, const UnitConfig *unit, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_LIMIT_REACHED),
+			 errmsg("event %s of source \"%s\" cannot be paid with %s %s",
+					event_key_text(batch->source, event->key), batch->source->name,
+					points_text(event->payment->wants), unit->name),
+			 errdetail_internal("%s", detail)));
+}
+
+/* The most points that spend_max_share allows. */
+static Points
+share_limit(Batch *batch, const Event *event, const UnitConfig *unit)
+{
+	SourceConfig *source = batch->source;
+	Frac		rest;
+	Frac		worth;
+	Frac		points;
+	CoreInt128	limit;
+
+	if (!unit->has_value || frac_sign(unit->value) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("source \"%s\" limits the share paid with %s, which have no value",
+						source->name, unit->name),
+				 errhint("Set the unit's value, in money per point.")));
+	if (frac_sign(event->payment->amount) <= 0)
+		rest = FRAC_ZERO;
+	else
+		rest = event->payment->amount;
+
+	/* worth <= share * (rest + worth), so worth <= rest * share / (1 - share) */
+	if (frac_sub((Frac) {1, 1}, source->max_share, &worth) != CORE_OK)
+		core_check(CORE_RANGE);
+	if (frac_sign(worth) <= 0)
+		return POINTS_MAX;
+	core_check(frac_mul(rest, source->max_share, &rest));
+	core_check(frac_div(rest, worth, &points));
+	core_check(frac_div(points, unit->value, &points));
+	core_check(frac_mul(points, (Frac) {POINTS_SCALE, 1}, &points));
+	limit = frac_floor(points);
+	return limit > POINTS_MAX ? POINTS_MAX : (Points) limit;
+}
+
+/* Refuses what the source does not allow. */
+static void
+check_limits(Batch *batch, const Event *event, const UnitConfig *unit)
+{
+	SourceConfig *source = batch->source;
+	Points		wants = event->payment->wants;
+
+	if (batch->options.history)
+		return;
+	if (source->spend_step > 0 && wants % source->spend_step != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("event %s of source \"%s\" cannot be paid with %s %s",
+						event_key_text(source, event->key), source->name, points_text(wants),
+						unit->name),
+				 errdetail("It takes multiples of %s.", points_text(source->spend_step))));
+	if (source->spend_min > 0 && wants < source->spend_min)
+		refuse_limit(batch, event, unit,
+					 psprintf("It takes at least %s.", points_text(source->spend_min)));
+	if (source->has_spend_max && wants > source->spend_max)
+		refuse_limit(batch, event, unit,
+					 psprintf("It takes at most %s.", points_text(source->spend_max)));
+	if (source->has_max_share)
+	{
+		Points		limit = share_limit(batch, event, unit);
+
+		if (wants > limit)
+			refuse_limit(batch, event, unit,
+						 psprintf("They may pay at most the share of %s, which is %s.",
+								  source->max_share_text,
+								  points_text(limit - limit % unit->judge.step)));
+	}
+}
+
+/* -------- taking and giving back -------- */
+
+/* Starts an operation within a batch, whose ledger is open. */
+static void
+begin(Operation *operation, Batch *batch, Event *event, AccountState *account,
+	  const char *kind, EntryKind entry_kind, UnitConfig *unit)
+{
+	operation_init(operation, batch->program, kind, entry_kind);
+	operation->within = true;
+	operation->ledger = batch->ledger;
+	operation->account = account;
+	operation->unit = unit;
+	operation->source_no = batch->source->source_no;
+	operation->event_key = event_key_text(batch->source, event->key);
+}
+
+/* Tells who watches a batch that writes nothing what it would do. */
+static void
+pretend(Batch *batch, Event *event, AccountState *account, int32 unit_no, Points points)
+{
+	EntryLine	line;
+
+	if (!batch->options.no_claims || batch->line_observer == NULL || event->key == NULL || account == NULL)
+		return;
+	memset(&line, 0, sizeof(line));
+	line.movement.kind = points < 0 ? ENTRY_REDEEM : ENTRY_RETURN;
+	line.movement.unit = unit_no;
+	line.movement.points = points;
+	line.event_key = CStringGetTextDatum(event_key_text(batch->source, event->key));
+	batch->line_observer(batch->line_observer_arg, account, &line, 0);
+}
+
+/* Takes points at an instant, as far as they were there then. */
+static void
+take_history(Operation *operation, Points points, Instant at)
+{
+	AccountState *account = operation->account;
+	int32		unit_no = operation->unit->unit_no;
+	Points		missing;
+
+	operation->points = points;
+	pages_bring_in_for(operation->ledger, account, unit_no, points);
+	core_check(account_take(&account->core, ENTRY_REDEEM, unit_no, points, false, at, 0,
+							&missing, operation_sink, operation));
+	if (missing > 0)
+	{
+		points = missing < points ? points - missing : 0;
+		points -= points % operation->unit->judge.step;
+		if (points > 0)
+			core_check(account_take(&account->core, ENTRY_REDEEM, unit_no, points, false, at,
+									0, &missing, operation_sink, operation));
+	}
+	operation->spent = points;
+	if (points > 0)
+		(void) activity_note(operation->ledger, account, unit_no, at);
+}
+
+/* What previews are told: whether points would be there. */
+static void
+preview(Batch *batch, Event *event, AccountState *account, const UnitConfig *unit,
+		Points points)
+{
+	Points		missing = points;
+
+	if (account && account->status == ACCOUNT_ACTIVE)
+	{
+		pages_bring_in_for(batch->ledger, account, unit->unit_no, points);
+		core_check(account_take(&account->core, ENTRY_REDEEM, unit->unit_no, points, false,
+								account->now, 0, &missing, NULL, NULL));
+	}
+	batch->pay_observer(batch->observer_arg, batch, event, unit, points, missing);
+}
+
+/* Has a member got so many points, and may it spend them? */
+static bool
+can_pay(const AccountState *account, const UnitConfig *unit, Points points)
+{
+	return account->status == ACCOUNT_ACTIVE &&
+		account_unit_balance(account, unit->unit_no).available >= points;
+}
+
+/* Takes more points for an event. */
+static void
+take(Batch *batch, Event *event, AccountState *account, Points points)
+{
+	UnitConfig *unit = payment_unit(batch);
+	Operation	operation;
+
+	if (batch->pay_observer)
+	{
+		preview(batch, event, account, unit, points);
+		return;
+	}
+	if (batch->options.dry)
+	{
+		pretend(batch, event, account, unit->unit_no, -points);
+		return;
+	}
+	if (account == NULL && batch->options.history)
+		return;
+	if (account == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
+				 errmsg("there is no member \"%s\"",
+						member_text(batch->program, event->payment->member)),
+				 errdetail("Event %s of source \"%s\" is paid with points.",
+						   event_key_text(batch->source, event->key), batch->source->name)));
+	if (batch->options.no_claims && !can_pay(account, unit, points))
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("event %s of source \"%s\" should be paid with %s more %s, which member \"%s\" has not got",
+						event_key_text(batch->source, event->key), batch->source->name,
+						points_text(points), unit->name,
+						member_text(batch->program, account->member))));
+		return;
+	}
+	if (account->status != ACCOUNT_ACTIVE && !batch->options.history)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
+				 errmsg("member \"%s\" is not active",
+						member_text(batch->program, account->member)),
+				 errdetail("Event %s of source \"%s\" is paid with points.",
+						   event_key_text(batch->source, event->key), batch->source->name)));
+	check_limits(batch, event, unit);
+	begin(&operation, batch, event, account, "spend", ENTRY_REDEEM, unit);
+	operation.number = operation_next_number(batch->program);
+	if (batch->options.history)
+		take_history(&operation, points, event->nrows > 0 ? Min(event->at, account->now) :
+					 account->now);
+	else
+		spend_take(&operation, points);
+	operation_settle(&operation);
+	operation_write(&operation);
+}
+
+/* What an operation that took too little keeps to itself is forgotten. */
+static void
+lower_points(Batch *batch, OperationRow *row, Points points)
+{
+	Oid			types[2] = {INT8OID, batch->program->points_type};
+	Datum		values[2] = {Int64GetDatum(row->number), Int64GetDatum(points)};
+
+	row->points = points;
+	SPI_connect();
+	plan_execute(batch->program, &lower_plan,
+				 "UPDATE %s.operation SET points = $2"
+				 " WHERE operation_no OPERATOR(pg_catalog.=) $1",
+				 2, types, values, false, SPI_OK_UPDATE);
+	SPI_finish();
+}
+
+/* Gives back points of one operation. */
+static void
+give_back(Batch *batch, Event *event, OperationRow *row, AccountState *account, Points points)
+{
+	Points		left = row->spent - row->returned;
+	Points		unpaid = row->points - row->returned - left;
+	Operation	operation;
+
+	/* what was said to be paid, and was not there, goes first */
+	if (unpaid > 0)
+	{
+		Points		forgotten = Min(unpaid, points);
+
+		points -= forgotten;
+		if (!batch->options.dry)
+			lower_points(batch, row, row->points - forgotten);
+	}
+	points = Min(points, left);
+	if (points == 0)
+		return;
+	if (batch->options.dry)
+	{
+		pretend(batch, event, account, row->unit_no, points);
+		return;
+	}
+	begin(&operation, batch, event, account, "cancel", ENTRY_RETURN,
+		  rules_unit(batch->program->rules, row->unit_no));
+	operation.concerns = row->number;
+	operation.number = operation_next_number(batch->program);
+	cancel_return(&operation, row, points);
+	operation_settle(&operation);
+	operation_write(&operation);
+}
+
+/* Is it the payer's? */
+static bool
+is_payers(const Batch *batch, const Payment *payment, const OperationRow *row)
+{
+	return payment->wants == 0 || !payment->has_member ||
+		member_cmp(batch->program, payment->member, row->member) == 0;
+}
+
+/* see pay.h */
+void
+pay_post(Batch *batch, Event *event, PayAccount account_of, void *arg)
+{
+	Payment    *payment = event->payment;
+	Points		paid = 0;
+	int			i;
+
+	if (payment->keeps)
+		return;
+
+	/* what somebody else paid goes back to him */
+	for (i = payment->npaid - 1; i >= 0; i--)
+	{
+		OperationRow *row = &payment->paid[i];
+		Points		net = row->points - row->returned;
+
+		if (net <= 0)
+			continue;
+		if (is_payers(batch, payment, row))
+			paid += net;
+		else
+			give_back(batch, event, row, account_of(arg, row->member, event), net);
+	}
+	for (i = payment->npaid - 1; i >= 0 && paid > payment->wants; i--)
+	{
+		OperationRow *row = &payment->paid[i];
+		Points		net = Min(row->points - row->returned, paid - payment->wants);
+
+		if (net <= 0 || !is_payers(batch, payment, row))
+			continue;
+		give_back(batch, event, row, account_of(arg, row->member, event), net);
+		paid -= net;
+	}
+	if (payment->wants > paid)
+		take(batch, event, account_of(arg, payment->member, event), payment->wants - paid);
+}
