@@ -58,9 +58,9 @@ SELECT throws_ok($$SELECT attach('orders', 'name => ''My Orders'', member => ''c
 SELECT throws_ok($$SELECT attach('orders', 'name => NULL, member => ''customer''')$$, '22004', NULL);
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x''')$$, '22023', 'source "x" needs member');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', on_delete => ''forget''')$$, '22023', 'on_delete cannot be "forget"');
-SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend => ''used''')$$, '0A000', 'source "x" cannot spend points: this version has no spending yet', 'nobody pays with points that are not taken');
-SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_unit => ''points''')$$, '0A000', 'source "x" cannot spend points: this version has no spending yet', 'nobody pays with points that are not taken');
-SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_condition => ''true''')$$, '0A000', 'source "x" cannot spend points: this version has no spending yet', 'nobody pays with points that are not taken');
+SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend => ''used'', spend_unit => ''status''')$$, NULL, 'unit "status" is not spendable', 'points are of a unit that can be spent');
+SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_unit => ''points''')$$, '22023', 'spend_unit and spend_condition need spend', 'a unit of nothing');
+SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend_condition => ''true''')$$, '22023', 'spend_unit and spend_condition need spend', 'a condition of nothing');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', reduces_key => ''id''')$$, '22023', 'reduces_key needs reduces');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', event => ''id'', key => ''id''')$$, '22023', 'event and key cannot be given together');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''status''')$$, '42804', 'member of source "x" must be of type bigint, but is of type text');
