@@ -32,6 +32,14 @@
 static const char read_usage_plan = 0;
 static const char write_usage_plan = 0;
 
+/* Has queries see the rows that wait to be inserted. */
+static void
+flush_usage(Batch *batch)
+{
+	if (batch->ledger && batch->ledger->usage.rel)
+		writer_flush(batch->ledger, &batch->ledger->usage);
+}
+
 /* Reads the usage of an earlier span. */
 static Points
 read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
@@ -48,6 +56,7 @@ read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
 	values[0] = account->member;
 	values[1] = Int32GetDatum(rule_no);
 	values[2] = TimestampTzGetDatum(span);
+	flush_usage(batch);
 	SPI_connect();
 	plan_execute(program, &read_usage_plan,
 				 "SELECT used FROM %s.cap_usage"
@@ -63,8 +72,8 @@ read_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span)
 }
 
 /*
- * Writes the usage of an earlier span without a statement: a member's first
- * purchase in a month does.  False if it takes one.
+ * Writes the usage of an earlier span without a statement.  False if it takes
+ * one.
  */
 static bool
 write_usage_row(Batch *batch, AccountState *account, int32 rule_no, Instant span, Points used)
@@ -111,6 +120,7 @@ write_usage(Batch *batch, AccountState *account, int32 rule_no, Instant span, Po
 		*dry_usage(batch, account->member, rule_no, span, true) = used;
 		return;
 	}
+	flush_usage(batch);
 	if (write_usage_row(batch, account, rule_no, span, used))
 		return;
 	values[0] = account->member;
@@ -161,9 +171,11 @@ current_usage(Batch *batch, AccountState *account, int32 rule_no, CalendarUnit p
 	if (item->at > *span)
 		return NULL;
 
-	/* a new span begins: the old one becomes a row */
-	if (item->used != 0)
+	/* a new span begins: the old one becomes a row, of which there is none yet */
+	if (item->used != 0 && batch->options.dry)
 		write_usage(batch, account, rule_no, item->at, item->used);
+	else if (item->used != 0)
+		ledger_insert_usage(batch->ledger, account->member, rule_no, item->at, item->used);
 	item->at = *span;
 	item->used = 0;
 	account->dirty = true;

@@ -156,6 +156,29 @@ event_is_stale(Batch *batch, Event *event)
 	return ledger_find_posting(batch->ledger, event->key, &posting);
 }
 
+/* how many events ahead */
+#define PREFETCH_DISTANCE	6
+
+/*
+ * Has the processor fetch an event that is to be posted soon.  Member by member
+ * they lie anywhere in the memory of a large chunk.
+ */
+static void
+prefetch_event(Batch *batch, bool ordered, int i)
+{
+	const Event *event;
+
+	if (ordered || i >= batch->nby_member)
+		return;
+	event = &batch->events[batch->by_member[i]];
+	__builtin_prefetch(event);
+	__builtin_prefetch((const char *) event + 64);
+	__builtin_prefetch((const char *) event + 128);
+	__builtin_prefetch((const char *) event + 192);
+	event = &batch->events[batch->by_member[i - PREFETCH_DISTANCE / 2]];
+	__builtin_prefetch(event->key);
+}
+
 /* see chunk.h */
 void
 post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
@@ -193,6 +216,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		int			who = event->who;
 		AccountState *old_account = NULL;
 
+		prefetch_event(batch, ordered, i + PREFETCH_DISTANCE);
 		CHECK_FOR_INTERRUPTS();
 		if (event->payment)
 			pay_post(batch, event, account_of, &chunk);

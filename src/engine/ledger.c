@@ -64,7 +64,7 @@ static void
 prepare_triggers(Ledger *ledger)
 {
 	TableWriter *writers[] = {&ledger->account, &ledger->journal, &ledger->posting,
-	&ledger->operation};
+	&ledger->operation, &ledger->usage};
 	List	   *range_table = NIL;
 	int			i;
 
@@ -133,24 +133,48 @@ ledger_open_for_operation(Program *program)
 	return open_tables(program, NULL, true, false);
 }
 
-/* see ledger.h */
-void
-ledger_add_operations(Ledger *ledger)
+/* Opens one more table, unless it is open. */
+static void
+add_table(Ledger *ledger, TableWriter *writer, Oid relid)
 {
 	bool		fired = ledger->fires_triggers;
 	MemoryContext old;
 
-	if (ledger->operation.rel)
+	if (writer->rel)
 		return;
 	old = MemoryContextSwitchTo(ledger->context);
-	writer_open(ledger, &ledger->operation, ledger->program->operation);
-	if (!ledger->operation.plain)
+	writer_open(ledger, writer, relid);
+	if (!writer->plain)
 	{
 		prepare_triggers(ledger);
 		if (!fired)
 			AfterTriggerBeginQuery();
 	}
 	MemoryContextSwitchTo(old);
+}
+
+/* see ledger.h */
+void
+ledger_add_operations(Ledger *ledger)
+{
+	add_table(ledger, &ledger->operation, ledger->program->operation);
+}
+
+/* see ledger.h */
+void
+ledger_insert_usage(Ledger *ledger, Datum member, int32 rule_no, TimestampTz span_start,
+					Points used)
+{
+	TupleTableSlot *slot;
+
+	add_table(ledger, &ledger->usage, ledger->program->cap_usage);
+	slot = writer_next(ledger, &ledger->usage);
+	memset(slot->tts_isnull, 0, sizeof(bool) * CAP_USAGE_COLUMNS);
+	slot->tts_values[CAP_USAGE_MEMBER_ID] = member;
+	slot->tts_values[CAP_USAGE_RULE_NO] = Int32GetDatum(rule_no);
+	slot->tts_values[CAP_USAGE_SPAN_START] = TimestampTzGetDatum(span_start);
+	slot->tts_values[CAP_USAGE_USED] = Int64GetDatum(used);
+	writer_insert(ledger, &ledger->usage);
 }
 
 /* Ends the scans, whose snapshot is about to go. */
@@ -185,6 +209,8 @@ ledger_close(Ledger *ledger)
 	writer_close(&ledger->journal);
 	if (ledger->posting.rel)
 		writer_close(&ledger->posting);
+	if (ledger->usage.rel)
+		writer_close(&ledger->usage);
 	if (ledger->operation.rel)
 		writer_close(&ledger->operation);
 	FreeExecutorState(ledger->estate);
@@ -212,6 +238,8 @@ ledger_flush(Ledger *ledger)
 		return;
 	ledger_next_row(ledger);
 	writer_flush(ledger, &ledger->journal);
+	if (ledger->usage.rel)
+		writer_flush(ledger, &ledger->usage);
 	if (ledger->posting.rel)
 		writer_flush(ledger, &ledger->posting);
 }

@@ -169,6 +169,7 @@ typedef struct Ledger
 	TableWriter account;
 	TableWriter journal;
 	TableWriter posting;
+	TableWriter usage;			/* opened when it is needed */
 	TableWriter operation;		/* only of a ledger opened by
 								 * ledger_open_for_operation */
 	JournalRow	row;
@@ -294,6 +295,13 @@ extern void ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64
 
 /* What account.holds says; NULL if it is empty.  Allocated in the current context. */
 extern HeldPiece *holds_unpack(Datum holds, int *count);
+
+/*
+ * Inserts a row of cap_usage.  Who reads or updates that table by queries
+ * flushes the writer before.
+ */
+extern void ledger_insert_usage(Ledger *ledger, Datum member, int32 rule_no,
+								TimestampTz span_start, Points used);
 
 /* usage of an account */
 extern UsageItem *account_usage(AccountState *account, int32 key, bool create);
