@@ -1,9 +1,10 @@
--- June comes in day by day; the triggers post it.
+-- June comes in day by day; the triggers post it.  Some members redeem what they have.
 SELECT clock_timestamp() AS started \gset
 DO $$
 DECLARE
 	a timestamptz := '2026-06-01 Europe/Berlin';
 	b timestamptz;
+	customer bigint;
 BEGIN
 	WHILE a < '2026-07-01 Europe/Berlin' LOOP
 		b := a + interval '1 day';
@@ -12,6 +13,13 @@ BEGIN
 		INSERT INTO shop.order_lines SELECT * FROM june.order_lines WHERE placed_at >= a AND placed_at < b ORDER BY order_id, line;
 		INSERT INTO shop.refunds OVERRIDING SYSTEM VALUE SELECT * FROM june.refunds WHERE refunded_at >= a AND refunded_at < b ORDER BY refund_id;
 		INSERT INTO shop.reviews OVERRIDING SYSTEM VALUE SELECT * FROM june.reviews WHERE written_at >= a AND written_at < b ORDER BY review_id;
+		FOR customer IN SELECT customer_id FROM shop.customers WHERE customer_id % 60 = extract(day FROM b) LOOP
+			IF rewards.balance(customer, 'points') >= 900 AND customer % 7 < 2 THEN
+				PERFORM rewards.redeem(customer, 'a kilo of espresso', price => CASE customer % 7 WHEN 0 THEN 'points' ELSE 'half and half' END);
+			ELSIF rewards.balance(customer, 'points') >= 250 AND customer % 7 < 5 THEN
+				PERFORM rewards.redeem(customer, CASE WHEN customer % 7 < 4 THEN 'mug' ELSE 'a tree' END);
+			END IF;
+		END LOOP;
 		COMMIT;
 		a := b;
 	END LOOP;

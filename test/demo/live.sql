@@ -1,8 +1,9 @@
 -- A morning at the till: ordinary statements, and points in the same transaction.
-CREATE TEMPORARY TABLE step (n serial, what text, points numeric, pending numeric, status numeric, cashback numeric);
+CREATE TEMPORARY TABLE step (n serial, what text, points numeric, held numeric, owed numeric, pending numeric, status numeric, cashback numeric);
 CREATE FUNCTION pg_temp.note(what text) RETURNS void LANGUAGE sql AS $$
-	INSERT INTO step (what, points, pending, status, cashback)
-	SELECT $1, sum(available) FILTER (WHERE unit = 'points'), sum(pending) FILTER (WHERE unit = 'points'),
+	INSERT INTO step (what, points, held, owed, pending, status, cashback)
+	SELECT $1, sum(available) FILTER (WHERE unit = 'points'), sum(held) FILTER (WHERE unit = 'points'),
+		sum(debt) FILTER (WHERE unit = 'points'), sum(pending) FILTER (WHERE unit = 'points'),
 		sum(available) FILTER (WHERE unit = 'status'), sum(available) FILTER (WHERE unit = 'cashback')
 	FROM rewards.balances WHERE member_id = current_setting('demo.member')::bigint
 $$;
@@ -33,8 +34,30 @@ UPDATE shop.orders SET status = 'paid' WHERE order_id = :second_order;
 SELECT pg_temp.note('pays');
 UPDATE shop.orders SET status = 'cancelled' WHERE order_id = :second_order;
 SELECT pg_temp.note('cancels it');
+SELECT rewards.redeem(:member, 'mug');
+SELECT pg_temp.note('takes a mug for 250 points');
+SELECT rewards.hold_reward(:member, 'mug', for_ => '15 minutes');
+SELECT pg_temp.note('another one is set aside, for 15 minutes');
+SELECT rewards.set_clock('2026-07-01 09:56 Europe/Berlin');
+SELECT pg_temp.note('forgets about it: 16 minutes later it is free again');
+SELECT rewards.redeem(:member, 'a tree', floor(rewards.balance(:member, 'points') / 100)::integer);
+SELECT pg_temp.note('gives hundreds to the forest');
+SELECT rewards.spend(:member, rewards.balance(:member, 'points'), 'points', note => 'at the coffee bar');
+SELECT pg_temp.note('and spends the rest at the bar');
+INSERT INTO shop.refunds (order_id, amount, refunded_at)
+SELECT order_id, total, '2026-07-01 09:58 Europe/Berlin' FROM shop.orders AS o
+WHERE customer_id = :member AND status IN ('paid', 'shipped') AND placed_at BETWEEN '2025-08-01' AND '2026-06-10' AND NOT EXISTS (SELECT FROM shop.refunds AS r WHERE r.order_id = o.order_id)
+ORDER BY order_id;
+SELECT pg_temp.note('brings back the shopping of ten months, its points being spent');
 \o
-SELECT what AS "what happens", points AS "points to spend", pending, status, cashback FROM step ORDER BY n;
+SELECT what AS "what happens", points AS "points to spend", held, owed, pending, status, cashback FROM step ORDER BY n;
+
+\echo 'What was redeemed in June'
+SELECT reward AS "reward", to_char(count(*), '999,990') AS "times", to_char(sum(points), '999,999,990') AS "points", to_char(sum(money), '9,999,990.00') AS "paid beside", to_char(sum(cost), '9,999,990.00') AS "cost"
+FROM rewards.redemptions WHERE redeemed_at < '2026-07-01 Europe/Berlin' AND status = 'done' GROUP BY reward ORDER BY reward;
+
+\echo 'What they could have next'
+SELECT reward AS "reward", price AS "price", points AS "points", CASE WHEN affordable THEN 'now' ELSE missing || ' more' END AS "can have it" FROM rewards.affordable WHERE member_id = :member ORDER BY missing, reward;
 
 \echo 'Why the first of these orders earned what it did'
 SELECT rule, unit, matched, coalesce(reason, '') AS "reason", base, exact, points FROM rewards.explain('orders', :'order_id');

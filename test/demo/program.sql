@@ -29,10 +29,22 @@ INSERT INTO rewards.rule (name, source, earn, condition, max_per_member, cap_per
 	('a review that helps', 'reviews', '25', 'length(body) >= 20', 50, 'month');
 INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('status', 'orders', 'status', '1 per full 10');
 INSERT INTO rewards.rule (name, source, unit, earn, min_amount) VALUES ('2 % back on large orders', 'orders', 'cashback', '2%', 150);
+
+-- What points buy.
+INSERT INTO rewards.reward (name, kind, stock, max_per_member, cap_period, cost) VALUES
+	('mug', 'product', 400, 2, 'year', 3.80), ('a kilo of espresso', 'product', NULL, NULL, NULL, 11.50), ('barista course', 'experience', 24, 1, 'ever', 45.00);
+INSERT INTO rewards.reward (name, kind, cause, cost) VALUES ('a tree', 'donation', 'forest', 1.00);
+INSERT INTO rewards.reward_price (reward, name, points, money) VALUES
+	('mug', 'points', 250, NULL), ('a kilo of espresso', 'points', 900, NULL), ('a kilo of espresso', 'half and half', 450, 9.90),
+	('barista course', 'points', 3000, NULL), ('a tree', 'points', 100, NULL);
 \o
 SELECT rpad('  ' || name, 36) || earn || ' ' || unit || coalesce(', from ' || min_amount, '') || coalesce(', at most ' || max_per_member || ' a member and ' || cap_period, '')
 	|| coalesce(', at most ' || to_char(budget, 'FM999,999,999') || ' in all', '')
 FROM rewards.rule ORDER BY rule_no;
+SELECT '';
+SELECT rpad('  ' || reward, 36) || points || ' ' || unit || coalesce(' and ' || money || ' EUR', '') || coalesce(', ' || stock_left || ' of them', '')
+	|| coalesce(', at most ' || max_per_member || ' a member' || CASE cap_period WHEN 'ever' THEN '' ELSE ' and ' || cap_period END, '')
+FROM rewards.catalogue ORDER BY reward, points DESC;
 SELECT '';
 
 CREATE SCHEMA demo;

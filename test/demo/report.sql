@@ -52,7 +52,7 @@ LIMIT 6;
 
 SELECT coalesce(max(name), :'member') AS name FROM demo.people WHERE member_id::text = :'member' \gset
 \echo 'The account of' :name
-SELECT to_char(occurred_at, 'YYYY-MM-DD HH24:MI') AS "when", kind AS "what", rule AS "rule", event_key AS "for", points AS "points", balance AS "balance"
+SELECT to_char(occurred_at, 'YYYY-MM-DD HH24:MI') AS "when", kind AS "what", coalesce(rule, reason) AS "by", event_key AS "for", points AS "points", balance AS "balance"
 FROM rewards.statement(:'member', 'points')
 ORDER BY entry_no DESC
 LIMIT 12;

@@ -29,7 +29,7 @@ balances="SELECT string_agg(member_id || ' ' || trim_scale(available - debt), ',
 demo CUSTOMERS=300 </dev/null
 is "the sample shop" "$? $(grep -o 'verify(): [a-z]*' "$dir/out")" "0 verify(): sound"
 is "it earns, gives back, and lets points lapse" \
-	"$(ask "SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM rewards.history WHERE unit = 'points'")" "earn expire revoke"
+	"$(ask "SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM rewards.history WHERE unit = 'points'")" "earn expire hold redeem release revoke"
 
 # as the best known public data set has it: quantity times price, returns as negative lines, a guest
 cat >"$dir/retail.csv" <<'CSV'
