@@ -87,7 +87,8 @@ affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
 	if (pieces > 0 && reward->limited)
 	{
 		lock_stock(ledger, asking->program->catalogue);
-		pieces = (int32) Min(pieces, stock_left(program, reward->reward_no, account->now));
+		pieces = (int32) Min(pieces, stock_left(program, reward->reward_no, account->now,
+											   true));
 	}
 	return pieces;
 }

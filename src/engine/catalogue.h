@@ -174,8 +174,8 @@ extern char *redemption_codes(Operation *operation, const RewardConfig *reward, 
 extern int16 stock_take(Ledger *ledger, int32 reward_no, int32 quantity, TimestampTz now,
 						int64 *left);
 extern void stock_give_back(Program *program, int32 reward_no, int32 quantity);
-/* What is left, as the snapshot sees it. */
-extern int64 stock_left(Program *program, int32 reward_no, TimestampTz now);
+/* What is left: as the snapshot sees it or, the slots being locked, as it is. */
+extern int64 stock_left(Program *program, int32 reward_no, TimestampTz now, bool locked);
 /* Locks all slots of a reward, in order. */
 extern void stock_lock(Program *program, int32 reward_no);
 /* After a reward was written: its room. */

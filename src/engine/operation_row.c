@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/keyed.h"
 #include "engine/layout.h"
 #include "engine/operation.h"
 #include "engine/plan.h"
@@ -258,9 +259,14 @@ operation_insert(Operation *operation)
 
 /* see operation.h */
 void
-operation_close_hold(Program *program, int64 number, const char *status,
+operation_close_hold(Ledger *ledger, int64 number, const char *status,
 					 Points spent, int64 first, int64 last)
 {
+	static const int columns[] = {OPERATION_STATUS, OPERATION_SPENT, OPERATION_FIRST_ENTRY,
+	OPERATION_LAST_ENTRY};
+	Program    *program = ledger->program;
+	TableWriter writer;
+	bool		found;
 	Oid			types[5] = {INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID};
 	Datum		values[5];
 
@@ -269,6 +275,16 @@ operation_close_hold(Program *program, int64 number, const char *status,
 	values[2] = Int64GetDatum(spent);
 	values[3] = Int64GetDatum(first);
 	values[4] = Int64GetDatum(last);
+	if (keyed_open(ledger, &writer, program->operation))
+	{
+		/* the account's lock holds off everybody else */
+		found = keyed_find(ledger, &writer, &values[0]);
+		if (found)
+			keyed_update(ledger, &writer, columns, &values[1], lengthof(columns));
+		keyed_close(&writer);
+		if (found)
+			return;
+	}
 	types[2] = program->points_type;
 	SPI_connect();
 	plan_execute(program, &close_plan,

@@ -127,7 +127,7 @@ check_stock(Program *program, AccountState *account, const RewardConfig *reward,
 
 	if (!reward->limited)
 		return;
-	left = stock_left(program, reward->reward_no, account->now);
+	left = stock_left(program, reward->reward_no, account->now, false);
 	if (left < quantity)
 		refuse(refusal, ERRCODE_LOYALTY_OUT_OF_STOCK, psprintf(INT64_FORMAT " left.", left),
 			   NULL, "reward \"%s\" is out of stock", reward->name);
@@ -336,25 +336,4 @@ loyalty_offers(PG_FUNCTION_ARGS)
 	}
 	reader_close(&reader);
 	return (Datum) 0;
-}
-
-/*
- * stock_left_1(program, reward_no): pieces of a reward left now; NULL: it does
- * not run out.
- */
-LOYALTY_FUNCTION(loyalty_stock_left);
-Datum
-loyalty_stock_left(PG_FUNCTION_ARGS)
-{
-	Program    *program = called_program(fcinfo);
-	RewardConfig *reward = catalogue_reward(catalogue_get(program), PG_GETARG_INT32(1));
-	RightsSave	rights;
-	int64		left;
-
-	if (reward == NULL || !reward->limited)
-		PG_RETURN_NULL();
-	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	left = stock_left(program, reward->reward_no, program_clock(program));
-	rights_leave(&rights);
-	PG_RETURN_INT64(left);
 }

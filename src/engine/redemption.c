@@ -23,6 +23,7 @@
 
 #include "core/instant.h"
 #include "engine/catalogue.h"
+#include "engine/keyed.h"
 #include "engine/layout.h"
 #include "engine/plan.h"
 #include "engine/spend.h"
@@ -85,6 +86,49 @@ redemption_find(Program *program, int64 number, Redemption *row)
 	}
 	SPI_finish();
 	return found;
+}
+
+/* The same for a member whose account is locked, without a statement if that may be. */
+static void
+find_locked(Operation *operation, int64 number, Redemption *row)
+{
+	TableWriter writer;
+	Datum		key = Int64GetDatum(number);
+	bool		found;
+
+	if (!keyed_open(operation->ledger, &writer, operation->program->redemption))
+		found = redemption_find(operation->program, number, row);
+	else
+	{
+		found = keyed_find(operation->ledger, &writer, &key);
+		if (found)
+		{
+			Datum	   *values = writer.slot->tts_values;
+			bool	   *isnull = writer.slot->tts_isnull;
+
+			slot_getallattrs(writer.slot);
+			memset(row, 0, sizeof(Redemption));
+			row->number = number;
+			row->reward_no = DatumGetInt32(values[REDEMPTION_REWARD_NO]);
+			row->quantity = DatumGetInt32(values[REDEMPTION_QUANTITY]);
+			row->cancelled = DatumGetInt32(values[REDEMPTION_CANCELLED]);
+			row->unit_no = DatumGetInt16(values[REDEMPTION_UNIT_NO]);
+			row->points = DatumGetInt64(values[REDEMPTION_POINTS]);
+			row->redeemed_at = DatumGetTimestampTz(values[REDEMPTION_REDEEMED_AT]);
+			row->held = !isnull[REDEMPTION_HELD_UNTIL];
+			row->held_until = row->held ? DatumGetTimestampTz(values[REDEMPTION_HELD_UNTIL]) : 0;
+			row->has_slot = !isnull[REDEMPTION_STOCK_SLOT];
+			row->valid_until = isnull[REDEMPTION_VALID_UNTIL] ? DT_NOEND :
+				DatumGetTimestampTz(values[REDEMPTION_VALID_UNTIL]);
+			row->code = isnull[REDEMPTION_CODE] ? NULL :
+				TextDatumGetCString(values[REDEMPTION_CODE]);
+			row->price = TextDatumGetCString(values[REDEMPTION_PRICE]);
+		}
+		ExecClearTuple(writer.slot);
+		keyed_close(&writer);
+	}
+	if (!found)
+		elog(ERROR, "there is no redemption " INT64_FORMAT, number);
 }
 
 /* Inserts a row, where triggers must fire, by a statement. */
@@ -280,14 +324,6 @@ is_redemption(const char *kind)
 		strcmp(kind, "auto_redeem") == 0;
 }
 
-/* The row of a redemption that must be there. */
-static void
-find_existing(Program *program, int64 number, Redemption *row)
-{
-	if (!redemption_find(program, number, row))
-		elog(ERROR, "there is no redemption " INT64_FORMAT, number);
-}
-
 /* How many pieces so many points are; they must be whole ones. */
 static int32
 whole_pieces(const Redemption *row, Points points)
@@ -346,6 +382,58 @@ refuse_stock(const RewardConfig *reward, int64 left)
 			 errdetail(INT64_FORMAT " left.", left)));
 }
 
+/* Draws the codes of a hold that is captured, and says until when it is good. */
+static void
+draw_codes(Operation *operation, const RewardConfig *reward, int64 number, int32 pieces,
+		   TimestampTz *valid_until)
+{
+	*valid_until = reward ? redemption_valid_until(operation, reward) : DT_NOEND;
+	operation->code = reward ?
+		redemption_codes(operation, reward, number, pieces, *valid_until) : NULL;
+}
+
+/*
+ * Captures a hold as a whole, without a statement.  False, and nothing has
+ * happened, if that may not be, or if its pieces have returned to the stock.
+ */
+static bool
+capture_whole(Operation *operation, int64 number, bool limited, TimestampTz valid_until)
+{
+	Ledger	   *ledger = operation->ledger;
+	TableWriter writer;
+	Datum		key = Int64GetDatum(number);
+	bool		done = false;
+
+	if (!keyed_open(ledger, &writer, operation->program->redemption))
+		return false;
+	if (keyed_find(ledger, &writer, &key))
+	{
+		TupleTableSlot *slot = writer.slot;
+		ItemPointerData tid = slot->tts_tid;
+		HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
+		Datum	   *values = slot->tts_values;
+		bool	   *isnull = slot->tts_isnull;
+
+		ExecClearTuple(slot);
+		heap_deform_tuple(tuple, slot->tts_tupleDescriptor, values, isnull);
+		if (!limited || !isnull[REDEMPTION_STOCK_SLOT])
+		{
+			isnull[REDEMPTION_HELD_UNTIL] = isnull[REDEMPTION_STOCK_SLOT] = true;
+			values[REDEMPTION_VALID_UNTIL] = TimestampTzGetDatum(valid_until);
+			isnull[REDEMPTION_VALID_UNTIL] = valid_until == DT_NOEND;
+			isnull[REDEMPTION_CODE] = operation->code == NULL;
+			if (operation->code)
+				values[REDEMPTION_CODE] = CStringGetTextDatum(operation->code);
+			ExecStoreVirtualTuple(slot);
+			done = writer_try_update(ledger, &writer, &tid, ledger->snapshot, true);
+		}
+		ExecClearTuple(slot);
+		heap_freetuple(tuple);
+	}
+	keyed_close(&writer);
+	return done;
+}
+
 /* see spend.h */
 void
 redemption_capture(Operation *operation, int64 number, Points *points)
@@ -357,11 +445,11 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 	Oid			types[5] = {INT8OID, INT4OID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID};
 	Datum		values[5] = {0};
 	char		nulls[6] = "     ";
-	TimestampTz valid_until = DT_NOEND;
+	TimestampTz valid_until = 0;
 	int32		left;
 	int32		pieces;
 
-	find_existing(program, number, &row);
+	find_locked(operation, number, &row);
 	reward = catalogue_reward(catalogue_get(program), row.reward_no);
 	left = row.quantity - row.cancelled;
 	pieces = *points == 0 ? left : whole_pieces(&row, *points);
@@ -371,6 +459,13 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 				 errmsg("redemption " INT64_FORMAT " has set aside %d pieces, not %d",
 						number, left, pieces)));
 	*points = row.points * pieces;
+
+	if (pieces == left && row.held_until > now)
+	{
+		draw_codes(operation, reward, number, pieces, &valid_until);
+		if (capture_whole(operation, number, reward && reward->limited, valid_until))
+			return;
+	}
 
 	/* the stock first; what is not captured returns to it */
 	if (reward && reward->limited)
@@ -396,11 +491,8 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 			refusal_raise(&refusal);
 	}
 
-	if (reward)
-	{
-		valid_until = redemption_valid_until(operation, reward);
-		operation->code = redemption_codes(operation, reward, number, pieces, valid_until);
-	}
+	if (valid_until == 0)
+		draw_codes(operation, reward, number, pieces, &valid_until);
 	values[0] = Int64GetDatum(number);
 	values[1] = Int32GetDatum(left - pieces);
 	values[2] = TimestampTzGetDatum(valid_until);
@@ -430,7 +522,7 @@ redemption_release(Operation *operation, int64 number)
 	RewardConfig *reward;
 	int32		left;
 
-	find_existing(program, number, &row);
+	find_locked(operation, number, &row);
 	reward = catalogue_reward(catalogue_get(program), row.reward_no);
 	left = row.quantity - row.cancelled;
 	if (left == 0)
@@ -454,7 +546,7 @@ redemption_cancel(Operation *operation, int64 number, Points *points, int32 quan
 	int32		left;
 	int32		pieces;
 
-	find_existing(program, number, &row);
+	find_locked(operation, number, &row);
 	reward = catalogue_reward(catalogue_get(program), row.reward_no);
 	left = row.quantity - row.cancelled;
 	if (row.held)

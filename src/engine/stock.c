@@ -18,21 +18,16 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/catalogue.h"
+#include "engine/keyed.h"
 #include "engine/plan.h"
 #include "engine/writer.h"
 
@@ -85,48 +80,33 @@ enum StockColumn
 static bool
 take_from_own(Ledger *ledger, int32 reward_no, int32 quantity)
 {
-	bool		fires_triggers = ledger->fires_triggers;
-	TableWriter writer = {0};
+	TableWriter writer;
+	Datum		key[2] = {Int32GetDatum(reward_no), Int16GetDatum(own_slot())};
 	bool		taken = false;
 
-	writer_open(ledger, &writer, ledger->program->reward_stock);
-	ledger->fires_triggers = fires_triggers;
-	if (writer.plain)
+	if (!keyed_open(ledger, &writer, ledger->program->reward_stock))
+		return false;
+	if (keyed_find(ledger, &writer, key))
 	{
-		Relation	index = index_open(RelationGetPrimaryKeyIndex(writer.rel), AccessShareLock);
-		Snapshot	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ?
-												GetTransactionSnapshot() : GetLatestSnapshot());
-		IndexScanDesc scan = index_beginscan(writer.rel, index, snapshot, 2, 0);
-		ScanKeyData keys[2];
+		TupleTableSlot *slot = writer.slot;
+		ItemPointerData tid = slot->tts_tid;
+		int64		room;
 
-		ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(reward_no));
-		ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(own_slot()));
-		index_rescan(scan, keys, 2, NULL, 0);
-		if (index_getnext_slot(scan, ForwardScanDirection, writer.slot))
+		slot_getallattrs(slot);
+		room = DatumGetInt64(slot->tts_values[STOCK_ROOM]);
+		if (room >= quantity)
 		{
-			TupleTableSlot *slot = writer.slot;
-			ItemPointerData tid = slot->tts_tid;
-			int64		room;
-
-			slot_getallattrs(slot);
-			room = DatumGetInt64(slot->tts_values[STOCK_ROOM]);
-			if (room >= quantity)
-			{
-				ExecClearTuple(slot);
-				slot->tts_values[STOCK_REWARD_NO] = Int32GetDatum(reward_no);
-				slot->tts_values[STOCK_SLOT] = Int16GetDatum(own_slot());
-				slot->tts_values[STOCK_ROOM] = Int64GetDatum(room - quantity);
-				memset(slot->tts_isnull, 0, sizeof(bool) * STOCK_COLUMNS);
-				ExecStoreVirtualTuple(slot);
-				taken = writer_try_update(ledger, &writer, &tid, snapshot, false);
-			}
+			ExecClearTuple(slot);
+			slot->tts_values[STOCK_REWARD_NO] = key[0];
+			slot->tts_values[STOCK_SLOT] = key[1];
+			slot->tts_values[STOCK_ROOM] = Int64GetDatum(room - quantity);
+			memset(slot->tts_isnull, 0, sizeof(bool) * STOCK_COLUMNS);
+			ExecStoreVirtualTuple(slot);
+			taken = writer_try_update(ledger, &writer, &tid, ledger->snapshot, false);
 		}
-		ExecClearTuple(writer.slot);
-		index_endscan(scan);
-		UnregisterSnapshot(snapshot);
-		index_close(index, NoLock);
+		ExecClearTuple(slot);
 	}
-	writer_close(&writer);
+	keyed_close(&writer);
 	return taken;
 }
 
@@ -248,7 +228,7 @@ stock_give_back(Program *program, int32 reward_no, int32 quantity)
 
 /* see catalogue.h */
 int64
-stock_left(Program *program, int32 reward_no, TimestampTz now)
+stock_left(Program *program, int32 reward_no, TimestampTz now, bool locked)
 {
 	Oid			types[2] = {INT4OID, TIMESTAMPTZOID};
 	Datum		values[2];
@@ -264,7 +244,7 @@ stock_left(Program *program, int32 reward_no, TimestampTz now)
 				 "  FROM %s.redemption AS r WHERE r.reward_no OPERATOR(pg_catalog.=) $1"
 				 "  AND r.stock_slot IS NOT NULL"
 				 "  AND r.held_until OPERATOR(pg_catalog.<=) $2), 0))::pg_catalog.int8",
-				 2, types, values, true, SPI_OK_SELECT);
+				 2, types, values, !locked, SPI_OK_SELECT);
 	left = first_number(1);
 	SPI_finish();
 	return left;

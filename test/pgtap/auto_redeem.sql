@@ -58,6 +58,15 @@ SELECT is(t.got(8) || ' and ' || t.got(9), '1 five and 1 five', 'a statement of 
 SELECT is_empty($$SELECT * FROM rewards.preview('orders', '{"order_id": 99, "customer_id": 8, "total": 500}') p WHERE p.points < 0$$, 'a preview redeems nothing');
 SELECT is(t.got(8), '1 five', 'nothing at all');
 
+-- a stock that many members of one statement want
+INSERT INTO rewards.unit (name) VALUES ('drops');
+INSERT INTO rewards.rule (name, source, unit, earn, condition) VALUES ('drop', 'orders', 'drops', '5', $$channel = 'drop'$$);
+INSERT INTO rewards.reward (name, auto_redeem, stock) VALUES ('cup', true, 3);
+INSERT INTO rewards.reward_price (reward, unit, points) VALUES ('cup', 'drops', 5);
+INSERT INTO shop.orders (order_id, customer_id, total, channel) SELECT 60 + i, 60 + i, 1, 'drop' FROM generate_series(1, 5) i;
+SELECT is((SELECT count(*) FROM rewards.redemptions WHERE reward = 'cup'), 3::bigint, 'three of five members get one');
+SELECT is((SELECT stock_left FROM rewards.catalogue WHERE reward = 'cup'), 0::bigint, 'and none is left');
+
 -- codes
 INSERT INTO rewards.unit (name) VALUES ('stamps');
 INSERT INTO rewards.rule (name, source, unit, earn, condition) VALUES ('stamp', 'orders', 'stamps', '1', $$channel = 'stamp'$$);
