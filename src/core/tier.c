@@ -1,0 +1,461 @@
+/*-------------------------------------------------------------------------
+ *
+ * tier.c
+ *	  Where a member stands on ladders of tiers, from instant to instant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "tier.h"
+
+#define TRY(call) \
+	do { \
+		CoreResult	try_result = (call); \
+		if (try_result != CORE_OK) \
+			return try_result; \
+	} while (0)
+
+/* ------------------------------------------------------------------------
+ * Ladders
+ * ------------------------------------------------------------------------
+ */
+
+/* The ladder in force at an instant. */
+const TierLadder *
+tier_ladder(const TierGroup *group, Instant at)
+{
+	for (int i = group->nladders - 1; i >= 0; i--)
+	{
+		if (group->ladders[i].since <= at)
+			return &group->ladders[i];
+	}
+	return NULL;
+}
+
+/* The first instant after another at which a group's ladder changes. */
+static Instant
+next_ladder(const TierGroup *group, Instant at)
+{
+	for (int i = 0; i < group->nladders; i++)
+	{
+		if (group->ladders[i].since > at)
+			return group->ladders[i].since;
+	}
+	return INSTANT_NEVER;
+}
+
+/* A tier of a ladder. */
+const TierStep *
+tier_step(const TierLadder *ladder, int32_t tier_no)
+{
+	for (int i = 0; ladder != NULL && i < ladder->nsteps; i++)
+	{
+		if (ladder->steps[i].tier_no == tier_no)
+			return &ladder->steps[i];
+	}
+	return NULL;
+}
+
+/* Where a tier stands; nobody stands below all. */
+static int64_t
+rank_of(const TierLadder *ladder, int32_t tier_no)
+{
+	const TierStep *step = tier_no != 0 ? tier_step(ladder, tier_no) : NULL;
+
+	return step != NULL ? step->rank : INT64_MIN;
+}
+
+/* Are balances enough for a tier? */
+static bool
+is_qualified(const TierStep *step, const CoreInt128 *balances)
+{
+	int			met = 0;
+
+	for (int i = 0; i < step->nneeds; i++)
+		met += balances[step->needs[i].slot] >= step->needs[i].threshold;
+	return step->nneeds > 0 && !step->closed && (step->any ? met > 0 : met == step->nneeds);
+}
+
+/* The highest tier that balances are enough for. */
+const TierStep *
+tier_qualified(const TierLadder *ladder, const CoreInt128 *balances)
+{
+	for (int i = ladder != NULL ? ladder->nsteps - 1 : -1; i >= 0; i--)
+	{
+		if (is_qualified(&ladder->steps[i], balances))
+			return &ladder->steps[i];
+	}
+	return NULL;
+}
+
+/* The number of the tier that balances are enough for, 0 if none. */
+static int32_t
+qualified_no(const TierLadder *ladder, const CoreInt128 *balances)
+{
+	const TierStep *step = tier_qualified(ladder, balances);
+
+	return step != NULL ? step->tier_no : 0;
+}
+
+/* The next tier below one that still takes members, 0 if there is none. */
+static int32_t
+one_below(const TierLadder *ladder, int32_t tier_no)
+{
+	int64_t		rank = rank_of(ladder, tier_no);
+
+	for (int i = ladder->nsteps - 1; i >= 0; i--)
+	{
+		if (ladder->steps[i].rank < rank && !ladder->steps[i].closed &&
+			ladder->steps[i].nneeds > 0)
+			return ladder->steps[i].tier_no;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * What is due
+ * ------------------------------------------------------------------------
+ */
+
+/* Puts what is due later on the heap. */
+static CoreResult
+push_due(TierWalk *walk, TierDue due)
+{
+	int			i;
+
+	if (walk->ndue == walk->capacity)
+		walk->grow(walk, walk->ndue + 1);
+	if (walk->ndue >= walk->capacity)
+		return CORE_RANGE;
+	for (i = walk->ndue++; i > 0 && walk->due[(i - 1) / 2].at > due.at; i = (i - 1) / 2)
+		walk->due[i] = walk->due[(i - 1) / 2];
+	walk->due[i] = due;
+	return CORE_OK;
+}
+
+/* Takes the earliest from the heap. */
+static TierDue
+pop_due(TierWalk *walk)
+{
+	TierDue		top = walk->due[0];
+	TierDue		last = walk->due[--walk->ndue];
+	int			i = 0;
+
+	for (;;)
+	{
+		int			child = 2 * i + 1;
+
+		if (child >= walk->ndue)
+			break;
+		if (child + 1 < walk->ndue && walk->due[child + 1].at < walk->due[child].at)
+			child++;
+		if (walk->due[child].at >= last.at)
+			break;
+		walk->due[i] = walk->due[child];
+		i = child;
+	}
+	if (walk->ndue > 0)
+		walk->due[i] = last;
+	return top;
+}
+
+/* Adds points of a lot, without judging. */
+CoreResult
+tier_fold(TierWalk *walk, int slot, Points points, Instant from, Instant to)
+{
+	if (to <= walk->at || to <= from)
+		return CORE_OK;
+	if (from > walk->at)
+	{
+		TierDue		start = {from, from, points, slot, 0};
+
+		TRY(push_due(walk, start));
+	}
+	else
+		walk->balances[slot] += points;
+	if (to < INSTANT_ACTIVITY)
+	{
+		TierDue		end = {to, from, points, slot, 1};
+
+		TRY(push_due(walk, end));
+	}
+	return CORE_OK;
+}
+
+/* The next instant at which anything may change. */
+Instant
+tier_next_due(const TierWalk *walk)
+{
+	Instant		next = walk->ndue > 0 ? walk->due[0].at : INSTANT_NEVER;
+
+	for (int g = 0; g < walk->ngroups; g++)
+	{
+		const TierState *state = &walk->states[g];
+		Instant		ladder = next_ladder(&walk->groups[g], walk->at);
+
+		if (ladder < next)
+			next = ladder;
+		if (state->tier_no != 0 && state->until > walk->at && state->until < next)
+			next = state->until;
+		if (state->given != 0 && state->given_until > walk->at && state->given_until < next)
+			next = state->given_until;
+	}
+	return next;
+}
+
+/* What of a unit would be judged at the end of the stay. */
+CoreInt128
+tier_judged_balance(const TierWalk *walk, int group, int slot)
+{
+	const TierState *state = &walk->states[group];
+	CoreInt128	balance = walk->balances[slot];
+
+	/* what begins before the end counts, what ends before it does not */
+	for (int i = 0; i < walk->ndue; i++)
+	{
+		const TierDue *due = &walk->due[i];
+
+		if (due->slot != slot || due->at > state->until)
+			continue;
+		if (!due->expiry)
+			balance += due->at < state->until ? due->points : 0;
+		else if (due->at < state->until || due->from <= state->counted_at)
+			balance -= due->points;
+	}
+	return balance;
+}
+
+/* ------------------------------------------------------------------------
+ * Stays
+ * ------------------------------------------------------------------------
+ */
+
+/* The tier given by hand, as long as it is; else 0. */
+static int32_t
+given_tier(const TierState *state, Instant at)
+{
+	return state->given != 0 && state->given_until > at ? state->given : 0;
+}
+
+/*
+ * Begins a stay, in a tier that the points are enough for, or that is only
+ * given.  A stay of that tier that was known before and overlaps it ends no
+ * earlier.
+ */
+static CoreResult
+begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_given,
+		   Instant at, TierCause cause)
+{
+	TierState  *state = &walk->states[g];
+	bool		again = state->tier_no == tier_no;
+	Instant		until = INSTANT_NEVER;
+
+	if (tier_no != 0)
+	{
+		bool		longer = true;
+
+		TRY(period_end(keep, at, walk->zone, &until));
+		while (longer)
+		{
+			longer = false;
+			for (int i = 0; i < walk->nbooked; i++)
+			{
+				const TierState *booked = &walk->booked[i];
+
+				if (booked->group_no == state->group_no && booked->tier_no == tier_no &&
+					booked->counted_at < until && booked->counted_at >= at &&
+					booked->until > until)
+				{
+					until = booked->until;
+					longer = true;
+				}
+			}
+		}
+		if (given_tier(state, at) == tier_no && (is_given || state->given_until > until))
+			until = state->given_until;
+		if (again && state->until > until)
+			until = state->until;
+	}
+	if (!again)
+		state->since = at;
+	state->tier_no = tier_no;
+	state->until = until;
+	state->counted_at = at;
+	if (walk->sink != NULL)
+		walk->sink(walk->arg, g, state, at, cause);
+	return CORE_OK;
+}
+
+/* The higher of two tiers. */
+static int32_t
+higher(const TierLadder *ladder, int32_t a, int32_t b)
+{
+	return rank_of(ladder, b) > rank_of(ladder, a) ? b : a;
+}
+
+/* A stay has ended: renewed, or downgraded, by what was judged. */
+static CoreResult
+end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judged,
+		 Instant at)
+{
+	TierState  *state = &walk->states[g];
+	int32_t		tier_no = qualified_no(ladder, judged);
+	int32_t		given;
+
+	if (ladder == NULL)
+		return begin_stay(walk, g, 0, NULL, false, at, TIER_EXPIRY);
+	if (ladder->one_level && rank_of(ladder, tier_no) < rank_of(ladder, state->tier_no))
+		tier_no = higher(ladder, tier_no, one_below(ladder, state->tier_no));
+	given = higher(ladder, tier_no, given_tier(state, at));
+	return begin_stay(walk, g, given, &ladder->keep_renewed, given != tier_no, at,
+					  TIER_EXPIRY);
+}
+
+/* Judges one group by the present balances. */
+static CoreResult
+judge_group(TierWalk *walk, int g, Instant at, TierCause cause)
+{
+	TierState  *state = &walk->states[g];
+	const TierLadder *ladder = tier_ladder(&walk->groups[g], at);
+	int32_t		qualified;
+
+	if (ladder == NULL)
+		return CORE_OK;
+	qualified = qualified_no(ladder, walk->balances);
+
+	/* reached, for the first time or again */
+	if (rank_of(ladder, qualified) > rank_of(ladder, state->qualified) &&
+		rank_of(ladder, qualified) >= rank_of(ladder, state->tier_no))
+		TRY(begin_stay(walk, g, qualified, &ladder->keep, false, at, cause));
+
+	/* no longer than the balance */
+	if (state->tier_no != 0 && state->until <= at)
+	{
+		int32_t		target = higher(ladder, qualified, given_tier(state, at));
+
+		if (rank_of(ladder, target) < rank_of(ladder, state->tier_no))
+		{
+			static const Period at_once = {.kind = PERIOD_IMMEDIATELY};
+
+			TRY(begin_stay(walk, g, target, &at_once, target != qualified, at, cause));
+		}
+	}
+	state->qualified = qualified;
+	return CORE_OK;
+}
+
+/* Judges all groups at the walk's instant. */
+CoreResult
+tier_judge(TierWalk *walk, TierCause cause)
+{
+	for (int g = 0; g < walk->ngroups; g++)
+		TRY(judge_group(walk, g, walk->at, cause));
+	return CORE_OK;
+}
+
+/* Takes what is qualified as known before. */
+void
+tier_requalify(TierWalk *walk)
+{
+	for (int g = 0; g < walk->ngroups; g++)
+		walk->states[g].qualified =
+			qualified_no(tier_ladder(&walk->groups[g], walk->at), walk->balances);
+}
+
+/* ------------------------------------------------------------------------
+ * The walk
+ * ------------------------------------------------------------------------
+ */
+
+/* All that is due at one instant, later than the walk's. */
+static CoreResult
+take_instant(TierWalk *walk, Instant at)
+{
+	/* what is judged at the end of a stay are the balances before */
+	for (int g = 0; g < walk->ngroups; g++)
+	{
+		for (int u = 0; u < walk->nunits; u++)
+			walk->judged[g * walk->nunits + u] = walk->balances[u];
+	}
+	while (walk->ndue > 0 && walk->due[0].at == at)
+	{
+		TierDue		due = pop_due(walk);
+
+		walk->balances[due.slot] += due.expiry ? -due.points : due.points;
+		for (int g = 0; g < walk->ngroups && due.expiry; g++)
+		{
+			if (due.from <= walk->states[g].counted_at)
+				walk->judged[g * walk->nunits + due.slot] -= due.points;
+		}
+	}
+	for (int g = 0; g < walk->ngroups; g++)
+	{
+		const TierGroup *group = &walk->groups[g];
+		TierState  *state = &walk->states[g];
+		const TierLadder *ladder = tier_ladder(group, at);
+		TierCause	cause = ladder != NULL && ladder->since == at ? TIER_CONFIGURATION :
+		TIER_ENTRY;
+
+		if (state->tier_no != 0 && state->until == at)
+			TRY(end_stay(walk, g, ladder, &walk->judged[g * walk->nunits], at));
+
+		/* points that lapse take what lasts no longer; points that begin give */
+		if (ladder != NULL && cause == TIER_ENTRY &&
+			rank_of(ladder, qualified_no(ladder, walk->balances)) <=
+			rank_of(ladder, state->qualified))
+			cause = TIER_EXPIRY;
+		walk->at = at;
+		TRY(judge_group(walk, g, at, cause));
+	}
+	walk->at = at;
+	return CORE_OK;
+}
+
+/* Goes to an instant. */
+CoreResult
+tier_walk(TierWalk *walk, Instant to)
+{
+	Instant		next;
+
+	while ((next = tier_next_due(walk)) <= to && next != INSTANT_NEVER)
+		TRY(take_instant(walk, next));
+	if (to > walk->at)
+		walk->at = to;
+	return CORE_OK;
+}
+
+/* Goes to an instant, and takes a line. */
+CoreResult
+tier_line(TierWalk *walk, int slot, Points points, Instant from, Instant to, Instant at,
+		  TierCause cause)
+{
+	TRY(tier_walk(walk, at));
+	TRY(tier_fold(walk, slot, points, from, to));
+	return tier_judge(walk, cause);
+}
+
+/* Goes to an instant, and gives a tier by hand. */
+CoreResult
+tier_give(TierWalk *walk, int group, int32_t tier_no, Instant until, Instant at)
+{
+	TierState  *state = &walk->states[group];
+	const TierLadder *ladder;
+
+	TRY(tier_walk(walk, at));
+	ladder = tier_ladder(&walk->groups[group], at);
+	if (ladder == NULL)
+		return CORE_RANGE;
+	state->given = until == INSTANT_ALWAYS ? 0 : tier_no;
+	state->given_until = state->given != 0 ? until : 0;
+	if (state->tier_no != tier_no)
+		state->since = at;
+	state->tier_no = tier_no;
+	state->counted_at = at;
+	state->until = INSTANT_NEVER;
+	if (tier_no != 0 && until == INSTANT_ALWAYS)
+		TRY(period_end(&ladder->keep, at, walk->zone, &state->until));
+	else if (tier_no != 0)
+		state->until = until;
+	if (walk->sink != NULL)
+		walk->sink(walk->arg, group, state, at, TIER_BY_HAND);
+	return CORE_OK;
+}
