@@ -170,6 +170,7 @@ CREATE TABLE @program@.account (
 	usage			bytea,
 	paged			bytea,
 	holds			bytea,
+	tiers			bytea,
 	lots			loyalty.lots NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 ALTER TABLE @program@.account ALTER COLUMN usage SET STORAGE PLAIN;

@@ -144,6 +144,7 @@ COMMENT ON COLUMN @program@.account.last_purchase_at IS 'When the latest was';
 COMMENT ON COLUMN @program@.account.status IS 'member.status: 0 active, 1 blocked, 2 closed';
 COMMENT ON COLUMN @program@.account.time_zone IS 'member.time_zone';
 COMMENT ON COLUMN @program@.account.usage IS 'What was used of member caps, and last activity by unit';
+COMMENT ON COLUMN @program@.account.tiers IS 'Where the member stands in each group of tiers, as of last_at';
 COMMENT ON COLUMN @program@.account.paged IS 'Where lots are that do not fit into the row';
 COMMENT ON COLUMN @program@.account.holds IS 'What open holds have set aside of them';
 COMMENT ON COLUMN @program@.account.lots IS 'The points: how many, from when, to when';

@@ -52,6 +52,7 @@ typedef struct TierLadder
 	Period		keep;			/* from the instant a tier is reached */
 	Period		keep_renewed;	/* from the end of the stay before */
 	bool		one_level;		/* downgrade, else to what is qualified */
+	int32_t		unit_no;		/* the group's own unit */
 	const TierStep *steps;		/* by rank, ascending */
 	int			nsteps;
 } TierLadder;

@@ -48,6 +48,7 @@ static const TablePrivilege table_privileges[] = {
 	{ACCESS_REPORT, "SELECT",
 		"IN (SELECT s.name || '_points' FROM @.source AS s)"},
 	{ACCESS_REPORT, "SELECT", "= 'pools'"},
+	{ACCESS_REPORT, "SELECT", "IN ('standing', 'tier_history', 'tier_group', 'tier', 'tier_threshold')"},
 	{ACCESS_APP, "SELECT", "IN ('vouchers', 'code_uses', 'voucher_pool')"},
 	{ACCESS_APP, "SELECT, INSERT, UPDATE", "= 'member'"},
 	{ACCESS_APP, "INSERT", "= 'activity'"},
@@ -55,15 +56,17 @@ static const TablePrivilege table_privileges[] = {
 	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE", "IN ('unit', 'rule', 'member', 'activity', 'voucher_pool')"},
 	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE",
 		"IN ('reward', 'reward_price', 'choice_set', 'bonus')"},
+	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE",
+		"IN ('tier_group', 'tier', 'tier_threshold')"},
 	{ACCESS_ADMIN, "UPDATE", "IN ('program', 'source')"},
 	{ACCESS_ADMIN, "DELETE", "= 'failed_event'"}
 };
 
 /* functions that each may call; admin may call all but grant_access */
 static const char report_functions[] =
-"IN ('balance', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers')";
+"IN ('balance', 'tier_at', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers')";
 static const char app_functions[] =
-"IN ('balance', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers',"
+"IN ('balance', 'tier_at', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers',"
 " 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer',"
 " 'redeem', 'hold_reward', 'claim',"
 " 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code', 'give_code')";

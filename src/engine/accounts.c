@@ -28,6 +28,7 @@
 #include "engine/layout.h"
 #include "engine/pages.h"
 #include "engine/plan.h"
+#include "engine/tiers.h"
 #include "engine/writer.h"
 #include "types/lots.h"
 #include "types/zone.h"
@@ -316,6 +317,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 		account->core.held = holds_unpack(values[ACCOUNT_HOLDS], &account->core.nheld);
 		account->core.held_capacity = account->core.nheld;
 	}
+	tiers_attach(program, account, values[ACCOUNT_TIERS], isnull[ACCOUNT_TIERS]);
 	return account;
 }
 
@@ -339,6 +341,7 @@ ledger_blank_account(Ledger *ledger, Datum member, TimestampTz joined_at)
 	slot->tts_isnull[ACCOUNT_USAGE] = true;
 	slot->tts_isnull[ACCOUNT_PAGED] = true;
 	slot->tts_isnull[ACCOUNT_HOLDS] = true;
+	slot->tts_isnull[ACCOUNT_TIERS] = true;
 	slot->tts_values[ACCOUNT_LOTS] = PointerGetDatum(lots_make(NULL, 0));
 	ExecStoreVirtualTuple(slot);
 	account = account_from_slot(ledger, slot);
@@ -417,6 +420,7 @@ account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
 		return;
 	if (account->paged)
 		pages_bring_in_due(ledger, account, now);
+	tiers_before_advance(account);
 	account_book(ledger, account, since, now);
 	account_find_due(account);
 	account->dirty = true;
@@ -479,6 +483,8 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 	TupleTableSlot *slot = ledger->account.slot;
 	Datum	   *values = slot->tts_values;
 	bool	   *isnull = slot->tts_isnull;
+	Datum		tiers_datum = (Datum) 0;
+	bool		no_tiers = true;
 	int			i;
 
 	if (!account->dirty || ledger->dry)
@@ -491,9 +497,13 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 			account_usage(account, -unit->unit, true)->at = unit->last_activity;
 	}
 	pages_save(ledger, account);
+	if (account->tiers)
+		tiers_datum = tiers_save(ledger, account, &no_tiers);
 
 	ExecClearTuple(slot);
 	memset(isnull, 0, sizeof(bool) * ACCOUNT_COLUMNS);
+	values[ACCOUNT_TIERS] = tiers_datum;
+	isnull[ACCOUNT_TIERS] = no_tiers;
 	values[ACCOUNT_MEMBER_ID] = account->member;
 	values[ACCOUNT_LAST_ENTRY] = Int64GetDatum(account->last_entry);
 	values[ACCOUNT_LAST_AT] = TimestampTzGetDatum(account->now);

@@ -359,7 +359,7 @@ evaluate(Asking *asking, const RewardConfig *reward, int index, bool *isnull)
 	pin_prepare(pin);
 	if (expr->uses_member)
 		facts_fill(asking->facts, asking->program, asking->snapshot, asking->account,
-				   expr->member_attnos);
+				   expr->member_attnos, NULL);
 	asking->econtext->ecxt_innertuple = asking->facts;
 	value = pin_eval(pin, index, asking->econtext, isnull);
 	if (!*isnull)

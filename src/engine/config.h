@@ -117,6 +117,9 @@ extern bool periods_leave_time(const ProgramRef *ref, const Period *activates,
 /* config_rule.c: checks all rules of a unit (NULL: of all) once more */
 extern void rules_check_again(const ProgramRef *ref, const char *unit_name);
 
+/* config_tier.c: checks all groups of tiers once more */
+extern void tiers_check_again(const ProgramRef *ref);
+
 /* recount.c: what members have used of a rule's cap, by its present period */
 extern void caps_recount(const ProgramRef *ref, int32 rule_no);
 

@@ -35,7 +35,7 @@ static void check_rate(const ConfigTuple *rule, const ConfigTuple *source);
 static void check_limits(const ConfigTuple *rule, const ConfigTuple *unit);
 static void check_periods(const ProgramRef *ref, const ConfigTuple *rule,
 						  const ConfigTuple *unit);
-static void check_tiers(const ConfigTuple *rule);
+static void check_tiers(const ProgramRef *ref, const ConfigTuple *rule);
 static void check_group(const ProgramRef *ref, const ConfigTuple *rule);
 static void check_carry(const ProgramRef *ref, const ConfigTuple *unit);
 static void refuse_carry(const char *unit_name, const char *rule_name);
@@ -225,7 +225,7 @@ check_rule(const ProgramRef *ref, const ConfigTuple *rule,
 	check_rate(rule, source);
 	check_limits(rule, unit);
 	check_periods(ref, rule, unit);
-	check_tiers(rule);
+	check_tiers(ref, rule);
 	check_group(ref, rule);
 }
 
@@ -369,28 +369,39 @@ check_periods(const ProgramRef *ref, const ConfigTuple *rule, const ConfigTuple 
  * Tiers the program has.
  */
 static void
-check_tiers(const ConfigTuple *rule)
+check_tiers(const ProgramRef *ref, const ConfigTuple *rule)
 {
 	bool		isnull;
 	Datum		value = tuple_get(rule, "tiers", &isnull);
+	Oid			types[1] = {TEXTOID};
 	Datum	   *tiers;
 	bool	   *nulls;
 	int			ntiers;
+	int			i;
 
 	if (isnull)
 		return;
 
 	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
 					  &tiers, &nulls, &ntiers);
-	if (ntiers == 0 || nulls[0])
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("tiers of rule \"%s\" must name tiers", tuple_text(rule, "name")),
-				 errhint("Use NULL for members of any tier or of none.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("there is no tier named \"%s\"", TextDatumGetCString(tiers[0])),
-			 errhint("Use NULL for members of any tier or of none.")));
+	for (i = 0; i < Max(ntiers, 1); i++)
+	{
+		if (ntiers == 0 || nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("tiers of rule \"%s\" must name tiers", tuple_text(rule, "name")),
+					 errhint("Use NULL for members of any tier or of none.")));
+
+		/* one that was removed may still have holders */
+		if (config_execute(ref,
+						   "SELECT FROM @.tier WHERE name = $1 UNION ALL"
+						   " SELECT FROM @.tier_version WHERE name = $1 AND closed LIMIT 1",
+						   1, types, &tiers[i], NULL) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("there is no tier named \"%s\"", TextDatumGetCString(tiers[i])),
+					 errhint("Use NULL for members of any tier or of none.")));
+	}
 }
 
 /*

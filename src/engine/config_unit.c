@@ -105,6 +105,7 @@ loyalty_unit_changed(PG_FUNCTION_ARGS)
 		{
 			rules_check_again(&trigger.ref, tuple_text(&trigger.new, "name"));
 			prices_check_again(&trigger.ref, tuple_text(&trigger.new, "name"));
+			tiers_check_again(&trigger.ref);
 		}
 	}
 	write_version(&trigger);

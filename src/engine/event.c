@@ -567,7 +567,8 @@ event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules, AccountStat
 {
 	Bitmapset  *read = facts_read(reader->source, rules);
 
-	facts_fill(event_facts_slot(reader), reader->program, ledger->snapshot, account, read);
+	facts_fill(event_facts_slot(reader), reader->program, ledger->snapshot, account, read,
+			   reader->held);
 	bms_free(read);
 }
 
@@ -580,9 +581,13 @@ event_freeze_facts(EventReader *reader, RuleSet *rules)
 	Bitmapset  *read = facts_read(reader->source, rules);
 	JsonbParseState *state = NULL;
 	JsonbValue *object;
+	char	   *tiers = NULL;
 	int			i;
 
-	if (bms_is_empty(read))
+	/* no tier at all is the same as not knowing of any */
+	if (event_rules_use_tiers(reader->source, rules) && !fact_is_read(read, FACT_TIERS))
+		tiers = event_tiers_json(reader);
+	if (bms_is_empty(read) && tiers == NULL)
 		return NULL;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < desc->natts; i++)
@@ -607,6 +612,18 @@ event_freeze_facts(EventReader *reader, RuleSet *rules)
 			value.val.string.val = OidOutputFunctionCall(output, slot->tts_values[i]);
 			value.val.string.len = strlen(value.val.string.val);
 		}
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	if (tiers)
+	{
+		JsonbValue	value;
+
+		value.type = jbvString;
+		value.val.string.val = "tiers";
+		value.val.string.len = 5;
+		pushJsonbValue(&state, WJB_KEY, &value);
+		value.val.string.val = tiers;
+		value.val.string.len = strlen(tiers);
 		pushJsonbValue(&state, WJB_VALUE, &value);
 	}
 	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);

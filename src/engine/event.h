@@ -86,6 +86,8 @@ typedef struct EventReader
 	bool		builtin;
 	const char *part;			/* what is being evaluated: "condition", ... */
 	const RuleConfig *rule;		/* of this rule; NULL: of the source */
+	const char **held;			/* names of tiers the event is judged by */
+	int			nheld;
 	bool		assume_condition;	/* preview: the condition counts as true */
 	bool		instant_is_now; /* preview: a missing instant is now */
 } EventReader;
@@ -155,6 +157,18 @@ extern void event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules,
 extern void event_facts_frozen(EventReader *reader, struct varlena *facts);
 /* jsonb of the facts that the source's rules read; NULL if they read none */
 extern struct varlena *event_freeze_facts(EventReader *reader, RuleSet *rules);
+/*
+ * event_tiers.c: the tiers that the member held at the event's instant, by
+ * group, from the account or as frozen; as JSON, NULL if there are none.
+ */
+extern void event_tiers_now(EventReader *reader, Ledger *ledger, AccountState *account,
+							Instant at);
+extern void event_tiers_frozen(EventReader *reader, struct varlena *facts);
+extern char *event_tiers_json(const EventReader *reader);
+/* whether one of them is among a rule's tiers, if it names any */
+extern bool event_has_tier(const EventReader *reader, const RuleConfig *rule);
+/* whether any rule of the set that concerns the source names tiers */
+extern bool event_rules_use_tiers(const SourceConfig *source, const RuleSet *rules);
 /* whether any rule of the set that concerns the source reads member.* */
 extern bool event_rules_use_member(const SourceConfig *source, const RuleSet *rules);
 

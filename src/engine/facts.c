@@ -24,6 +24,7 @@
 #include "utils/typcache.h"
 
 #include "engine/facts.h"
+#include "engine/tiers.h"
 #include "types/numbers.h"
 
 /* see facts.h */
@@ -84,10 +85,37 @@ read_member(TupleTableSlot *slot, Program *program, Snapshot snapshot,
 	table_close(rel, AccessShareLock);
 }
 
+/* The tiers. */
+static void
+fill_tiers(TupleTableSlot *slot, const Program *program, AccountState *account,
+		   const char **held)
+{
+	const TierConfig *config = program->tiers;
+	const char *first = NULL;
+	const char *json = NULL;
+
+	if (config)
+	{
+		if (held == NULL)
+		{
+			held = palloc0(sizeof(char *) * config->ngroups);
+			tiers_held(NULL, account, account->now, held);
+		}
+		first = tiers_first(config, held);
+		json = tiers_json(config, held);
+	}
+	slot->tts_isnull[FACT_TIER - 1] = first == NULL;
+	if (first)
+		slot->tts_values[FACT_TIER - 1] = CStringGetTextDatum(first);
+	slot->tts_isnull[FACT_TIERS - 1] = false;
+	slot->tts_values[FACT_TIERS - 1] =
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(json ? json : "{}"));
+}
+
 /* see facts.h */
 void
 facts_fill(TupleTableSlot *slot, Program *program, Snapshot snapshot,
-		   const AccountState *account, const Bitmapset *read)
+		   AccountState *account, const Bitmapset *read, const char **held)
 {
 	Datum	   *values = slot->tts_values;
 	bool	   *isnull = slot->tts_isnull;
@@ -121,7 +149,7 @@ facts_fill(TupleTableSlot *slot, Program *program, Snapshot snapshot,
 	isnull[FACT_FIRST_PURCHASE_AT - 1] = !account->has_purchase;
 	values[FACT_LAST_PURCHASE_AT - 1] = TimestampTzGetDatum(account->last_purchase_at);
 	isnull[FACT_LAST_PURCHASE_AT - 1] = !account->has_purchase;
-	values[FACT_TIERS - 1] = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
-	isnull[FACT_TIERS - 1] = false;
+	if (fact_is_read(read, FACT_TIER) || fact_is_read(read, FACT_TIERS))
+		fill_tiers(slot, program, account, held);
 	ExecStoreVirtualTuple(slot);
 }

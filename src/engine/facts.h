@@ -32,10 +32,11 @@ extern TupleTableSlot *facts_slot(const Program *program);
 
 /*
  * Fills it with what is so now, as far as it is read (offset as in PinExpr).
- * Values live in the current context.
+ * held: names of tiers by group, NULL: those held now.  Values live in the
+ * current context.
  */
 extern void facts_fill(TupleTableSlot *slot, Program *program, Snapshot snapshot,
-					   const AccountState *account, const Bitmapset *read);
+					   AccountState *account, const Bitmapset *read, const char **held);
 
 /* Is this one among them? */
 extern bool fact_is_read(const Bitmapset *read, int attno);

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/layout.h"
+#include "engine/tiers.h"
 #include "engine/writer.h"
 
 /* -------- writing -------- */
@@ -153,6 +154,8 @@ ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line)
 	Movement	movement;
 
 	account->dirty = true;
+	if (account->tiers)
+		tiers_follow(ledger, account, &line->movement);
 	if (ledger->observe)
 		ledger->observe(ledger->observe_arg, account, line, entry_no);
 	if (ledger->dry)

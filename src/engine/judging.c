@@ -128,6 +128,20 @@ note_wanted(Judgement *j, const UnitConfig *unit, const int *index, const Points
 	}
 }
 
+/* Whether two rules name the same tiers. */
+static bool
+same_tiers(const RuleConfig *a, const RuleConfig *b)
+{
+	int			i;
+
+	for (i = 0; i < a->ntiers && a->ntiers == b->ntiers; i++)
+	{
+		if (strcmp(a->tiers[i], b->tiers[i]) != 0)
+			return false;
+	}
+	return a->ntiers == b->ntiers;
+}
+
 /* see batch.h */
 bool
 rule_is_same(const RuleConfig *a, const RuleConfig *b)
@@ -148,7 +162,7 @@ rule_is_same(const RuleConfig *a, const RuleConfig *b)
 		a->has_budget == b->has_budget &&
 		memcmp(&a->activates, &b->activates, sizeof(Period)) == 0 &&
 		memcmp(&a->expires, &b->expires, sizeof(Period)) == 0 &&
-		a->needs_pin == b->needs_pin &&
+		same_tiers(a, b) && a->needs_pin == b->needs_pin &&
 		(a->pin ? a->pin->viewid : InvalidOid) == (b->pin ? b->pin->viewid : InvalidOid);
 }
 
@@ -226,6 +240,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			reason = "not valid at the event's instant";
 		else if (rule->has_min_amount && frac_cmp(net, rule->min_amount) < 0)
 			reason = "below the minimum amount";
+		else if (!event_has_tier(batch->reader, rule))
+			reason = "the member held none of its tiers";
 		else if (!any)
 			reason = "its condition does not hold";
 		else if (base && !has_amount && rule->amount < 0)

@@ -44,6 +44,7 @@ static const ColumnSpec account_columns[ACCOUNT_COLUMNS] = {
 	{"usage", BYTEAOID, NULL},
 	{"paged", BYTEAOID, NULL},
 	{"holds", BYTEAOID, NULL},
+	{"tiers", BYTEAOID, NULL},
 	{"lots", InvalidOid, "lots"},
 };
 

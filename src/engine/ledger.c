@@ -21,6 +21,7 @@
 #include "utils/typcache.h"
 
 #include "engine/layout.h"
+#include "engine/tiers.h"
 #include "engine/writer.h"
 
 /* see ledger.h */
@@ -242,4 +243,5 @@ ledger_flush(Ledger *ledger)
 		writer_flush(ledger, &ledger->usage);
 	if (ledger->posting.rel)
 		writer_flush(ledger, &ledger->posting);
+	tiers_flush(ledger);
 }

@@ -64,6 +64,7 @@ typedef struct AccountState
 	bool		dirty;
 	TimestampTz now;			/* the instant it has been advanced to */
 	struct AccountPaged *paged; /* NULL unless lots live in pages, see pages.c */
+	struct AccountTiers *tiers; /* NULL unless the program has any, see tiers.h */
 } AccountState;
 
 /* one line of the ledger, before it is written */
@@ -185,6 +186,7 @@ typedef struct Ledger
 	void	   *observe_arg;
 	int64		operation_no;	/* of every line, 0: none */
 	bool		stock_locked;	/* by auto_redeem */
+	struct TierRows *tier_rows; /* changes of tiers to be written */
 } Ledger;
 
 /* an error unless the program's tables are as this library expects them */

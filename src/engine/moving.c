@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "engine/pay.h"
+#include "engine/tiers.h"
 
 #include "access/xact.h"
 #include "utils/builtins.h"
@@ -90,7 +91,11 @@ write_lines(Batch *batch, Move *move, AccountState *account, const Datum *key, i
 			continue;
 		if (*first == 0)
 			ledger_next_row(batch->ledger);
+		if (account->tiers)
+			account->tiers->rests = true;
 		*last = ledger_append(batch->ledger, account, &line);
+		if (account->tiers)
+			account->tiers->rests = false;
 		if (*first == 0)
 			*first = *last;
 	}

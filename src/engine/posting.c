@@ -61,9 +61,9 @@ posting_add_block(Judgement *j, Posting *posting)
 
 /* A member's own zone, and facts that rules read, are frozen with the event. */
 static struct varlena *
-freeze(Batch *batch, AccountState *account, RuleSet *rules, bool uses_member)
+freeze(Batch *batch, AccountState *account, RuleSet *rules, bool uses_facts)
 {
-	struct varlena *facts = uses_member ? event_freeze_facts(batch->reader, rules) : NULL;
+	struct varlena *facts = uses_facts ? event_freeze_facts(batch->reader, rules) : NULL;
 	StringInfoData text;
 
 	if (account->zone_name == NULL)
@@ -271,6 +271,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	event->rules;
 	JudgedRule *judged = NULL;
 	bool		uses_member = !unposts && event_rules_use_member(batch->source, rules);
+	bool		uses_tiers;
 	bool		moved;
 	bool		claims;
 	const char *why_not = NULL;
@@ -295,6 +296,8 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 			uses_member = event_rules_use_member(batch->source, rules);
 		}
 	}
+
+	uses_tiers = !unposts && (uses_member || event_rules_use_tiers(batch->source, rules));
 
 	memset(&j, 0, sizeof(j));
 	j.batch = batch;
@@ -331,6 +334,10 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	}
 	posting->config_version = rules->config_version;
 
+	if (uses_tiers && event->posting)
+		event_tiers_frozen(batch->reader, before->facts);
+	else if (uses_tiers)
+		event_tiers_now(batch->reader, batch->ledger, account, event->at);
 	if (uses_member && event->nrows > 0)
 	{
 		MatchMember match = {batch, rules, event, rows};
@@ -349,7 +356,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		}
 	}
 	if (event->posting == NULL)
-		posting->facts = freeze(batch, account, rules, uses_member);
+		posting->facts = freeze(batch, account, rules, uses_member || uses_tiers);
 	if (moved && batch->nevents == 1 && !batch->options.dry)
 		budget_lock_all(batch);
 	if (moved)

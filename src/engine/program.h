@@ -57,6 +57,8 @@ typedef struct RuleConfig
 	int			condition;		/* index into the pin, -1 if none */
 	int			amount;
 	bool		uses_member;	/* an expression reads member.* */
+	char	  **tiers;			/* one of which the member must hold */
+	int			ntiers;			/* 0: any or none */
 } RuleConfig;
 
 /* the enabled rules and the units of one configuration version */
@@ -170,6 +172,7 @@ typedef struct Program
 	List	   *old_rules;		/* RuleSets of earlier versions, as needed */
 	CappedRule *capped;
 	int			ncapped;
+	struct TierConfig *tiers;	/* NULL: there are none, see tiers.h */
 	SourceConfig *sources;		/* attached ones */
 	int			nsources;
 	List	   *lost;			/* LostSources */

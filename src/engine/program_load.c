@@ -29,6 +29,7 @@
 
 #include "engine/amount.h"
 #include "engine/ledger.h"
+#include "engine/tiers.h"
 
 /* Loads which rules have caps now. */
 static void
@@ -285,6 +286,7 @@ program_load(Oid relid, MemoryContext parent)
 	program->config_version = config_int(&row, "config_version", 0);
 	program->rules = load_rules(program, program->config_version, 0, 0);
 	load_caps(program);
+	program->tiers = tiers_load(program);
 	load_sources(program);
 	for (i = 0; i < program->rules->nrules; i++)
 	{

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -154,6 +155,19 @@ load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
 	config_struct(row, "activates", "period", &rule->activates, sizeof(Period));
 	config_struct(row, "expires", "period", &rule->expires, sizeof(Period));
 
+	value = config_datum(row, "tiers", TEXTARRAYOID, &isnull);
+	if (!isnull)
+	{
+		Datum	   *names;
+		int			i;
+
+		deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
+						  &names, NULL, &rule->ntiers);
+		rule->tiers = palloc(sizeof(char *) * Max(1, rule->ntiers));
+		for (i = 0; i < rule->ntiers; i++)
+			rule->tiers[i] = TextDatumGetCString(names[i]);
+	}
+
 	rule->needs_pin = config_text(row, "condition") != NULL ||
 		config_text(row, "amount") != NULL;
 	rule->condition = rule->amount = -1;
@@ -242,7 +256,7 @@ load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_ver
 				 "SELECT v.rule_no, v.name, v.source_no, v.unit_no::pg_catalog.int4, v.earn,"
 				 " v.amount, v.condition, v.min_amount, v.priority, v.exclusive_group,"
 				 " v.max_per_event, v.max_per_member, v.cap_period, v.budget,"
-				 " v.activates, v.expires, v.pin,"
+				 " v.activates, v.expires, v.pin, v.tiers,"
 				 " CASE WHEN pg_catalog.lower_inf(v.valid) THEN NULL"
 				 "  WHEN pg_catalog.lower_inc(v.valid) THEN pg_catalog.lower(v.valid)"
 				 "  ELSE pg_catalog.lower(v.valid) OPERATOR(pg_catalog.+)"

@@ -1,0 +1,31 @@
+-- -------- tiers --------
+
+CREATE FUNCTION loyalty.tier_check_1() RETURNS trigger
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_tier_check';
+COMMENT ON FUNCTION loyalty.tier_check_1() IS
+'Internal: before a row of table tier is written';
+
+CREATE FUNCTION loyalty.tier_renamed_1() RETURNS trigger
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_tier_renamed';
+COMMENT ON FUNCTION loyalty.tier_renamed_1() IS
+'Internal: after a tier has got another name';
+
+CREATE FUNCTION loyalty.tiers_changed_1() RETURNS trigger
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_tiers_changed';
+COMMENT ON FUNCTION loyalty.tiers_changed_1() IS
+'Internal: after rows of tables tier_group, tier or tier_threshold were written';
+
+CREATE FUNCTION loyalty.tier_at_1(program regclass, member anyelement, tier_group text, at timestamp with time zone, known_at timestamp with time zone) RETURNS text
+	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'loyalty_tier_at';
+COMMENT ON FUNCTION loyalty.tier_at_1(regclass, anyelement, text, timestamp with time zone, timestamp with time zone) IS
+	'implementation of a program''s tier_at()';
+
+CREATE FUNCTION loyalty.standing_1(groups jsonb, tiers jsonb, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone, OUT tier_group text, OUT tier text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT next_tier text, OUT points_to_next numeric, OUT points_to_keep numeric, OUT projected text, OUT given boolean) RETURNS SETOF record
+	LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_standing';
+COMMENT ON FUNCTION loyalty.standing_1(jsonb, jsonb, bytea, loyalty.lots, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS
+	'where a member stands in each group of tiers, by what the row of an account says; reads no table';
+
+CREATE FUNCTION loyalty.set_tier_1(program regclass, member anyelement, tier text, reason text, until timestamp with time zone, tier_group text, key text, OUT id bigint, OUT status text, OUT group_name text, OUT tier_name text, OUT since timestamp with time zone, OUT until_ timestamp with time zone) RETURNS record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_set_tier';
+COMMENT ON FUNCTION loyalty.set_tier_1(regclass, anyelement, text, text, timestamp with time zone, text, text) IS
+	'implementation of a program''s set_tier()';

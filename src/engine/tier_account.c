@@ -1,0 +1,521 @@
+/*-------------------------------------------------------------------------
+ *
+ * tier_account.c
+ *	  The tiers of one account, as it moves.
+ *
+ * As long as points are only added, and no threshold is met, a line costs an
+ * addition: the walk's heap is built when something else happens.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/tiers.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "engine/pages.h"
+
+/* what the account's row holds, before the states of groups */
+typedef struct StoredTiers
+{
+	Instant		quiet_since;
+	int32		nstates;
+	int32		nspent;			/* points spent: LotPieces behind the states */
+} StoredTiers;
+
+/* Makes room for more that is due; see TierWalk.grow. */
+static void
+grow_due(TierWalk *walk, int capacity)
+{
+	int			size = Max(Max(capacity, walk->capacity * 2), 16);
+
+	walk->due = walk->due ? repalloc_huge(walk->due, sizeof(TierDue) * size) :
+		palloc(sizeof(TierDue) * size);
+	walk->capacity = size;
+}
+
+/* see tiers.h */
+void
+tiers_note(void *arg, int group, const TierState *state, Instant at, TierCause cause)
+{
+	AccountTiers *tiers = (AccountTiers *) arg;
+	TierStay	stay = {0};
+
+	stay.state = *state;
+	stay.at = at;
+	stay.cause = tiers->cause == TIER_LATE && cause == TIER_ENTRY ? TIER_LATE : cause;
+	stay.group = group;
+	stay.operation_no = cause == TIER_BY_HAND ? tiers->operation_no : 0;
+	tier_path_add(&tiers->path, &stay);
+}
+
+/* Keeps the lots of qualifying units, and what they add up to. */
+static void
+take_lots(AccountTiers *tiers, AccountState *account)
+{
+	TierWalk   *walk = &tiers->walk;
+	TierConfig *config = tiers->config;
+	int			i;
+
+	memset(walk->balances, 0, sizeof(CoreInt128) * config->nunits);
+	tiers->base = account->core.npieces + tiers->nspent > 0 ?
+		palloc(sizeof(LotPiece) * (account->core.npieces + tiers->nspent)) : NULL;
+	tiers->nbase = 0;
+	tiers->next_change = INSTANT_NEVER;
+	for (i = 0; i < account->core.npieces + tiers->nspent; i++)
+	{
+		const LotPiece *piece = i < account->core.npieces ? &account->core.pieces[i] :
+			&tiers->spent[i - account->core.npieces];
+		int			slot = tiers_slot(config, piece->unit);
+
+		if (slot < 0)
+			continue;
+		tiers->base[tiers->nbase++] = *piece;
+		if (piece->from > walk->at)
+			tiers->next_change = Min(tiers->next_change, piece->from);
+		else if (piece->to > walk->at)
+			walk->balances[slot] += piece->points;
+		if (piece->to > walk->at && piece->to < INSTANT_ACTIVITY)
+			tiers->next_change = Min(tiers->next_change, piece->to);
+	}
+	for (i = 0; account->paged && i < config->nunits; i++)
+	{
+		Points		available = 0;
+		Points		pending = 0;
+
+		pages_add_balance(account, config->units[i], &available, &pending);
+		walk->balances[i] += available;
+	}
+	if (account->paged)
+		tiers->next_change = Min(tiers->next_change, account->paged->summary.next_due);
+}
+
+/* see tiers.h */
+void
+tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
+{
+	TierConfig *config = program->tiers;
+	AccountTiers *tiers;
+	StoredTiers stored = {INSTANT_ALWAYS, 0, 0};
+	int			g;
+
+	account->tiers = NULL;
+	if (config == NULL)
+		return;
+	tiers = palloc0(sizeof(AccountTiers));
+	tiers->config = config;
+	tiers->context = CurrentMemoryContext;
+	tiers->walk.groups = config->groups;
+	tiers->walk.ngroups = config->ngroups;
+	tiers->walk.nunits = config->nunits;
+	tiers->walk.zone = &account->zone;
+	tiers->walk.states = palloc0(sizeof(TierState) * config->ngroups);
+	tiers->walk.balances = palloc(sizeof(CoreInt128) * Max(1, config->nunits));
+	tiers->walk.judged = palloc(sizeof(CoreInt128) * Max(1, config->nunits * config->ngroups));
+	tiers->walk.grow = grow_due;
+	tiers->walk.sink = tiers_note;
+	tiers->walk.arg = tiers;
+	tiers->walk.at = account->last_at != DT_NOBEGIN ? account->last_at : account->joined_at;
+	for (g = 0; g < config->ngroups; g++)
+	{
+		TierState  *state = &tiers->walk.states[g];
+
+		state->group_no = config->groups[g].group_no;
+		state->until = INSTANT_NEVER;
+		state->since = state->counted_at = INSTANT_ALWAYS;
+	}
+	if (!isnull)
+	{
+		bytea	   *bytes = DatumGetByteaPP(value);
+		char	   *at = VARDATA_ANY(bytes);
+		int			i;
+
+		memcpy(&stored, at, sizeof(StoredTiers));
+		at += sizeof(StoredTiers);
+		tiers->nspent = tiers->spent_capacity = stored.nspent;
+		tiers->spent = palloc(sizeof(LotPiece) * Max(1, stored.nspent));
+		memcpy(tiers->spent, at + sizeof(TierState) * stored.nstates,
+			   sizeof(LotPiece) * stored.nspent);
+		for (i = 0; i < stored.nstates; i++)
+		{
+			TierState	state;
+
+			memcpy(&state, at + sizeof(TierState) * i, sizeof(TierState));
+			for (g = 0; g < config->ngroups; g++)
+			{
+				if (config->groups[g].group_no == state.group_no)
+					tiers->walk.states[g] = state;
+			}
+		}
+	}
+	tiers->quiet_since = stored.quiet_since;
+	tiers->all_lines = tiers->all_stays = account->last_entry == 0 && isnull;
+	tiers->read_entries = account->last_entry;
+	account->tiers = tiers;
+	take_lots(tiers, account);
+
+	/* what has become enough without a movement: a tier that asks for nothing */
+	core_check(tier_judge(&tiers->walk, account->last_at == DT_NOBEGIN ? TIER_ENTRY :
+						  TIER_CONFIGURATION));
+	if (tiers->path.count > 0)
+		tiers->quiet_since = tiers->walk.at;
+}
+
+/* see tiers.h */
+void
+tiers_before_advance(AccountState *account)
+{
+	AccountTiers *tiers = account->tiers;
+
+	if (tiers && !tiers->built && tiers->nlines == 0 && account->paged)
+		take_lots(tiers, account);
+}
+
+/* Tells the walk's heap when lots begin and end. */
+static void
+build(AccountTiers *tiers, int nlines)
+{
+	TierWalk   *walk = &tiers->walk;
+	MemoryContext old = MemoryContextSwitchTo(tiers->context);
+	CoreInt128 *balances = palloc(sizeof(CoreInt128) * Max(1, walk->nunits));
+	int			i;
+
+	/* what they add up to is known */
+	memcpy(balances, walk->balances, sizeof(CoreInt128) * walk->nunits);
+	for (i = 0; i < tiers->nbase; i++)
+		core_check(tier_fold(walk, tiers_slot(tiers->config, tiers->base[i].unit),
+							 tiers->base[i].points, tiers->base[i].from, tiers->base[i].to));
+	for (i = 0; i < nlines; i++)
+		core_check(tier_fold(walk, tiers->lines[i].slot, tiers->lines[i].points,
+							 tiers->lines[i].from, tiers->lines[i].to));
+	memcpy(walk->balances, balances, sizeof(CoreInt128) * walk->nunits);
+	pfree(balances);
+	tiers->built = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* see tiers.h */
+void
+tiers_know_lots(AccountState *account)
+{
+	if (!account->tiers->built)
+		build(account->tiers, account->tiers->nlines);
+}
+
+/* The next instant at which anything may change. */
+static Instant
+next_change(const AccountTiers *tiers)
+{
+	Instant		next = tier_next_due(&tiers->walk);
+
+	return tiers->built ? next : Min(next, tiers->next_change);
+}
+
+/* Goes to an instant, the lines before the given one being known to the heap. */
+static void
+walk_to(AccountTiers *tiers, Instant at, int nlines)
+{
+	MemoryContext old;
+
+	if (at <= tiers->walk.at)
+		return;
+	if (next_change(tiers) > at)
+	{
+		tiers->walk.at = at;
+		return;
+	}
+	if (!tiers->built)
+		build(tiers, nlines);
+	old = MemoryContextSwitchTo(tiers->context);
+	tiers->cause = TIER_ENTRY;
+	core_check(tier_walk(&tiers->walk, at));
+	tiers->quiet_since = at;
+	MemoryContextSwitchTo(old);
+}
+
+/* see tiers.h */
+void
+tiers_walk(AccountState *account, Instant at)
+{
+	walk_to(account->tiers, Min(at, account->now), account->tiers->nlines);
+}
+
+/* Remembers points spent, or given back. */
+static void
+note_spent(AccountTiers *tiers, const Movement *movement)
+{
+	LotPiece	piece = {0};
+
+	if (movement->points == 0)
+		return;
+	core_check(points_sub(0, movement->points, &piece.points) ? CORE_OK : CORE_RANGE);
+	piece.from = movement->from;
+	piece.to = movement->to;
+	piece.unit = movement->unit;
+	if (piece.to == INSTANT_NEVER)
+		piece.from = Min(piece.from, 0);	/* all the same, so that they are one */
+	if (tiers->nspent == tiers->spent_capacity)
+	{
+		tiers->spent_capacity = Max(8, tiers->spent_capacity * 2);
+		tiers->spent = tiers->spent ?
+			repalloc_huge(tiers->spent, sizeof(LotPiece) * tiers->spent_capacity) :
+			MemoryContextAlloc(tiers->context, sizeof(LotPiece) * tiers->spent_capacity);
+	}
+	core_check(lots_add_piece(tiers->spent, &tiers->nspent, piece));
+}
+
+/* Remembers a line. */
+static TierLine *
+add_line(AccountTiers *tiers, const Movement *movement, int slot, Instant now)
+{
+	TierLine   *line;
+
+	if (tiers->nlines == tiers->lines_capacity)
+	{
+		tiers->lines_capacity = Max(8, tiers->lines_capacity * 2);
+		tiers->lines = tiers->lines ?
+			repalloc_huge(tiers->lines, sizeof(TierLine) * tiers->lines_capacity) :
+			MemoryContextAlloc(tiers->context, sizeof(TierLine) * tiers->lines_capacity);
+	}
+	line = &tiers->lines[tiers->nlines++];
+	line->at = Min(movement->occurred_at, now);
+	line->from = movement->from;
+	line->to = movement->to;
+	line->points = movement->points;
+	line->slot = slot;
+	line->ord = tiers->nlines;
+	return line;
+}
+
+/* Whether more points in a late line change nothing since its instant. */
+static bool
+changes_nothing(AccountTiers *tiers, const TierLine *line)
+{
+	TierWalk   *walk = &tiers->walk;
+	int			g;
+
+	if (line->at < tiers->quiet_since || line->points < 0 || line->from > line->at ||
+		line->to <= walk->at)
+		return false;
+	walk->balances[line->slot] += line->points;
+	for (g = 0; g < walk->ngroups; g++)
+	{
+		const TierStep *step = tier_qualified(tier_ladder(&walk->groups[g], walk->at),
+											  walk->balances);
+
+		if ((step ? step->tier_no : 0) != walk->states[g].qualified)
+			break;
+	}
+	walk->balances[line->slot] -= line->points;
+	return g == walk->ngroups;
+}
+
+/* see tiers.h */
+void
+tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	int			slot = tiers_slot(tiers->config, movement->unit);
+	int			known = tiers->path.count;
+	TierLine   *line;
+	MemoryContext old;
+
+	if (slot < 0 || tiers->rests)
+		return;
+	if (!tiers_counts(movement))
+	{
+		if (movement->kind != ENTRY_EXPIRE)
+			note_spent(tiers, movement);
+		return;
+	}
+	line = add_line(tiers, movement, slot, account->now);
+	if (line->at < walk->at && !changes_nothing(tiers, line))
+	{
+		tiers_judge_again(ledger, account, line->at);
+		return;
+	}
+	old = MemoryContextSwitchTo(tiers->context);
+	tiers->cause = TIER_ENTRY;
+	walk_to(tiers, line->at, tiers->nlines - 1);
+	if (tiers->built)
+		core_check(tier_fold(walk, slot, line->points, line->from, line->to));
+	else
+	{
+		if (line->from > walk->at)
+			tiers->next_change = Min(tiers->next_change, line->from);
+		else if (line->to > walk->at)
+			walk->balances[slot] += line->points;
+		if (line->to > walk->at && line->to < INSTANT_ACTIVITY)
+			tiers->next_change = Min(tiers->next_change, line->to);
+	}
+	core_check(tier_judge(walk, TIER_ENTRY));
+	if (tiers->path.count > known || line->points < 0)
+		tiers->quiet_since = walk->at;
+	MemoryContextSwitchTo(old);
+}
+
+/* see tiers.h */
+void
+tiers_at(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	int			g;
+
+	at = Min(at, account->now);
+	if (at >= walk->at)
+		walk_to(tiers, at, tiers->nlines);
+	if (at < tiers->quiet_since && at < walk->at)
+		tiers_know_stays(ledger, account);
+	for (g = 0; g < walk->ngroups; g++)
+	{
+		if (at >= tiers->quiet_since || at >= walk->at)
+			tier_nos[g] = walk->states[g].tier_no;
+		else
+		{
+			const TierStay *stay = tier_path_find(&tiers->path, g, at);
+
+			tier_nos[g] = stay ? stay->state.tier_no : 0;
+		}
+	}
+}
+
+/* see tiers.h */
+void
+tiers_give(AccountState *account, int group, int32 tier_no, Instant until,
+		   int64 operation_no)
+{
+	AccountTiers *tiers = account->tiers;
+
+	walk_to(tiers, account->now, tiers->nlines);
+	tiers->operation_no = operation_no;
+	core_check(tier_give(&tiers->walk, group, tier_no, until, account->now));
+	tiers->operation_no = 0;
+	tiers->quiet_since = account->now;
+	account->dirty = true;
+}
+
+/* see tiers.h */
+int
+tiers_held(Ledger *ledger, AccountState *account, Instant at, const char **names)
+{
+	TierConfig *config;
+	int32	   *tier_nos;
+	int			g;
+
+	if (account->tiers == NULL)
+		return 0;
+	config = account->tiers->config;
+	tier_nos = palloc(sizeof(int32) * config->ngroups);
+	tiers_at(ledger, account, at, tier_nos);
+	for (g = 0; g < config->ngroups; g++)
+		names[g] = tier_nos[g] ? tiers_name(config, tier_nos[g]) : NULL;
+	pfree(tier_nos);
+	return config->ngroups;
+}
+
+/* see tiers.h */
+bool
+tiers_any_held(Ledger *ledger, AccountState *account, Instant at, ArrayType *names)
+{
+	const char **held;
+	Datum	   *wanted;
+	bool	   *nulls;
+	int			nwanted;
+	int			n;
+	int			i;
+	int			k;
+
+	if (account->tiers == NULL)
+		return false;
+	held = palloc(sizeof(char *) * account->tiers->config->ngroups);
+	n = tiers_held(ledger, account, at, held);
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &wanted, &nulls, &nwanted);
+	for (i = 0; i < nwanted; i++)
+	{
+		for (k = 0; k < n && !nulls[i]; k++)
+		{
+			if (held[k] && strcmp(held[k], TextDatumGetCString(wanted[i])) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* see tiers.h */
+Instant
+tiers_next_due(AccountState *account)
+{
+	AccountTiers *tiers = account->tiers;
+	Instant		next = tiers->next_change;
+	int			g;
+	int			i;
+
+	/* ladders to come would be known to nobody, and ends of lots are due anyway */
+	if (tiers->built)
+	{
+		next = INSTANT_NEVER;
+		for (i = 0; i < tiers->walk.ndue; i++)
+		{
+			if (!tiers->walk.due[i].expiry)
+				next = Min(next, tiers->walk.due[i].at);
+		}
+	}
+	for (g = 0; g < tiers->walk.ngroups; g++)
+	{
+		const TierState *state = &tiers->walk.states[g];
+
+		if (state->tier_no != 0 && state->until > tiers->walk.at)
+			next = Min(next, state->until);
+		if (state->given != 0 && state->given_until > tiers->walk.at)
+			next = Min(next, state->given_until);
+	}
+	return next;
+}
+
+/* see tiers.h */
+Datum
+tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	StoredTiers stored;
+	bytea	   *bytes;
+	char	   *at;
+	int			n = 0;
+	int			g;
+	int			i;
+
+	walk_to(tiers, account->now, tiers->nlines);
+	tiers_write(ledger, account);
+	account->next_due = Min(account->next_due, tiers_next_due(account));
+
+	for (i = tiers->nspent; i > 0 && tiers->spent[i - 1].to <= account->now; i--)
+		tiers->nspent--;
+	bytes = palloc0(VARHDRSZ + sizeof(StoredTiers) + sizeof(TierState) * walk->ngroups +
+					sizeof(LotPiece) * tiers->nspent);
+	at = VARDATA(bytes) + sizeof(stored);
+	for (g = 0; g < walk->ngroups; g++)
+	{
+		const TierState *state = &walk->states[g];
+
+		if (state->tier_no == 0 && state->qualified == 0 && state->given == 0)
+			continue;
+		memcpy(at + sizeof(TierState) * n++, state, sizeof(TierState));
+	}
+	stored.quiet_since = tiers->quiet_since;
+	stored.nstates = n;
+	stored.nspent = tiers->nspent;
+	memcpy(VARDATA(bytes), &stored, sizeof(stored));
+	if (tiers->nspent > 0)
+		memcpy(at + sizeof(TierState) * n, tiers->spent, sizeof(LotPiece) * tiers->nspent);
+	SET_VARSIZE(bytes, VARHDRSZ + sizeof(StoredTiers) + sizeof(TierState) * n +
+				sizeof(LotPiece) * tiers->nspent);
+	*isnull = n == 0 && tiers->nspent == 0 && tiers->quiet_since == INSTANT_ALWAYS;
+	return PointerGetDatum(bytes);
+}

@@ -1,0 +1,338 @@
+/*-------------------------------------------------------------------------
+ *
+ * tier_load.c
+ *	  The groups of tiers of a program, in all versions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/tiers.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "engine/amount.h"
+#include "engine/program_load.h"
+
+/* see tiers.h */
+int
+tiers_make_slot(TierConfig *config, int32 unit_no)
+{
+	int			slot = tiers_slot(config, unit_no);
+
+	if (slot >= 0)
+		return slot;
+	config->units = config->units ?
+		repalloc(config->units, sizeof(int32) * (config->nunits + 1)) :
+		palloc(sizeof(int32));
+	config->units[config->nunits] = unit_no;
+	return config->nunits++;
+}
+
+/* The index of a group by its number, -1 if there is none. */
+static int
+find_group(const TierConfig *config, int32 group_no)
+{
+	int			g;
+
+	for (g = 0; g < config->ngroups; g++)
+	{
+		if (config->groups[g].group_no == group_no)
+			return g;
+	}
+	return -1;
+}
+
+/* see tiers.h */
+TierReader *
+tier_reader_begin(int ngroups, int ntiers)
+{
+	TierReader *reader = palloc0(sizeof(TierReader));
+	TierConfig *config = palloc0(sizeof(TierConfig));
+
+	reader->config = config;
+	reader->max_groups = Max(1, ngroups);
+	reader->max_tiers = Max(1, ntiers);
+	reader->versions = palloc0(sizeof(int32) * reader->max_groups * reader->max_groups);
+	config->groups = palloc0(sizeof(TierGroup) * reader->max_groups);
+	config->group_names = palloc0(sizeof(char *) * reader->max_groups);
+	config->group_deleted = palloc0(sizeof(bool) * reader->max_groups);
+	config->tier_nos = palloc(sizeof(int32) * reader->max_tiers);
+	config->tier_names = palloc(sizeof(char *) * reader->max_tiers);
+	config->tier_groups = palloc(sizeof(int) * reader->max_tiers);
+	return reader;
+}
+
+/*
+ * see tiers.h: a ladder for each version; what is as old as its successor has
+ * never been in force
+ */
+void
+tier_reader_group(TierReader *reader, int32 group_no, int32 version, char *name, bool deleted,
+				  const TierLadder *ladder)
+{
+	TierConfig *config = reader->config;
+	TierGroup  *group;
+	TierLadder *ladders;
+	int			g = find_group(config, group_no);
+	int			last;
+
+	if (g < 0)
+	{
+		g = config->ngroups++;
+		config->groups[g].group_no = group_no;
+		config->groups[g].ladders = palloc0(sizeof(TierLadder) * reader->max_groups);
+	}
+	group = &config->groups[g];
+	ladders = (TierLadder *) group->ladders;
+	config->group_names[g] = name;
+	config->group_deleted[g] = deleted;
+	last = group->nladders - 1;
+	if (last >= 0 && ladders[last].since >= ladder->since)
+	{
+		Instant		since = ladders[last].since;
+
+		ladders[last] = *ladder;
+		ladders[last].since = since;
+	}
+	else
+	{
+		last++;
+		ladders[group->nladders++] = *ladder;
+	}
+	reader->versions[g * reader->max_groups + last] = version;
+}
+
+/* see tiers.h */
+void
+tier_reader_tier(TierReader *reader, int32 group_no, int32 version, char *name,
+				 const TierStep *step)
+{
+	TierConfig *config = reader->config;
+	TierLadder *ladder = NULL;
+	int			g = find_group(config, group_no);
+	int			i;
+
+	if (g < 0)
+		return;
+
+	/* later versions come later, so that the name is the last */
+	for (i = 0; i < config->ntiers && config->tier_nos[i] != step->tier_no; i++)
+		;
+	if (i == config->ntiers)
+		config->ntiers++;
+	config->tier_nos[i] = step->tier_no;
+	config->tier_names[i] = name;
+	config->tier_groups[i] = g;
+
+	for (i = 0; i < config->groups[g].nladders; i++)
+	{
+		if (reader->versions[g * reader->max_groups + i] == version)
+			ladder = (TierLadder *) &config->groups[g].ladders[i];
+	}
+	if (ladder == NULL)
+		return;
+	if (ladder->steps == NULL)
+		ladder->steps = palloc0(sizeof(TierStep) * reader->max_tiers);
+	*(TierStep *) &ladder->steps[ladder->nsteps++] = *step;
+}
+
+/* What a tier asks for: two arrays. */
+static void
+read_needs(const ConfigRow *row, TierConfig *config, TierStep *step)
+{
+	Datum	   *units;
+	Datum	   *thresholds;
+	TierNeed   *needs;
+	int			n;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(config_datum(row, "units", INT2ARRAYOID, NULL)),
+					  INT2OID, sizeof(int16), true, TYPALIGN_SHORT, &units, NULL, &step->nneeds);
+	deconstruct_array(DatumGetArrayTypeP(config_datum(row, "thresholds", NUMERICARRAYOID, NULL)),
+					  NUMERICOID, -1, false, TYPALIGN_INT, &thresholds, NULL, &n);
+	step->needs = needs = palloc(sizeof(TierNeed) * Max(1, step->nneeds));
+	for (i = 0; i < step->nneeds; i++)
+	{
+		needs[i].slot = tiers_make_slot(config, DatumGetInt16(units[i]));
+		needs[i].threshold = amount_to_points(amount_from_numeric(thresholds[i], "threshold"));
+	}
+}
+
+/* see tiers.h */
+TierConfig *
+tiers_load(Program *program)
+{
+	MemoryContext old;
+	TierReader *reader;
+	SPITupleTable *groups;
+	uint64		ngroups;
+	uint64		i;
+
+	config_query(&program->ref,
+				 "SELECT group_no::pg_catalog.int4, config_version, since, name, keep,"
+				 " keep_renewed, downgrade, deleted, unit_no::pg_catalog.int4"
+				 " FROM %s.tier_group_version ORDER BY group_no, config_version", 0, 0, 0);
+	if (SPI_processed == 0)
+		return NULL;
+	groups = SPI_tuptable;
+	ngroups = SPI_processed;
+	config_query(&program->ref,
+				 "SELECT group_no::pg_catalog.int4, config_version, tier_no, name, rank,"
+				 " qualify, closed, units, thresholds FROM %s.tier_version"
+				 " ORDER BY group_no, config_version, rank, tier_no", 0, 0, 0);
+	old = MemoryContextSwitchTo(program->context);
+	reader = tier_reader_begin(ngroups, SPI_processed);
+	for (i = 0; i < ngroups; i++)
+	{
+		ConfigRow	row = {groups->vals[i], groups->tupdesc};
+		TierLadder	ladder = {0};
+
+		ladder.since = DatumGetTimestampTz(config_datum(&row, "since", TIMESTAMPTZOID, NULL));
+		ladder.unit_no = config_int(&row, "unit_no", 0);
+		ladder.one_level = strcmp(config_text(&row, "downgrade"), "one_level") == 0;
+		config_struct(&row, "keep", "period", &ladder.keep, sizeof(Period));
+		config_struct(&row, "keep_renewed", "period", &ladder.keep_renewed, sizeof(Period));
+		tier_reader_group(reader, config_int(&row, "group_no", 0),
+						  config_int(&row, "config_version", 0), config_text(&row, "name"),
+						  config_bool(&row, "deleted"), &ladder);
+	}
+	for (i = 0; i < SPI_processed; i++)
+	{
+		ConfigRow	row = config_row(i);
+		TierStep	step = {0};
+
+		step.tier_no = config_int(&row, "tier_no", 0);
+		step.rank = config_int(&row, "rank", 0);
+		step.any = strcmp(config_text(&row, "qualify"), "any") == 0;
+		step.closed = config_bool(&row, "closed");
+		read_needs(&row, reader->config, &step);
+		tier_reader_tier(reader, config_int(&row, "group_no", 0),
+						 config_int(&row, "config_version", 0), config_text(&row, "name"),
+						 &step);
+	}
+	MemoryContextSwitchTo(old);
+	return reader->config;
+}
+
+/* see tiers.h */
+int
+tiers_slot(const TierConfig *config, int32 unit_no)
+{
+	int			i;
+
+	for (i = 0; i < config->nunits; i++)
+	{
+		if (config->units[i] == unit_no)
+			return i;
+	}
+	return -1;
+}
+
+/* see tiers.h */
+const char *
+tiers_name(const TierConfig *config, int32 tier_no)
+{
+	int			i;
+
+	for (i = 0; i < config->ntiers; i++)
+	{
+		if (config->tier_nos[i] == tier_no)
+			return config->tier_names[i];
+	}
+	return NULL;
+}
+
+/* see tiers.h */
+char *
+tiers_json(const TierConfig *config, const char **held)
+{
+	StringInfoData text;
+	int			g;
+
+	initStringInfo(&text);
+	for (g = 0; g < config->ngroups; g++)
+	{
+		if (held[g] == NULL)
+			continue;
+		appendStringInfoString(&text, text.len == 0 ? "{" : ", ");
+		escape_json(&text, config->group_names[g]);
+		appendStringInfoString(&text, ": ");
+		escape_json(&text, held[g]);
+	}
+	if (text.len == 0)
+		return NULL;
+	appendStringInfoChar(&text, '}');
+	return text.data;
+}
+
+/* see tiers.h */
+const char *
+tiers_first(const TierConfig *config, const char **held)
+{
+	int			g;
+
+	for (g = 0; g < config->ngroups; g++)
+	{
+		if (!config->group_deleted[g])
+			return held[g];
+	}
+	return NULL;
+}
+
+/* see tiers.h */
+int
+tiers_group(const Program *program, const char *name)
+{
+	const TierConfig *config = program->tiers;
+	int			found = -1;
+	int			count = 0;
+	int			g;
+
+	for (g = 0; config && g < config->ngroups; g++)
+	{
+		if (name ? strcmp(config->group_names[g], name) == 0 : !config->group_deleted[g])
+		{
+			if (found < 0)
+				found = g;
+			count++;
+		}
+	}
+	if (found < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 name ? errmsg("there is no tier group named \"%s\"", name) :
+				 errmsg("program \"%s\" has no tiers", program->ref.name),
+				 errhint("The program's groups of tiers are the rows of its table \"tier_group\".")));
+	if (name == NULL && count > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+				 errmsg("the program has %d groups of tiers: say which one", count),
+				 errhint("Give the name of a tier group.")));
+	return found;
+}
+
+/* see tiers.h */
+int32
+tiers_number(const Program *program, int group, const char *name)
+{
+	const TierConfig *config = program->tiers;
+	int			i;
+
+	for (i = config->ntiers - 1; i >= 0; i--)
+	{
+		if (config->tier_groups[i] == group && strcmp(config->tier_names[i], name) == 0)
+			return config->tier_nos[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("there is no tier named \"%s\" in group \"%s\"", name,
+					config->group_names[group])));
+	return 0;
+}

@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * tiers.h
+ *	  Where members stand: tiers of accounts, kept along with their lots.
+ *
+ * An account's row holds where its member stood at its last instant.  While the
+ * account moves, a walk (core/tier.h) follows the lines of qualifying units; a
+ * line dated before where the walk is, by which anything may change, has the
+ * time from its instant on judged again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LOYALTY_TIERS_H
+#define LOYALTY_TIERS_H
+
+#include "core/tier.h"
+#include "engine/ledger.h"
+#include "utils/array.h"
+
+/* all groups of a program, in all versions */
+typedef struct TierConfig
+{
+	int			ngroups;
+	TierGroup  *groups;			/* by number */
+	char	  **group_names;	/* by group */
+	bool	   *group_deleted;
+	int			nunits;			/* that ever qualified */
+	int32	   *units;			/* by slot */
+	int			ntiers;
+	int32	   *tier_nos;
+	char	  **tier_names;		/* present or last names */
+	int		   *tier_groups;	/* index of the group */
+} TierConfig;
+
+/* a stay, from an instant on, until the next */
+typedef struct TierStay
+{
+	TierState	state;
+	Instant		at;
+	TierCause	cause;
+	int			group;			/* index */
+	int64		operation_no;	/* by hand */
+	Instant		posted_at;
+} TierStay;
+
+/* a line of a qualifying unit */
+typedef struct TierLine
+{
+	Instant		at;
+	Instant		from;
+	Instant		to;
+	Points		points;
+	int32		slot;
+	int32		ord;			/* among those of one instant */
+} TierLine;
+
+typedef struct TierPath
+{
+	TierStay   *stays;
+	int			count;
+	int			capacity;
+} TierPath;
+
+/* the tiers of an account in memory */
+typedef struct AccountTiers
+{
+	TierConfig *config;
+	TierWalk	walk;
+	MemoryContext context;
+	Instant		quiet_since;	/* since then points were only added, and nothing
+								 * changed by it */
+	LotPiece   *base;			/* lots as of the account's last instant */
+	int			nbase;
+	LotPiece   *spent;			/* points spent, which count until they would have
+								 * lapsed: spending never demotes */
+	int			nspent;
+	int			spent_capacity;
+	bool		built;			/* the walk's heap knows when lots begin and end */
+	Instant		next_change;	/* as long as it does not: nothing does before */
+
+	TierLine   *lines;			/* since the account was read, or all */
+	int			nlines;
+	int			lines_capacity;
+	bool		all_lines;
+	int64		read_entries;	/* lines there were when it was read */
+
+	TierPath	path;			/* likewise */
+	bool		all_stays;
+	TierPath	stored;			/* if all_stays: as the table has it */
+	bool		rests;			/* lines are told that change nothing in sum */
+	TierCause	cause;			/* of what the walk tells */
+	int64		operation_no;
+} AccountTiers;
+
+/* Whether a line moves what qualifies: not those by which points are spent. */
+static inline bool
+tiers_counts(const Movement *m)
+{
+	return m->points != 0 && m->kind != ENTRY_REDEEM && m->kind != ENTRY_RETURN &&
+		m->kind != ENTRY_HOLD && m->kind != ENTRY_RELEASE &&
+
+		/* lots end by themselves */
+		(m->kind != ENTRY_EXPIRE || m->to == INSTANT_ACTIVITY);
+}
+
+/* -------- tier_load.c -------- */
+
+/* Loads the groups; NULL if there never was any.  Inside SPI. */
+extern TierConfig *tiers_load(Program *program);
+/*
+ * How they are put together: versions of groups, then of tiers, both in the
+ * order of groups and versions.  Names and needs must live as long.
+ */
+typedef struct TierReader
+{
+	TierConfig *config;
+	int			max_groups;
+	int			max_tiers;
+	int32	   *versions;		/* of ladders */
+} TierReader;
+
+extern TierReader *tier_reader_begin(int ngroups, int ntiers);
+extern void tier_reader_group(TierReader *reader, int32 group_no, int32 version, char *name,
+							  bool deleted, const TierLadder *ladder);
+extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, char *name,
+							 const TierStep *step);
+/* The slot of a unit, which it gets if it has none; -1 if it has none. */
+extern int	tiers_make_slot(TierConfig *config, int32 unit_no);
+extern int	tiers_slot(const TierConfig *config, int32 unit_no);
+extern const char *tiers_name(const TierConfig *config, int32 tier_no);
+/* Names of tiers held, by group: as JSON, NULL: none; that in the first group, NULL: none. */
+extern char *tiers_json(const TierConfig *config, const char **held);
+extern const char *tiers_first(const TierConfig *config, const char **held);
+/* The index of a group by name, NULL: the only one; an error if there is none. */
+extern int	tiers_group(const Program *program, const char *name);
+/* The number of a tier of a group by name; an error if there is none. */
+extern int32 tiers_number(const Program *program, int group, const char *name);
+
+/* -------- tier_account.c -------- */
+
+/* Reads what the account's row says; to be called when its lots are read. */
+extern void tiers_attach(Program *program, AccountState *account, Datum value, bool isnull);
+/* Takes the lots as they are, before what is due is booked. */
+extern void tiers_before_advance(AccountState *account);
+/* Follows a line of the ledger. */
+extern void tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement);
+/* Goes to an instant if the walk is not there yet. */
+extern void tiers_walk(AccountState *account, Instant at);
+/* Tells the walk when all lots begin and end. */
+extern void tiers_know_lots(AccountState *account);
+/* Where a member stands at an instant, group by group: numbers of tiers. */
+extern void tiers_at(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos);
+/* Gives a tier by hand at the account's instant; see tier_give. */
+extern void tiers_give(AccountState *account, int group, int32 tier_no, Instant until,
+					   int64 operation_no);
+/* Names of tiers that a member holds, by group, NULL: none; returns how many groups. */
+extern int	tiers_held(Ledger *ledger, AccountState *account, Instant at, const char **names);
+/* Whether a member holds one of the tiers named. */
+extern bool tiers_any_held(Ledger *ledger, AccountState *account, Instant at, ArrayType *names);
+/* Books the changes up to the account's instant; the value for account.tiers. */
+extern Datum tiers_save(Ledger *ledger, AccountState *account, bool *isnull);
+/* The next instant at which a tier may change. */
+extern Instant tiers_next_due(AccountState *account);
+/* A TierSink; arg is an AccountTiers. */
+extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
+					   TierCause cause);
+
+/* -------- tier_history.c -------- */
+
+/* Makes all stays known, those in the table included. */
+extern void tiers_know_stays(Ledger *ledger, AccountState *account);
+/* Judges again from an instant on. */
+extern void tiers_judge_again(Ledger *ledger, AccountState *account, Instant from);
+/* Puts stays that are not in the table yet among the rows to be written. */
+extern void tiers_write(Ledger *ledger, AccountState *account);
+/* Writes those rows; called by ledger_flush. */
+extern void tiers_flush(Ledger *ledger);
+
+/* Stays of a member that were known by an instant, in effect. */
+extern void tier_path_read(Ledger *ledger, Datum member, TierConfig *config,
+						   Instant known_at, TierPath *path);
+extern void tier_path_add(TierPath *path, const TierStay *stay);
+/* The last stay of a group that began by an instant; NULL if none. */
+extern const TierStay *tier_path_find(const TierPath *path, int group, Instant at);
+
+#endif							/* LOYALTY_TIERS_H */
