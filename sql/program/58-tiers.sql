@@ -54,7 +54,10 @@ COMMENT ON COLUMN @program@.tier_history.actor IS 'Who gave it';
 COMMENT ON COLUMN @program@.tier_history.operation IS 'Number of the operation by which it was given';
 COMMENT ON COLUMN @program@.tier_history.change_no IS 'Number of the row';
 
-/* Every member and every group: an account, brought up to now. */
+/*
+ * Every member and every group: an account, brought up to now.  The scan of
+ * accounts is parallel as long as nothing but the account is lateral.
+ */
 CREATE VIEW @program@.standing AS
 SELECT a.member_id,
 	s.tier_group,
@@ -67,16 +70,14 @@ SELECT a.member_id,
 	s.projected,
 	s.given
 FROM @program@.account AS a
-	CROSS JOIN @program@.program AS p
+	LEFT JOIN (SELECT member_id, loyalty.sum(lots) AS lots FROM @program@.account_page GROUP BY member_id) AS g USING (member_id)
 	CROSS JOIN LATERAL loyalty.standing_1(
 		(SELECT jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version) FROM @program@.tier_group_version AS v),
 		(SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version, v.rank, v.tier_no), '[]') FROM @program@.tier_version AS v),
 		a.tiers,
-		CASE WHEN a.paged IS NULL THEN a.lots
-			ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
-											 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END,
-		a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone),
-		greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at)) AS s;
+		CASE WHEN a.paged IS NULL THEN a.lots ELSE a.lots OPERATOR(loyalty.+) coalesce(g.lots, '{}'::loyalty.lots) END,
+		a.last_at, a.joined_at, coalesce(a.time_zone, (SELECT p.time_zone FROM @program@.program AS p)),
+		greatest((SELECT loyalty.clock_1(p.test_clock, p.clock) FROM @program@.program AS p), a.last_at)) AS s;
 COMMENT ON VIEW @program@.standing IS 'Where each member stands in each group of tiers, as of now';
 COMMENT ON COLUMN @program@.standing.member_id IS 'The member';
 COMMENT ON COLUMN @program@.standing.tier_group IS 'The group of tiers';

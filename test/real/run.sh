@@ -28,5 +28,6 @@ run() {
 
 run online_retail online_retail online_retail_refund_links
 run cdnow cdnow
+run cdnow_tiers cdnow
 run complete_journey complete_journey_transactions_sample complete_journey_products
 exit $status
