@@ -6,7 +6,8 @@ CREATE TABLE @program@.tier_group (
 	unit			text NOT NULL REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	keep			loyalty.period NOT NULL DEFAULT 'immediately',
 	keep_renewed	loyalty.period,
-	downgrade		text NOT NULL DEFAULT 'to_qualified' CHECK (downgrade IN ('to_qualified', 'one_level'))
+	downgrade		text NOT NULL DEFAULT 'to_qualified' CHECK (downgrade IN ('to_qualified', 'one_level')),
+	top_up			boolean NOT NULL DEFAULT false
 );
 
 CREATE TABLE @program@.tier (
@@ -35,6 +36,7 @@ CREATE TABLE @program@.tier_group_version (
 	keep			loyalty.period NOT NULL,
 	keep_renewed	loyalty.period NOT NULL,
 	downgrade		text NOT NULL,
+	top_up			boolean NOT NULL,
 	deleted			boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (group_no, config_version)
 );
@@ -76,6 +78,7 @@ COMMENT ON COLUMN @program@.tier_group.unit IS 'The qualifying unit: its balance
 COMMENT ON COLUMN @program@.tier_group.keep IS 'How long a tier is kept from the instant it is reached; immediately: no longer than the balance; never: for life';
 COMMENT ON COLUMN @program@.tier_group.keep_renewed IS 'The same for a stay that follows another; null: as keep';
 COMMENT ON COLUMN @program@.tier_group.downgrade IS 'Where those go who do not qualify at the end of a stay: to_qualified (what the balance is enough for) or one_level (one tier down, unless it is enough for more)';
+COMMENT ON COLUMN @program@.tier_group.top_up IS 'Whether a late row that raises a member''s tier also raises what events since have earned';
 COMMENT ON TABLE @program@.tier IS 'A tier of a group';
 COMMENT ON COLUMN @program@.tier.name IS 'Its name, which no other tier of the program has';
 COMMENT ON COLUMN @program@.tier.tier_no IS 'Number by which the engine knows it';
@@ -97,6 +100,7 @@ COMMENT ON COLUMN @program@.tier_group_version.unit_no IS 'tier_group.unit then'
 COMMENT ON COLUMN @program@.tier_group_version.keep IS 'tier_group.keep then';
 COMMENT ON COLUMN @program@.tier_group_version.keep_renewed IS 'tier_group.keep_renewed then, or keep';
 COMMENT ON COLUMN @program@.tier_group_version.downgrade IS 'tier_group.downgrade then';
+COMMENT ON COLUMN @program@.tier_group_version.top_up IS 'tier_group.top_up then';
 COMMENT ON COLUMN @program@.tier_group_version.deleted IS 'It was deleted';
 COMMENT ON TABLE @program@.tier_version IS 'What a tier was in each configuration version';
 COMMENT ON COLUMN @program@.tier_version.tier_no IS 'The tier';

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "engine/chunk.h"
+#include "engine/tiers.h"
 
 #include "utils/memutils.h"
 
@@ -49,7 +50,14 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 void
 batch_close(Batch *batch)
 {
+	List	   *top_ups = batch->top_ups;
+
 	event_reader_close(batch->reader);
+	if (top_ups)
+	{
+		batch->top_ups = NIL;
+		tiers_top_up(batch->program, top_ups);
+	}
 	MemoryContextDelete(batch->context);
 }
 
@@ -100,6 +108,7 @@ open_ledger(Batch *batch)
 
 	batch->ledger = ledger_open(batch->program, batch->source, batch->options.dry);
 	batch->ledger->operation_no = batch->options.operation_no;
+	batch->ledger->top_up_context = batch->context;
 	batch->ledger->observe = batch->line_observer;
 	batch->ledger->observe_arg = batch->line_observer_arg;
 	MemoryContextSwitchTo(old);
@@ -109,8 +118,17 @@ open_ledger(Batch *batch)
 void
 close_ledger(Batch *batch)
 {
+	List	   *top_ups = batch->ledger->top_ups;
+
 	ledger_close(batch->ledger);
 	batch->ledger = NULL;
+	if (top_ups)
+	{
+		MemoryContext old = MemoryContextSwitchTo(batch->context);
+
+		batch->top_ups = list_concat(batch->top_ups, top_ups);
+		MemoryContextSwitchTo(old);
+	}
 }
 
 /* see chunk.h */

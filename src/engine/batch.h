@@ -46,6 +46,7 @@ typedef struct BatchOptions
 	bool		history;		/* backfill: points that rows were paid with are
 								 * taken at their instant, as far as they were
 								 * there */
+	bool		tops_up;		/* events posted before, by higher tiers */
 	bool		own_rows;		/* this statement has written the rows, so that
 								 * nobody else can change them meanwhile */
 	RowsFrom	rows_from;
@@ -140,6 +141,7 @@ typedef struct Batch
 	bool		looks_only;		/* rows are read to learn whom to lock; what
 								 * fails will fail again */
 	bool		clears_failures;	/* events of the source wait in failed_event */
+	List	   *top_ups;		/* see tier_top_up.c */
 	int64		nposted;		/* events that posted lines */
 	int64		nfailed;		/* rows queued as failed_event */
 } Batch;
@@ -252,6 +254,12 @@ extern bool give_back_claims(Batch *batch, Event *event, AccountState *account);
 
 /* Whether a rule was the same in two configurations. */
 extern bool rule_is_same(const RuleConfig *a, const RuleConfig *b);
+
+/*
+ * tier_top_up.c: freezes higher tiers that the member is known by now to have
+ * held.  False if there is none: then the event is to be left alone.
+ */
+extern bool raise_tiers(Batch *batch, Event *event, AccountState *account);
 
 /* moving.c: postings whose events have another key now */
 extern void move_postings(Batch *batch);

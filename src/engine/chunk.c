@@ -275,6 +275,8 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 				event->failed = true;
 			event->nrows = -1;
 		}
+		else if (batch->options.tops_up && !raise_tiers(batch, event, accounts[who]))
+			event->nrows = -1;
 		else
 		{
 			/* what goes into the posting must outlive the member */

@@ -119,6 +119,8 @@ extern void rules_check_again(const ProgramRef *ref, const char *unit_name);
 
 /* config_tier.c: checks all groups of tiers once more */
 extern void tiers_check_again(const ProgramRef *ref);
+/* and all rules beside them */
+extern void tiers_check_rules(const ProgramRef *ref);
 
 /* recount.c: what members have used of a rule's cap, by its present period */
 extern void caps_recount(const ProgramRef *ref, int32 rule_no);

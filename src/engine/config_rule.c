@@ -158,6 +158,7 @@ loyalty_rule_changed(PG_FUNCTION_ARGS)
 
 		check_rule(&trigger.ref, &trigger.new, &unit, &source);
 		check_carry(&trigger.ref, &unit);
+		tiers_check_rules(&trigger.ref);
 		set_budget(&trigger, &unit);
 		pin = choose_pin(&trigger.ref, &trigger.new, &source, writer);
 		write_version(&trigger.ref, tuple_int(&trigger.new, "rule_no"), pin);

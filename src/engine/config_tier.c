@@ -100,6 +100,7 @@ loyalty_tiers_changed(PG_FUNCTION_ARGS)
 	config_lock(&trigger.ref);
 	check_groups(&trigger.ref);
 	check_more_thresholds(&trigger.ref);
+	tiers_check_rules(&trigger.ref);
 	write_versions(&trigger.ref);
 	config_trigger_end(&trigger);
 
@@ -112,6 +113,34 @@ tiers_check_again(const ProgramRef *ref)
 {
 	check_groups(ref);
 	check_more_thresholds(ref);
+}
+
+/*
+ * A rule that depends on a tier may not pay what qualifies for it if the group
+ * tops up: that would raise the tier again.
+ */
+void
+tiers_check_rules(const ProgramRef *ref)
+{
+	ConfigTuple row;
+
+	if (config_execute(ref,
+					   "SELECT r.name AS rule, g.name AS group_name, r.unit"
+					   " FROM @.rule AS r, @.tier_group AS g"
+					   " WHERE g.top_up AND (r.unit = g.unit OR r.unit IN (SELECT h.unit"
+					   "  FROM @.tier_threshold AS h JOIN @.tier AS t ON t.name = h.tier"
+					   "  WHERE t.tier_group = g.name))"
+					   " AND (r.tiers && ARRAY(SELECT t.name FROM @.tier AS t WHERE t.tier_group = g.name)"
+					   "  OR concat(r.condition, ' ', r.amount) ~*"
+					   "   'member[[:space:]]*[.][[:space:]]*[\"]?tiers?([^a-z_]|$)')"
+					   " ORDER BY r.name LIMIT 1", 0, NULL, NULL, NULL) == 0)
+		return;
+	row = config_result(0);
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("rule \"%s\", which depends on tiers, cannot pay unit \"%s\": it qualifies for tier group \"%s\", which tops up",
+					tuple_text(&row, "rule"), tuple_text(&row, "unit"), tuple_text(&row, "group_name")),
+			 errhint("Set the group's top_up to false, or let the rule pay another unit.")));
 }
 
 /* The units as they are now. */
@@ -330,13 +359,13 @@ write_versions(const ProgramRef *ref)
 				   2, types, values, NULL);
 	config_execute(ref,
 				   "INSERT INTO @.tier_group_version (group_no, config_version, since, name,"
-				   " unit_no, keep, keep_renewed, downgrade, deleted)"
+				   " unit_no, keep, keep_renewed, downgrade, top_up, deleted)"
 				   " SELECT g.group_no, $1, $2, g.name, u.unit_no, g.keep,"
-				   " coalesce(g.keep_renewed, g.keep), g.downgrade, false"
+				   " coalesce(g.keep_renewed, g.keep), g.downgrade, g.top_up, false"
 				   " FROM @.tier_group AS g JOIN @.unit AS u ON u.name = g.unit"
 				   " UNION ALL"
 				   " SELECT v.group_no, $1, $2, v.name, v.unit_no, v.keep, v.keep_renewed,"
-				   " v.downgrade, true"
+				   " v.downgrade, v.top_up, true"
 				   " FROM @.tier_group_version AS v"
 				   " WHERE isfinite($2) AND v.config_version ="
 				   "  (SELECT max(l.config_version) FROM @.tier_group_version AS l)"

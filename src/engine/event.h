@@ -52,6 +52,7 @@ typedef struct Event
 								 * have changed since; else InvalidOid */
 	ItemPointerData row_tid;
 	Posting    *posting;		/* what it was posted as before, NULL if new */
+	struct varlena *facts_before;	/* topped up: the posting's before */
 	Posting		result;			/* of a new event: what to insert */
 	struct Payment *payment;	/* points it is paid with, see pay.h; NULL if its
 								 * source knows none */

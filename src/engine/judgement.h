@@ -55,6 +55,8 @@ typedef struct Judgement
 								 * own lots */
 	int			nwanted;
 
+	bool		probes;			/* nothing is posted, only seen what would be */
+	bool		lowers;			/* it would be less, in some unit */
 	int64		first;			/* block of lines written now */
 	int64		last;
 	int			nlines;

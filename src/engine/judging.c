@@ -206,6 +206,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	int32		rule_no_inline[8];
 	bool		match_inline = true;
 	bool		has_amount = batch->source->amount >= 0;
+	bool		both_ways = false;
+	int			pass;
 
 	if (rules->nrules + j->nown > capacity)
 	{
@@ -396,16 +398,47 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	}
 	if (n == 0)
 		return;
+	if (j->probes)
+	{
+		CoreInt128	change = 0;
+
+		for (i = 0; i < n; i++)
+			change += computed[i] - held[i];
+		j->lowers |= change < 0;
+		return;
+	}
 	core_check(judge_change(held, computed, n, delta));
 	note_wanted(j, unit, index, delta, nterms);
 
-	for (i = 0; i < n; i++)
+	/*
+	 * What is topped up may go from one rule to another.  Room of a cap is
+	 * claimed by what its rule holds: then each rule gets what it computed.
+	 */
+	for (i = 0; i < nterms && batch->options.tops_up; i++)
 	{
-		RuleConfig *rule = i < nterms ? &rules->rules[index[i]] : rules_rule(rules, rule_no[i]);
+		if (terms[i].room == POINTS_MAX || held[i] + delta[i] == computed[i])
+			continue;
+		both_ways = true;
+		for (k = 0; k < n; k++)
+			delta[k] = computed[k] - held[k];
+		break;
+	}
+
+	/* what is given comes before what is taken */
+	for (pass = 0; pass < (both_ways ? 2 * n : n); pass++)
+	{
+		RuleConfig *rule;
 		Instant		from = 0;
 		Instant		to = 0;
-		bool		released = is_given_back(j, rule_no[i]);
-		Points		claim = released ? held[i] + delta[i] : delta[i];
+		bool		released;
+		Points		claim;
+
+		i = pass % n;
+		if (both_ways && (delta[i] < 0) != (pass >= n))
+			continue;
+		rule = i < nterms ? &rules->rules[index[i]] : rules_rule(rules, rule_no[i]);
+		released = is_given_back(j, rule_no[i]);
+		claim = released ? held[i] + delta[i] : delta[i];
 
 		/* each line counts in the spans of the zone that it was posted by */
 		if (released && held[i] != 0)

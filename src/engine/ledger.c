@@ -100,7 +100,7 @@ open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 	ledger->program = program;
 	ledger->source = source;
 	ledger->dry = dry;
-	ledger->context = CurrentMemoryContext;
+	ledger->context = ledger->top_up_context = CurrentMemoryContext;
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &ledger->rights);
 	if (!dry)
 		PreventCommandIfReadOnly("posting points");

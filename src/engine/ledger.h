@@ -187,6 +187,8 @@ typedef struct Ledger
 	int64		operation_no;	/* of every line, 0: none */
 	bool		stock_locked;	/* by auto_redeem */
 	struct TierRows *tier_rows; /* changes of tiers to be written */
+	List	   *top_ups;		/* members whose tiers a late row has raised */
+	MemoryContext top_up_context;	/* in which they live */
 } Ledger;
 
 /* an error unless the program's tables are as this library expects them */

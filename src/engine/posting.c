@@ -374,6 +374,21 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		why_not = "its amount is not above zero";
 	claims = !(batch->options.no_claims && event->posting);
 	reserve_budgets(&j, rows, why_not == NULL);
+	if (batch->options.tops_up)
+	{
+		/* a higher tier is never to the member's disadvantage */
+		j.probes = true;
+		for (i = 0; i < rules->nunits; i++)
+			judge_event_unit(&j, i, rows, gross, net, why_not, claims, posting, NULL);
+		j.probes = false;
+		if (j.lowers)
+		{
+			*posting = *before;
+			posting->facts = event->facts_before;
+			recount_purchase(old_account, before);
+			return true;
+		}
+	}
 	if (batch->observer)
 		judged = palloc0(sizeof(JudgedRule) * Max(1, rules->nrules));
 	for (i = 0; i < rules->nunits; i++)

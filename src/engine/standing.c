@@ -144,7 +144,8 @@ config_from_json(Jsonb *groups, Jsonb *tiers)
 		ladder.keep = json_period(row, "keep");
 		ladder.keep_renewed = json_period(row, "keep_renewed");
 		tier_reader_group(reader, json_int(row, "group_no"), json_int(row, "config_version"),
-						  json_text(row, "name"), json_bool(row, "deleted"), &ladder);
+						  json_text(row, "name"), json_bool(row, "deleted"), json_bool(row, "top_up"),
+						  &ladder);
 	}
 	for (i = 0; i < JB_ROOT_COUNT(tiers); i++)
 	{

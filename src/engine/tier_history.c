@@ -548,6 +548,8 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 	}
 	tiers->built = true;
 	tiers->quiet_since = walk->at;
+	if (!ledger->dry)
+		tiers_note_top_up(ledger, account, &before, from);
 	pfree(lines);
 	MemoryContextSwitchTo(old);
 }

@@ -63,6 +63,7 @@ tier_reader_begin(int ngroups, int ntiers)
 	config->groups = palloc0(sizeof(TierGroup) * reader->max_groups);
 	config->group_names = palloc0(sizeof(char *) * reader->max_groups);
 	config->group_deleted = palloc0(sizeof(bool) * reader->max_groups);
+	config->group_tops_up = palloc0(sizeof(bool) * reader->max_groups);
 	config->tier_nos = palloc(sizeof(int32) * reader->max_tiers);
 	config->tier_names = palloc(sizeof(char *) * reader->max_tiers);
 	config->tier_groups = palloc(sizeof(int) * reader->max_tiers);
@@ -75,7 +76,7 @@ tier_reader_begin(int ngroups, int ntiers)
  */
 void
 tier_reader_group(TierReader *reader, int32 group_no, int32 version, char *name, bool deleted,
-				  const TierLadder *ladder)
+				  bool tops_up, const TierLadder *ladder)
 {
 	TierConfig *config = reader->config;
 	TierGroup  *group;
@@ -93,6 +94,7 @@ tier_reader_group(TierReader *reader, int32 group_no, int32 version, char *name,
 	ladders = (TierLadder *) group->ladders;
 	config->group_names[g] = name;
 	config->group_deleted[g] = deleted;
+	config->group_tops_up[g] = tops_up;
 	last = group->nladders - 1;
 	if (last >= 0 && ladders[last].since >= ladder->since)
 	{
@@ -177,7 +179,7 @@ tiers_load(Program *program)
 
 	config_query(&program->ref,
 				 "SELECT group_no::pg_catalog.int4, config_version, since, name, keep,"
-				 " keep_renewed, downgrade, deleted, unit_no::pg_catalog.int4"
+				 " keep_renewed, downgrade, deleted, top_up, unit_no::pg_catalog.int4"
 				 " FROM %s.tier_group_version ORDER BY group_no, config_version", 0, 0, 0);
 	if (SPI_processed == 0)
 		return NULL;
@@ -201,7 +203,7 @@ tiers_load(Program *program)
 		config_struct(&row, "keep_renewed", "period", &ladder.keep_renewed, sizeof(Period));
 		tier_reader_group(reader, config_int(&row, "group_no", 0),
 						  config_int(&row, "config_version", 0), config_text(&row, "name"),
-						  config_bool(&row, "deleted"), &ladder);
+						  config_bool(&row, "deleted"), config_bool(&row, "top_up"), &ladder);
 	}
 	for (i = 0; i < SPI_processed; i++)
 	{
@@ -320,9 +322,8 @@ tiers_group(const Program *program, const char *name)
 
 /* see tiers.h */
 int32
-tiers_number(const Program *program, int group, const char *name)
+tiers_find(const TierConfig *config, int group, const char *name)
 {
-	const TierConfig *config = program->tiers;
 	int			i;
 
 	for (i = config->ntiers - 1; i >= 0; i--)
@@ -330,9 +331,20 @@ tiers_number(const Program *program, int group, const char *name)
 		if (config->tier_groups[i] == group && strcmp(config->tier_names[i], name) == 0)
 			return config->tier_nos[i];
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("there is no tier named \"%s\" in group \"%s\"", name,
-					config->group_names[group])));
 	return 0;
+}
+
+/* see tiers.h */
+int32
+tiers_number(const Program *program, int group, const char *name)
+{
+	const TierConfig *config = program->tiers;
+	int32		tier_no = tiers_find(config, group, name);
+
+	if (tier_no == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no tier named \"%s\" in group \"%s\"", name,
+						config->group_names[group])));
+	return tier_no;
 }

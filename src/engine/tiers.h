@@ -24,6 +24,7 @@ typedef struct TierConfig
 	TierGroup  *groups;			/* by number */
 	char	  **group_names;	/* by group */
 	bool	   *group_deleted;
+	bool	   *group_tops_up;
 	int			nunits;			/* that ever qualified */
 	int32	   *units;			/* by slot */
 	int			ntiers;
@@ -121,7 +122,7 @@ typedef struct TierReader
 
 extern TierReader *tier_reader_begin(int ngroups, int ntiers);
 extern void tier_reader_group(TierReader *reader, int32 group_no, int32 version, char *name,
-							  bool deleted, const TierLadder *ladder);
+							  bool deleted, bool tops_up, const TierLadder *ladder);
 extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, char *name,
 							 const TierStep *step);
 /* The slot of a unit, which it gets if it has none; -1 if it has none. */
@@ -133,6 +134,8 @@ extern char *tiers_json(const TierConfig *config, const char **held);
 extern const char *tiers_first(const TierConfig *config, const char **held);
 /* The index of a group by name, NULL: the only one; an error if there is none. */
 extern int	tiers_group(const Program *program, const char *name);
+/* The number of a tier of a group by name, 0 if there is none. */
+extern int32 tiers_find(const TierConfig *config, int group, const char *name);
 /* The number of a tier of a group by name; an error if there is none. */
 extern int32 tiers_number(const Program *program, int group, const char *name);
 
@@ -164,6 +167,17 @@ extern Instant tiers_next_due(AccountState *account);
 /* A TierSink; arg is an AccountTiers. */
 extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
 					   TierCause cause);
+
+/* -------- tier_top_up.c -------- */
+
+/*
+ * Notes that events of a member from an instant on may be topped up, if the
+ * stays are higher now than they were in a group that tops up.
+ */
+extern void tiers_note_top_up(Ledger *ledger, AccountState *account, const TierPath *before,
+							  Instant from);
+/* Tops up what was noted; after the ledger was closed. */
+extern void tiers_top_up(Program *program, List *top_ups);
 
 /* -------- tier_history.c -------- */
 

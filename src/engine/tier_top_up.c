@@ -1,0 +1,252 @@
+/*-------------------------------------------------------------------------
+ *
+ * tier_top_up.c
+ *	  Events that were judged before a late row raised their member's tier.
+ *
+ * In groups that top up, they get the higher tier as their frozen fact, and the
+ * difference is posted: dated now, within free room, never to the member's
+ * disadvantage.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/batch.h"
+#include "engine/tiers.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* a member whose tier was raised from an instant on */
+typedef struct TopUp
+{
+	Datum		member;
+	Instant		from;
+} TopUp;
+
+/* The rank of a tier in the present ladder of a group; nobody stands below all. */
+static int64
+rank_of(const TierConfig *config, int group, int32 tier_no)
+{
+	const TierGroup *g = &config->groups[group];
+	const TierStep *step = tier_step(&g->ladders[g->nladders - 1], tier_no);
+
+	return step ? step->rank : PG_INT64_MIN;
+}
+
+/* Whether a group's stays say a higher tier than others did, anywhere. */
+static bool
+is_raised(const TierConfig *config, int group, const TierPath *path, const TierPath *than,
+		  const TierPath *at)
+{
+	int			i;
+
+	for (i = 0; i < at->count; i++)
+	{
+		const TierStay *now;
+		const TierStay *then;
+
+		if (at->stays[i].group != group)
+			continue;
+		now = tier_path_find(path, group, at->stays[i].at);
+		then = tier_path_find(than, group, at->stays[i].at);
+		if (rank_of(config, group, now ? now->state.tier_no : 0) >
+			rank_of(config, group, then ? then->state.tier_no : 0))
+			return true;
+	}
+	return false;
+}
+
+/* see tiers.h */
+void
+tiers_note_top_up(Ledger *ledger, AccountState *account, const TierPath *before, Instant from)
+{
+	TierConfig *config = account->tiers->config;
+	MemoryContext old;
+	ListCell   *lc;
+	TopUp	   *top_up;
+	int			g;
+
+	for (g = 0; g < config->ngroups; g++)
+	{
+		if (config->group_tops_up[g] &&
+			(is_raised(config, g, &account->tiers->path, before, &account->tiers->path) ||
+			 is_raised(config, g, &account->tiers->path, before, before)))
+			break;
+	}
+	if (g == config->ngroups)
+		return;
+	foreach(lc, ledger->top_ups)
+	{
+		top_up = (TopUp *) lfirst(lc);
+		if (member_cmp(ledger->program, top_up->member, account->member) == 0)
+		{
+			top_up->from = Min(top_up->from, from);
+			return;
+		}
+	}
+	old = MemoryContextSwitchTo(ledger->top_up_context);
+	top_up = palloc(sizeof(TopUp));
+	top_up->member = member_copy(ledger->program, account->member);
+	top_up->from = from;
+	ledger->top_ups = lappend(ledger->top_ups, top_up);
+	MemoryContextSwitchTo(old);
+}
+
+/* an event found in the ledger */
+typedef struct FoundEvent
+{
+	int32		source_no;
+	char	   *key;
+} FoundEvent;
+
+typedef struct Finder
+{
+	Instant		from;
+	FoundEvent *events;
+	int			count;
+	int			capacity;
+} Finder;
+
+/* Notes the event of a line; an EntryReader. */
+static void
+find_event(void *arg, int64 entry_no, const EntryLine *line)
+{
+	Finder	   *finder = (Finder *) arg;
+	char	   *key;
+
+	if (line->source_no == 0 || line->event_key == (Datum) 0 ||
+		line->movement.occurred_at <= finder->from)
+		return;
+	key = TextDatumGetCString(line->event_key);
+	if (finder->count > 0 && finder->events[finder->count - 1].source_no == line->source_no &&
+		strcmp(finder->events[finder->count - 1].key, key) == 0)
+		return;
+	if (finder->count == finder->capacity)
+	{
+		finder->capacity = Max(64, finder->capacity * 2);
+		finder->events = finder->events ?
+			repalloc_huge(finder->events, sizeof(FoundEvent) * finder->capacity) :
+			palloc(sizeof(FoundEvent) * finder->capacity);
+	}
+	finder->events[finder->count].source_no = line->source_no;
+	finder->events[finder->count++].key = key;
+}
+
+/* see tiers.h */
+void
+tiers_top_up(Program *program, List *top_ups)
+{
+	Finder		finder = {0};
+	Ledger	   *reader;
+	ListCell   *lc;
+	int			s;
+	int			i;
+
+	/* events of this very statement are among them */
+	CommandCounterIncrement();
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+					   GetLatestSnapshot());
+	reader = ledger_open(program, NULL, true);
+	foreach(lc, top_ups)
+	{
+		TopUp	   *top_up = (TopUp *) lfirst(lc);
+
+		finder.from = top_up->from;
+		ledger_read_entries(reader, top_up->member, 1, PG_INT64_MAX, find_event, &finder);
+	}
+	ledger_close(reader);
+	PopActiveSnapshot();
+	for (s = 0; s < program->nsources; s++)
+	{
+		SourceConfig *source = &program->sources[s];
+		BatchOptions options;
+		Batch	   *batch = NULL;
+
+		memset(&options, 0, sizeof(options));
+		options.tops_up = true;
+		options.keep_orphans = true;
+		for (i = 0; i < finder.count; i++)
+		{
+			if (finder.events[i].source_no != source->source_no)
+				continue;
+			if (batch == NULL)
+				batch = batch_open(program, source, &options);
+			batch_add_key(batch, event_key_parse(source, finder.events[i].key));
+		}
+		if (batch == NULL)
+			continue;
+		batch_post_keys(batch);
+		batch_close(batch);
+	}
+}
+
+/* Puts a text member of facts in place of what there was. */
+static struct varlena *
+replace_fact(struct varlena *facts, const char *name, const char *value)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
+	escape_json(&text, name);
+	appendStringInfoString(&text, ": ");
+	escape_json(&text, value);
+	appendStringInfoChar(&text, '}');
+	{
+		Datum		json = DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+
+		if (facts == NULL)
+			return (struct varlena *) DatumGetPointer(json);
+		return (struct varlena *)
+			DatumGetPointer(DirectFunctionCall2(jsonb_concat, PointerGetDatum(facts), json));
+	}
+}
+
+/* see batch.h */
+bool
+raise_tiers(Batch *batch, Event *event, AccountState *account)
+{
+	Program    *program = batch->program;
+	TierConfig *config = program->tiers;
+	EventReader *reader = batch->reader;
+	Posting    *posting = event->posting;
+	int32	   *tier_nos;
+	bool		raised = false;
+	bool		reads_first = false;
+	JsonbValue	buffer;
+	int			g;
+
+	if (posting == NULL || event->nrows <= 0 || event->rules == NULL || account->tiers == NULL ||
+		posting->occurred_at != event->at ||
+		member_cmp(program, posting->member, event->member) != 0)
+		return false;
+	tier_nos = palloc(sizeof(int32) * config->ngroups);
+	tiers_at(batch->ledger, account, event->at, tier_nos);
+	event_tiers_frozen(reader, posting->facts);
+	if (posting->facts &&
+		getKeyJsonValueFromContainer(&((Jsonb *) posting->facts)->root, "tier", 4, &buffer))
+		reads_first = true;
+	for (g = 0; g < config->ngroups; g++)
+	{
+		int32		frozen = reader->held[g] ? tiers_find(config, g, reader->held[g]) : 0;
+
+		if (!config->group_tops_up[g] ||
+			rank_of(config, g, tier_nos[g]) <= rank_of(config, g, frozen))
+			continue;
+		reader->held[g] = tiers_name(config, tier_nos[g]);
+		raised = true;
+	}
+	if (!raised)
+		return false;
+	event->facts_before = posting->facts;
+	posting->facts = replace_fact(posting->facts, "tiers", event_tiers_json(reader));
+	if (reads_first && tiers_first(config, reader->held))
+		posting->facts = replace_fact(posting->facts, "tier", tiers_first(config, reader->held));
+	return true;
+}
