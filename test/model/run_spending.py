@@ -170,6 +170,10 @@ class SpendingChecks:
         if found:
             wrong.append('redemption: expected: no more; actual: %s' % found)
         self.report('redemptions', wrong)
+        for name, left in self.query('SELECT DISTINCT reward, stock_left FROM %s.catalogue' % p):
+            if name in m.rewards and m.stock_left(name) != left:
+                wrong.append('stock left of %s: expected: %s; actual: %s' % (name, m.stock_left(name), left))
+        self.report('stock', wrong)
 
     def spent_is_known(self):
         """Whether every spending of the program is one the model counts as balances does."""

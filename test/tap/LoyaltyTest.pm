@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node make_shop load_scripts is_sound wrong_totals fingerprint clean_dump);
+our @EXPORT = qw(new_node make_shop make_rewards load_scripts spending_scripts exceeded is_sound wrong_totals fingerprint clean_dump);
 
 # a server that is durable like a real one
 sub new_node
@@ -67,7 +67,66 @@ SQL
 	return;
 }
 
-# members whose points are not what their orders, baskets and adjustments say,
+# scarce rewards and codes, to be paid with points that members may send each
+# other; try() says why something was refused instead of failing
+sub make_rewards
+{
+	my ($node, $dbname) = @_;
+	$node->safe_psql($dbname, <<'SQL');
+UPDATE rewards.unit SET transferable = true WHERE name = 'points';
+UPDATE rewards.unit SET return_grace = '2 days' WHERE name = 'miles';
+INSERT INTO rewards.choice_set (name, choose, cap_period) VALUES ('one of', 3, 'month');
+INSERT INTO rewards.voucher_pool (name, gives, value, unit, uses, uses_per_member) VALUES ('welcome', 'points', 25, 'points', 40, 3), ('off', 'amount', 5, NULL, 1, NULL);
+INSERT INTO rewards.reward (name, stock, max_per_member, cap_period, choice_set, pool, hold_for) VALUES
+	('mug', 60, 4, 'month', NULL, NULL, '1 hour'), ('pin', 3, NULL, NULL, NULL, NULL, '3 hours'), ('bag', 500, NULL, NULL, 'one of', NULL, '1 hour'),
+	('cap', NULL, 2, 'day', 'one of', NULL, '1 hour'), ('voucher', 200, NULL, NULL, NULL, 'off', '1 hour');
+INSERT INTO rewards.reward_price (reward, unit, points) VALUES ('mug', 'points', 20), ('pin', 'points', 5), ('bag', 'miles', 3), ('cap', 'points', 8), ('voucher', 'points', 10);
+SELECT rewards.import_codes('welcome', ARRAY['W1', 'W2', 'W3', 'W4']), rewards.generate_codes('off', 150);
+CREATE FUNCTION shop.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN 'done';
+EXCEPTION
+	WHEN SQLSTATE '55000' THEN
+		RETURN SQLSTATE;
+	WHEN OTHERS THEN
+		IF SQLSTATE !~ '^LY00[13-9]$' AND SQLSTATE NOT IN ('LY012', 'LY014') THEN
+			RAISE;
+		END IF;
+		RETURN SQLSTATE;
+END $$;
+SQL
+	return;
+}
+
+# what was given out beyond stock, limits, or twice by one key: one a line
+sub exceeded
+{
+	my ($node, $dbname) = @_;
+	return $node->safe_psql($dbname, <<'SQL');
+WITH taken AS (
+	SELECT r.*, w.stock, w.max_per_member, w.cap_period, w.choice_set, r.quantity - r.cancelled AS pieces, date_trunc('month', r.redeemed_at AT TIME ZONE p.time_zone) AS month,
+		date_trunc('day', r.redeemed_at AT TIME ZONE p.time_zone) AS day
+	FROM rewards.redemptions r CROSS JOIN rewards.program p JOIN rewards.reward w ON w.name = r.reward
+	WHERE r.held_until IS NULL OR r.held_until > p.clock
+)
+SELECT format('%s %s of %s', sum(pieces), reward, stock) FROM taken GROUP BY reward, stock HAVING sum(pieces) > stock
+UNION ALL SELECT format('stock left of %s: %s', c.reward, c.stock_left) FROM rewards.catalogue c
+WHERE c.stock_left <> (SELECT stock FROM rewards.reward w WHERE w.name = c.reward) - coalesce((SELECT sum(pieces) FROM taken t WHERE t.reward = c.reward), 0)
+UNION ALL SELECT format('%s mugs of member %s in a month', sum(pieces), member_id) FROM taken WHERE reward = 'mug' GROUP BY member_id, month HAVING sum(pieces) > 4
+UNION ALL SELECT format('%s caps of member %s in a day', sum(pieces), member_id) FROM taken WHERE reward = 'cap' GROUP BY member_id, day HAVING sum(pieces) > 2
+UNION ALL SELECT format('%s of a choice of 3 of member %s', sum(pieces), member_id) FROM taken WHERE choice_set = 'one of' GROUP BY member_id, month HAVING sum(pieces) > 3
+UNION ALL SELECT format('code %s used %s times', code, count(*)) FROM rewards.code_uses WHERE pool = 'welcome' AND status = 'redeemed' GROUP BY code HAVING count(*) > 40
+UNION ALL SELECT format('code %s drawn twice', code) FROM rewards.redemption WHERE code IS NOT NULL GROUP BY code HAVING count(*) > 1
+UNION ALL SELECT format('key %s spent twice', key) FROM rewards.operation WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1
+UNION ALL SELECT format('transfers do not balance: %s', sum(points)) FROM rewards.history WHERE kind = 'transfer' HAVING sum(points) <> 0
+UNION ALL SELECT format('member %s: %s %s held, holds say %s', member_id, held, unit, coalesce(said, 0))
+FROM rewards.balances b LEFT JOIN (SELECT member_id, unit, sum(points) AS said FROM rewards.hold WHERE status = 'held' GROUP BY 1, 2) h USING (member_id, unit) WHERE held <> coalesce(said, 0)
+UNION ALL SELECT format('member %s: %s %s', member_id, least(available, pending, held, debt), unit) FROM rewards.balances WHERE least(available, pending, held, debt) < 0;
+SQL
+}
+
+# members whose points are not what their orders, baskets and calls say,
 # events that hold less than nothing, a budget that was exceeded: one a line
 sub wrong_totals
 {
@@ -79,14 +138,14 @@ WITH orders AS (
 ), baskets AS (
 	SELECT min(customer_id) AS member_id, floor(greatest(sum(price), 0)) AS points FROM shop.lines GROUP BY basket
 ), adjusted AS (
-	SELECT member_id, points FROM rewards.history WHERE kind = 'adjust' AND unit = 'points'
+	SELECT member_id, points FROM rewards.history WHERE kind IN ('adjust', 'redeem', 'return', 'transfer') AND unit = 'points'
 ), wanted AS (
 	SELECT member_id, sum(points) AS points FROM (TABLE orders UNION ALL TABLE baskets UNION ALL TABLE adjusted) a
 	WHERE member_id IS NOT NULL GROUP BY member_id
 )
-SELECT format('member %s: %s points, should be %s', member_id, coalesce(b.available - b.debt, 0), coalesce(w.points, 0))
+SELECT format('member %s: %s points, should be %s', member_id, coalesce(b.available + b.held - b.debt, 0), coalesce(w.points, 0))
 FROM wanted w FULL JOIN (SELECT * FROM rewards.balances WHERE unit = 'points') b USING (member_id)
-WHERE coalesce(b.available - b.debt, 0) <> coalesce(w.points, 0)
+WHERE coalesce(b.available + b.held - b.debt, 0) <> coalesce(w.points, 0)
 UNION ALL
 SELECT format('event %s of member %s: %s %s', event_key, member_id, sum(points), unit) FROM rewards.history
 WHERE event_key IS NOT NULL GROUP BY source, event_key, member_id, unit HAVING sum(points) < 0
@@ -138,12 +197,51 @@ sub load_scripts
 	return @args;
 }
 
+# the same for what members do with their points (see make_rewards)
+sub spending_scripts
+{
+	my ($members) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my $hold = "FROM rewards.hold WHERE hold_no > (SELECT max(operation_no) - 150 FROM rewards.operation)";
+	my $spent = "FROM rewards.operation WHERE kind IN ('spend', 'redeem', 'hold', 'hold_reward') AND operation_no > (SELECT max(operation_no) - 150 FROM rewards.operation)";
+	my %script = (
+		spend => [ 10, "SELECT shop.try(format('SELECT rewards.spend(%s, %s, unit => %L)', :m, :p, CASE :k % 3 WHEN 0 THEN 'miles' ELSE 'points' END));" ],
+		once => [ 4, "SELECT shop.try(format('SELECT rewards.spend(%s, 3, unit => %L, key => %L)', 1 + :k % $members, 'points', 'k' || :k));" ],
+		hold => [ 6, "SELECT shop.try(format('SELECT rewards.hold(%s, %s, unit => %L, for_ => %L)', :m, :p, CASE :k % 3 WHEN 0 THEN 'stars' ELSE 'points' END, '90 minutes'));" ],
+		capture => [ 4, "SELECT shop.try(format('SELECT rewards.capture(%s)', hold_no)) FROM (SELECT hold_no $hold AND status IN ('held', 'lapsed') ORDER BY random() LIMIT 1) h;" ],
+		capture_part => [ 2, "SELECT shop.try(format('SELECT rewards.capture(%s, 1)', hold_no)) FROM (SELECT hold_no $hold AND kind = 'hold' AND status = 'held' ORDER BY random() LIMIT 1) h;" ],
+		release => [ 3, "SELECT shop.try(format('SELECT rewards.release(%s)', hold_no)) FROM (SELECT hold_no $hold AND status = 'held' ORDER BY random() LIMIT 1) h;" ],
+		cancel => [ 5, "SELECT shop.try(format('SELECT rewards.cancel(%s)', operation_no)) FROM (SELECT operation_no $spent ORDER BY random() LIMIT 1) o;" ],
+		cancel_part => [ 3, "SELECT shop.try(format('SELECT rewards.cancel(%s, 1)', operation_no)) FROM (SELECT operation_no $spent AND kind = 'spend' ORDER BY random() LIMIT 1) o;" ],
+		transfer => [ 8, "SELECT shop.try(format('SELECT rewards.transfer(%s, %s, %s, unit => %L)', :m, 1 + (:m + :p) % $members, :p, 'points')) WHERE 1 + (:m + :p) % $members <> :m;" ],
+		redeem => [ 8, "SELECT shop.try(format('SELECT rewards.redeem(%s, %L, quantity => %s)', :m, (ARRAY['mug', 'pin', 'bag', 'cap', 'voucher'])[1 + :k % 5], 1 + :p % 2));" ],
+		hold_reward => [ 5, "SELECT shop.try(format('SELECT rewards.hold_reward(%s, %L)', :m, (ARRAY['mug', 'pin', 'bag', 'cap', 'voucher'])[1 + :k % 5]));" ],
+		code => [ 3, "SELECT ok FROM rewards.redeem_code('W' || (1 + :k % 4), :m);" ],
+		history => [ 2, "SELECT count(*) FROM rewards.statement(:m, unit => 'points');" ],
+	);
+	my @args;
+	foreach my $name (sort keys %script)
+	{
+		PostgreSQL::Test::Utils::append_to_file("$dir/$name.sql", "\\set m random(1, $members)\n\\set p random(1, 40)\n\\set k random(1, 400)\n$script{$name}[1]\n");
+		push @args, '-f', "$dir/$name.sql\@$script{$name}[0]";
+	}
+	return @args;
+}
+
 # everything a program knows that readers see, in one string
 sub fingerprint
 {
 	my ($node, $dbname) = @_;
 	return $node->safe_psql($dbname, <<'SQL');
-SELECT member_id, unit, available, pending, debt, earned, expired, next_expiry_at FROM rewards.balances ORDER BY 1, 2;
+SELECT member_id, unit, available, pending, held, debt, earned, spent, expired, next_expiry_at FROM rewards.balances ORDER BY 1, 2;
+SELECT * FROM rewards.hold ORDER BY hold_no;
+SELECT to_jsonb(o) FROM rewards.operation o ORDER BY operation_no;
+SELECT * FROM rewards.redemptions ORDER BY id;
+SELECT redemption_no, code FROM rewards.redemption ORDER BY 1;
+SELECT reward, price, stock_left FROM rewards.catalogue ORDER BY 1, 2;
+SELECT * FROM rewards.vouchers ORDER BY code COLLATE "C";
+SELECT * FROM rewards.code_uses ORDER BY id;
+SELECT * FROM rewards.voucher_attempt ORDER BY 1;
 SELECT member_id, entry_no, occurred_at, posted_at, kind, unit, points, rule, source, event_key FROM rewards.history ORDER BY 1, 2;
 SELECT order_id, member_id, unit, points FROM rewards.orders_points WHERE points <> 0 ORDER BY 1, 2, 3;
 SELECT name, relation, attached FROM rewards.source ORDER BY 1;

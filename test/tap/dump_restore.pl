@@ -9,6 +9,7 @@ use Test::More;
 
 my $node = new_node('dump');
 make_shop($node, 'postgres');
+make_rewards($node, 'postgres');
 $node->safe_psql('postgres', <<'SQL');
 INSERT INTO shop.orders (customer_id, total) SELECT i % 20, i * 1.37 FROM generate_series(1, 300) i;
 UPDATE shop.orders SET status = 'cancelled' WHERE order_id % 7 = 0;
@@ -27,6 +28,15 @@ INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('sale', 'sales', 'mi
 CREATE TABLE shop.sales_2 PARTITION OF shop.sales FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
 INSERT INTO shop.sales VALUES (1, '2026-01-05 12:00Z', 50, 10), (2, '2026-02-05 12:00Z', 50, 10);
 SELECT rewards.set_clock('2026-03-01 12:00Z');
+-- what members do with their points: done, half done, undone, and still open
+SELECT rewards.spend(2, 30, unit => 'points', key => 's1'), rewards.spend(3, 7, unit => 'miles');
+SELECT rewards.cancel((SELECT operation_no FROM rewards.operation WHERE key = 's1'), 10, reason => 'half of it');
+SELECT rewards.hold(4, 50, unit => 'points', for_ => '30 days', key => 'h1'), rewards.hold(5, 20, unit => 'points', for_ => '1 hour', key => 'h2'), rewards.hold(6, 20, unit => 'points', key => 'h3');
+SELECT rewards.capture((SELECT operation_no FROM rewards.operation WHERE key = 'h3'), 15);
+SELECT rewards.transfer(7, 8, 25, unit => 'points'), rewards.redeem_code('W1', 9), rewards.reserve_code('W2', 10, '30 days');
+SELECT rewards.redeem(11, 'mug', quantity => 2, key => 'r1'), rewards.redeem(12, 'voucher', key => 'r2'), rewards.redeem(13, 'bag'), rewards.hold_reward(14, 'pin', for_ => '30 days', key => 'r3');
+SELECT rewards.cancel((SELECT operation_no FROM rewards.operation WHERE key = 'r1'), quantity => 1);
+SELECT rewards.set_clock('2026-03-01 14:00Z');
 SQL
 is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'sound before');
 my $before = fingerprint($node, 'postgres');
@@ -74,6 +84,18 @@ SQL
 	is($node->safe_psql($db, q{SELECT rewards.balance(77, 'points'), rewards.balance(50, 'miles')}), '20|50', "$db: purchases post");
 	is($node->safe_psql($db, q{SELECT id FROM rewards.adjust(1, -20, unit => 'points', reason => 'spent', key => 'k1')}),
 		$node->safe_psql('postgres', q{SELECT operation_no FROM rewards.operation WHERE key = 'k1'}), "$db: keys of calls are known");
+	is($node->safe_psql($db, <<'SQL'), "f|f|f|f\n20|points|cancelled\n50|points|captured\n5|points|captured\nLY012", "$db: calls are known, holds end, stock and limits go on");
+SELECT (SELECT id FROM rewards.spend(2, 30, unit => 'points', key => 's1')) IS DISTINCT FROM (SELECT operation_no FROM rewards.operation WHERE key = 's1'),
+	(SELECT code FROM rewards.redeem(12, 'voucher', key => 'r2')) IS DISTINCT FROM (SELECT code FROM rewards.redemption WHERE member_id = 12),
+	(SELECT id FROM rewards.hold(4, 50, unit => 'points', for_ => '30 days', key => 'h1')) IS DISTINCT FROM (SELECT operation_no FROM rewards.operation WHERE key = 'h1'),
+	(SELECT stock_left FROM rewards.catalogue WHERE reward = 'mug') IS DISTINCT FROM 59;
+SELECT points, unit, status FROM rewards.cancel((SELECT operation_no FROM rewards.operation WHERE key = 's1'));
+SELECT points, unit, status FROM rewards.capture((SELECT operation_no FROM rewards.operation WHERE key = 'h1'));
+SELECT points, unit, status FROM rewards.capture((SELECT operation_no FROM rewards.operation WHERE key = 'r3'));
+SELECT sqlstate FROM rewards.redeem_code((SELECT code FROM rewards.redemption WHERE member_id = 12), 12, 10) WHERE NOT ok
+UNION ALL SELECT sqlstate FROM rewards.redeem_code((SELECT code FROM rewards.redemption WHERE member_id = 12), 12, 10) WHERE NOT ok;
+SQL
+	is(exceeded($node, $db), '', "$db: nothing was exceeded");
 	is($node->safe_psql($db, 'SELECT * FROM rewards.verify()'), '', "$db: verify() finds nothing");
 	isnt(($node->psql($db, 'TRUNCATE shop.orders'))[0], 0, "$db: TRUNCATE is still refused");
 	$node->safe_psql($db, q{SELECT rewards.detach('sales'); SELECT rewards.attach('shop.sales', name => 'sales_again', member => 'm', amount => 'v', occurred_at => 'at')});

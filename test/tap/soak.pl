@@ -1,5 +1,6 @@
-# Many sessions do what shops do, all at once, over few members: no deadlock, no
-# error, and afterwards everything adds up.  SOAK_SECONDS says for how long.
+# Many sessions do what shops do, and their members with their points, all at
+# once, over few members and scarce rewards: no deadlock, no error, and afterwards
+# everything adds up.  SOAK_SECONDS says for how long.
 use strict;
 use warnings;
 use FindBin;
@@ -14,8 +15,9 @@ my $node = new_node('soak');
 $node->append_conf('postgresql.conf', "deadlock_timeout = 200ms\nsynchronous_commit = off\n");
 $node->restart;
 make_shop($node, 'postgres');
+make_rewards($node, 'postgres');
 # bookkeeping and configuration beside it
-my @load = load_scripts(25);
+my @load = (load_scripts(25), spending_scripts(25));
 my $dir = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$dir/book.sql", "\\set d random(1, 1000)\nSELECT rewards.book_due(5);\n");
 append_to_file("$dir/config.sql", "\\set d random(1, 1000)\nUPDATE rewards.rule SET priority = :d WHERE name = 'miles';\n");
@@ -34,6 +36,12 @@ unlike($log, qr/PANIC|terminated by signal/, 'no crash');
 note($1) if $out =~ /(number of transactions actually processed: \d+)/;
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry'), '>', 100, 'something was done');
 is_sound($node, 'postgres', 'afterwards');
+is(exceeded($node, 'postgres'), '', 'no stock, limit, hold or key was exceeded');
+is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM rewards.operation WHERE kind NOT IN ('generate_codes', 'import_codes', 'capture', 'release')"),
+	'adjust cancel hold hold_reward redeem redeem_code spend transfer', 'something of everything was done');
+is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT status, ' ' ORDER BY status) FROM rewards.hold WHERE status IN ('captured', 'released', 'lapsed')"),
+	'captured lapsed released', 'holds ended in every way');
+note($node->safe_psql('postgres', "SELECT string_agg(n || ' ' || kind, ', ') FROM (SELECT kind, count(*) AS n FROM rewards.operation GROUP BY 1 ORDER BY 1) o"));
 is($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.failed_event'), '0', 'nothing waits');
 
 $node->stop;
