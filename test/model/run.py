@@ -415,6 +415,8 @@ class Run(SpendingChecks):
         except Refused as e:
             expected = e.states
         self.compare_state(sql, expected, actual)
+        if any('used' in (c[1] if c[0] == 'I' else c[2] if c[0] == 'U' else ()) for c in changes):
+            self.calls['purchase paid with points', bool(actual)] += 1
 
     def step(self, op):
         if op[0] == 'stmt':

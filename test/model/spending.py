@@ -364,12 +364,13 @@ class Paying:
         member, points = None, ZERO
         for k in self.index[source.name].get(key, ()):
             row = self.tables[source.name][k]
-            if row[source.member[1]] is None:
-                continue
             if source.spend_condition is not None and value(source.spend_condition, row, None) is not True:
                 continue
+            n = max(ZERO, value(source.spend, row, None) or ZERO)
+            if n > 0 and row[source.member[1]] is None:
+                refuse(['22004'])           # nobody pays
             member = row[source.member[1]]
-            points += max(ZERO, value(source.spend, row, None) or ZERO)
+            points += n
         return member, points
 
     def pay(self, source, e, key):

@@ -82,6 +82,10 @@ INSERT INTO rewards.reward (name, stock, max_per_member, cap_period, choice_set,
 	('cap', NULL, 2, 'day', 'one of', NULL, '1 hour'), ('voucher', 200, NULL, NULL, NULL, 'off', '1 hour');
 INSERT INTO rewards.reward_price (reward, unit, points) VALUES ('mug', 'points', 20), ('pin', 'points', 5), ('bag', 'miles', 3), ('cap', 'points', 8), ('voucher', 'points', 10);
 SELECT rewards.import_codes('welcome', ARRAY['W1', 'W2', 'W3', 'W4']), rewards.generate_codes('off', 150);
+CREATE TABLE shop.paid (
+	paid_id bigint PRIMARY KEY DEFAULT nextval('shop.ids'), customer_id bigint, total numeric(12,2), points_used integer, placed_at timestamptz DEFAULT shop.now());
+SELECT rewards.attach('shop.paid', name => 'paid', member => 'customer_id', amount => 'total', occurred_at => 'placed_at', spend => 'points_used', spend_unit => 'points');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('paid', 'paid', 'miles', '1 per 2');
 CREATE FUNCTION shop.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE statement;
@@ -119,6 +123,8 @@ UNION ALL SELECT format('%s of a choice of 3 of member %s', sum(pieces), member_
 UNION ALL SELECT format('code %s used %s times', code, count(*)) FROM rewards.code_uses WHERE pool = 'welcome' AND status = 'redeemed' GROUP BY code HAVING count(*) > 40
 UNION ALL SELECT format('code %s drawn twice', code) FROM rewards.redemption WHERE code IS NOT NULL GROUP BY code HAVING count(*) > 1
 UNION ALL SELECT format('key %s spent twice', key) FROM rewards.operation WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1
+UNION ALL SELECT format('purchases ask for %s points, %s were taken', (SELECT coalesce(sum(points_used), 0) FROM shop.paid), coalesce(sum(spent::numeric - returned::numeric), 0))
+FROM rewards.operation WHERE source_no IS NOT NULL HAVING coalesce(sum(spent::numeric - returned::numeric), 0) <> (SELECT coalesce(sum(points_used), 0) FROM shop.paid)
 UNION ALL SELECT format('transfers do not balance: %s', sum(points)) FROM rewards.history WHERE kind = 'transfer' HAVING sum(points) <> 0
 UNION ALL SELECT format('member %s: %s %s held, holds say %s', member_id, held, unit, coalesce(said, 0))
 FROM rewards.balances b LEFT JOIN (SELECT member_id, unit, sum(points) AS said FROM rewards.hold WHERE status = 'held' GROUP BY 1, 2) h USING (member_id, unit) WHERE held <> coalesce(said, 0)
@@ -148,7 +154,7 @@ FROM wanted w FULL JOIN (SELECT * FROM rewards.balances WHERE unit = 'points') b
 WHERE coalesce(b.available + b.held - b.debt, 0) <> coalesce(w.points, 0)
 UNION ALL
 SELECT format('event %s of member %s: %s %s', event_key, member_id, sum(points), unit) FROM rewards.history
-WHERE event_key IS NOT NULL GROUP BY source, event_key, member_id, unit HAVING sum(points) < 0
+WHERE event_key IS NOT NULL AND kind IN ('earn', 'revoke') GROUP BY source, event_key, member_id, unit HAVING sum(points) < 0
 UNION ALL
 SELECT format('%s miles of a budget of 20000', sum(points)) FROM rewards.history WHERE rule = 'miles' HAVING sum(points) > 20000;
 SQL
@@ -217,6 +223,10 @@ sub spending_scripts
 		redeem => [ 8, "SELECT shop.try(format('SELECT rewards.redeem(%s, %L, quantity => %s)', :m, (ARRAY['mug', 'pin', 'bag', 'cap', 'voucher'])[1 + :k % 5], 1 + :p % 2));" ],
 		hold_reward => [ 5, "SELECT shop.try(format('SELECT rewards.hold_reward(%s, %L)', :m, (ARRAY['mug', 'pin', 'bag', 'cap', 'voucher'])[1 + :k % 5]));" ],
 		code => [ 3, "SELECT ok FROM rewards.redeem_code('W' || (1 + :k % 4), :m);" ],
+		pay => [ 6, "SELECT shop.try(format('INSERT INTO shop.paid (customer_id, total, points_used) VALUES (%s, 9.99, %s), (%s, 1, 2)', :m, :p, 1 + :k % $members));" ],
+		pay_change => [ 3, "SELECT shop.try(format('UPDATE shop.paid SET points_used = %s WHERE paid_id = %s', :p, paid_id)) FROM (SELECT paid_id FROM shop.paid ORDER BY random() LIMIT 1) p;" ],
+		pay_member => [ 1, "SELECT shop.try(format('UPDATE shop.paid SET customer_id = %s WHERE paid_id = %s', :m, paid_id)) FROM (SELECT paid_id FROM shop.paid ORDER BY random() LIMIT 1) p;" ],
+		pay_back => [ 2, "DELETE FROM shop.paid WHERE paid_id = (SELECT paid_id FROM shop.paid ORDER BY random() LIMIT 1);" ],
 		history => [ 2, "SELECT count(*) FROM rewards.statement(:m, unit => 'points');" ],
 	);
 	my @args;
