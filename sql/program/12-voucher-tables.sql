@@ -61,7 +61,7 @@ CREATE TABLE @program@.voucher_use (
 	closed_at		timestamptz,
 	reservation		bigint
 );
-CREATE INDEX voucher_use_code ON @program@.voucher_use (code);
+CREATE INDEX voucher_use_reserved ON @program@.voucher_use (code, reserved_until) WHERE state = 'reserved';
 CREATE INDEX voucher_use_member ON @program@.voucher_use (member_id, pool_no) WHERE member_id IS NOT NULL;
 
 CREATE TABLE @program@.voucher_attempt (

@@ -181,7 +181,7 @@ COMMENT ON COLUMN @program@.vouchers.redemption IS 'The redemption of points it 
 
 CREATE VIEW @program@.pools AS
 SELECT p.name AS pool, p.gives,
-	count(v.code) AS codes,
+	count(v.uses) AS codes,
 	count(*) FILTER (WHERE v.state = 'free') AS free,
 	count(*) FILTER (WHERE v.state = 'given') AS given,
 	count(*) FILTER (WHERE v.state = 'active') AS active,
@@ -210,7 +210,8 @@ COMMENT ON COLUMN @program@.pools.balance IS 'What is left on cards that are val
 CREATE VIEW @program@.code_uses AS
 SELECT u.operation_no AS id, coalesce(v.written, loyalty.code_text(u.code COLLATE "default")) AS code, p.name AS pool,
 	CASE WHEN u.state = 'reserved' AND u.reserved_until <= loyalty.clock_1(g.test_clock, g.clock) THEN 'lapsed' ELSE u.state END AS status,
-	u.member_id, u.made_at, s.name AS source, u.reference, trim_scale(u.amount) AS amount, trim_scale(u.discount) AS discount, trim_scale(u.points) AS points, trim_scale(u.returned) AS returned,
+	u.member_id, u.made_at, s.name AS source, u.reference, trim_scale(u.amount) AS amount, CASE WHEN u.state IN ('redeemed', 'cancelled') THEN trim_scale(u.discount) END AS discount,
+	CASE WHEN u.state IN ('redeemed', 'cancelled') THEN trim_scale(u.points) END AS points, trim_scale(u.returned) AS returned,
 	u.reserved_until, u.closed_at, u.reservation, o.actor
 FROM @program@.voucher_use AS u
 	JOIN @program@.voucher AS v ON v.code = u.code
@@ -228,7 +229,7 @@ COMMENT ON COLUMN @program@.code_uses.made_at IS 'When it was reserved or redeem
 COMMENT ON COLUMN @program@.code_uses.source IS 'The source of the purchase';
 COMMENT ON COLUMN @program@.code_uses.reference IS 'Key of the purchase in that source, or any other reference';
 COMMENT ON COLUMN @program@.code_uses.amount IS 'Amount of the purchase';
-COMMENT ON COLUMN @program@.code_uses.discount IS 'What came off that amount';
+COMMENT ON COLUMN @program@.code_uses.discount IS 'What came off that amount; NULL of reservations, which took nothing off';
 COMMENT ON COLUMN @program@.code_uses.points IS 'Points that were granted';
 COMMENT ON COLUMN @program@.code_uses.returned IS 'How much of what was paid from a balance has returned to it';
 COMMENT ON COLUMN @program@.code_uses.reserved_until IS 'The reservation''s deadline';
