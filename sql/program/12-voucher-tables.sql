@@ -62,6 +62,7 @@ CREATE TABLE @program@.voucher_use (
 	reservation		bigint
 );
 CREATE INDEX voucher_use_reserved ON @program@.voucher_use (code, reserved_until) WHERE state = 'reserved';
+CREATE INDEX voucher_use_deadline ON @program@.voucher_use (reserved_until, code) WHERE state = 'reserved';
 CREATE INDEX voucher_use_member ON @program@.voucher_use (member_id, pool_no) WHERE member_id IS NOT NULL;
 
 CREATE TABLE @program@.voucher_attempt (

@@ -136,13 +136,8 @@ COMMENT ON FUNCTION @program@.give_code(@member@, text, text, timestamptz, text,
 CREATE VIEW @program@.vouchers AS
 SELECT coalesce(v.written, loyalty.code_text(v.code COLLATE "default")) AS code,
 	p.name AS pool,
-	CASE WHEN v.voided_at IS NOT NULL THEN 'void'
-		WHEN CASE WHEN p.gives = 'balance' THEN coalesce(v.spent, 0) >= v.value ELSE v.uses >= p.uses END THEN 'used'
-		WHEN t.valid_until <= t.now THEN 'expired'
-		WHEN r.reserved > 0 AND (p.gives = 'balance' OR v.uses + r.reserved >= p.uses) THEN 'reserved'
-		WHEN v.uses > 0 OR v.spent > 0 THEN 'active'
-		WHEN v.in_stock THEN 'free'
-		ELSE 'given' END AS state,
+	loyalty.voucher_state_1(p.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, p.uses, v.spent, v.value,
+		r.reserved, t.valid_until, t.now) AS state,
 	v.member_id,
 	v.uses,
 	CASE WHEN p.gives <> 'balance' AND p.uses IS NOT NULL THEN CASE WHEN v.voided_at IS NULL THEN greatest(p.uses - v.uses, 0) ELSE 0 END END AS uses_left,
@@ -179,19 +174,33 @@ COMMENT ON COLUMN @program@.vouchers.voided_at IS 'When it was voided';
 COMMENT ON COLUMN @program@.vouchers.operation IS 'The call that generated or imported it';
 COMMENT ON COLUMN @program@.vouchers.redemption IS 'The redemption of points it was drawn for';
 
+/* states are counted first, and open reservations found at once: there may be millions of codes */
 CREATE VIEW @program@.pools AS
 SELECT p.name AS pool, p.gives,
-	count(v.uses) AS codes,
-	count(*) FILTER (WHERE v.state = 'free') AS free,
-	count(*) FILTER (WHERE v.state = 'given') AS given,
-	count(*) FILTER (WHERE v.state = 'active') AS active,
-	count(*) FILTER (WHERE v.state = 'reserved') AS reserved,
-	count(*) FILTER (WHERE v.state = 'used') AS used,
-	count(*) FILTER (WHERE v.state = 'expired') AS expired,
-	count(*) FILTER (WHERE v.state = 'void') AS void,
-	coalesce(sum(v.uses), 0) AS uses,
-	trim_scale(sum(v.balance) FILTER (WHERE v.state NOT IN ('expired', 'void'))) AS balance
-FROM @program@.voucher_pool AS p LEFT JOIN @program@.vouchers AS v ON v.pool = p.name
+	coalesce(sum(s.codes), 0)::bigint AS codes,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'free'), 0)::bigint AS free,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'given'), 0)::bigint AS given,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'active'), 0)::bigint AS active,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'reserved'), 0)::bigint AS reserved,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'used'), 0)::bigint AS used,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'expired'), 0)::bigint AS expired,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'void'), 0)::bigint AS void,
+	coalesce(sum(s.uses), 0)::bigint AS uses,
+	trim_scale(sum(s.balance) FILTER (WHERE s.state NOT IN ('expired', 'void'))) AS balance
+FROM @program@.voucher_pool AS p
+	LEFT JOIN (SELECT v.pool_no,
+			loyalty.voucher_state_1(q.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, q.uses, v.spent, v.value,
+				r.reserved, least(v.valid_until, upper(q.valid)), loyalty.clock_1(g.test_clock, g.clock)) AS state,
+			count(*) AS codes, sum(v.uses) AS uses,
+			sum(v.value - coalesce(v.spent, 0)) FILTER (WHERE q.gives = 'balance') AS balance
+		FROM @program@.voucher AS v
+			JOIN @program@.voucher_pool AS q ON q.pool_no = v.pool_no
+			CROSS JOIN @program@.program AS g
+			LEFT JOIN (SELECT u.code, count(*) AS reserved
+				FROM @program@.voucher_use AS u CROSS JOIN @program@.program AS c
+				WHERE u.state = 'reserved' AND u.reserved_until > loyalty.clock_1(c.test_clock, c.clock)
+				GROUP BY u.code) AS r ON r.code = v.code
+		GROUP BY 1, 2) AS s ON s.pool_no = p.pool_no
 GROUP BY p.name, p.gives;
 COMMENT ON VIEW @program@.pools IS 'Pools of codes: how many are in which state as of now';
 COMMENT ON COLUMN @program@.pools.pool IS 'The pool';
