@@ -52,7 +52,7 @@ lock_stock(Ledger *ledger, Catalogue *catalogue)
 
 /* The price a reward goes by: the first that is all points, and can be spent. */
 static const PriceConfig *
-automatic_price(Program *program, const RewardConfig *reward)
+automatic_price(Asking *asking, const RewardConfig *reward)
 {
 	int			i;
 
@@ -60,8 +60,9 @@ automatic_price(Program *program, const RewardConfig *reward)
 	{
 		const PriceConfig *price = &reward->prices[i];
 
-		if (!price->for_tiers && price->money == 0 && price->points > 0 &&
-			rules_unit(program->rules, price->unit_no)->spendable)
+		if (price->money == 0 && price->points > 0 &&
+			rules_unit(asking->program->rules, price->unit_no)->spendable &&
+			price_applies(asking, price))
 			return price;
 	}
 	return NULL;
@@ -153,7 +154,7 @@ auto_redeem(Ledger *ledger, AccountState *account)
 	for (i = 0; i < catalogue->nautomatic; i++)
 	{
 		RewardConfig *reward = catalogue->automatic[i];
-		const PriceConfig *price = automatic_price(program, reward);
+		const PriceConfig *price = automatic_price(&asking, reward);
 		int32		pieces = price ?
 			affordable_pieces(ledger, account, &asking, reward, price) : 0;
 

@@ -26,6 +26,7 @@
 #include "engine/catalogue.h"
 #include "engine/facts.h"
 #include "engine/program_load.h"
+#include "engine/tiers.h"
 
 /* -------- loading -------- */
 
@@ -70,6 +71,16 @@ join_set(Catalogue *catalogue, RewardConfig *reward, const char *set_name)
 	}
 }
 
+/* A list of tiers; NULL if there is none. */
+static ArrayType *
+config_tiers(const ConfigRow *row)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, "tiers", TEXTARRAYOID, &isnull);
+
+	return isnull ? NULL : DatumGetArrayTypePCopy(value);
+}
+
 /* Reads a reward from its row; prices come later. */
 static void
 load_reward(Program *program, Catalogue *catalogue, const ConfigRow *row,
@@ -93,7 +104,7 @@ load_reward(Program *program, Catalogue *catalogue, const ConfigRow *row,
 	reward->valid_from = isnull ? INSTANT_ALWAYS : DatumGetTimestampTz(value);
 	value = config_datum(row, "valid_until", TIMESTAMPTZOID, &isnull);
 	reward->valid_until = isnull ? INSTANT_NEVER : DatumGetTimestampTz(value);
-	reward->for_tiers = config_bool(row, "for_tiers");
+	reward->tiers = config_tiers(row);
 	reward->hold_for = *DatumGetIntervalP(config_datum(row, "hold_for", INTERVALOID, NULL));
 	reward->priority = config_int(row, "priority", 0);
 	reward->automatic = config_bool(row, "auto_redeem");
@@ -121,7 +132,7 @@ load_prices(Program *program, Catalogue *catalogue)
 
 	config_query(&program->ref,
 				 "SELECT r.reward_no, p.name, u.unit_no::pg_catalog.int4 AS unit_no, p.points,"
-				 " p.money, p.tiers IS NOT NULL AS for_tiers"
+				 " p.money, p.tiers"
 				 " FROM %s.reward_price AS p"
 				 " JOIN %s.reward AS r ON r.name OPERATOR(pg_catalog.=) p.reward"
 				 " JOIN %s.unit AS u ON u.name OPERATOR(pg_catalog.=) p.unit"
@@ -149,7 +160,7 @@ load_prices(Program *program, Catalogue *catalogue)
 		money = config_datum(&row, "money", NUMERICOID, &isnull);
 		if (!isnull)
 			price->money = PointerGetDatum(PG_DETOAST_DATUM_COPY(money));
-		price->for_tiers = config_bool(&row, "for_tiers");
+		price->tiers = config_tiers(&row);
 	}
 }
 
@@ -199,7 +210,7 @@ catalogue_get(Program *program)
 	load_sets(program, catalogue);
 	config_query(&program->ref,
 				 "SELECT name, reward_no, enabled, stock IS NOT NULL AS limited, max_per_member,"
-				 " cap_period, choice_set, tiers IS NOT NULL AS for_tiers, hold_for, priority,"
+				 " cap_period, choice_set, tiers, hold_for, priority,"
 				 " auto_redeem, max_auto, pool, code_valid, pin,"
 				 " (condition IS NOT NULL OR early_access IS NOT NULL) AS needs_pin,"
 				 " CASE WHEN pg_catalog.lower_inf(valid) THEN NULL"
@@ -395,6 +406,30 @@ opens_at(Asking *asking, const RewardConfig *reward)
 	return opens;
 }
 
+/* Does the member hold one of these tiers? */
+static bool
+holds_any(Asking *asking, ArrayType *tiers)
+{
+	return tiers_any_held(NULL, asking->account, asking->account->now, tiers);
+}
+
+/* The names of tiers, for a message. */
+static char *
+tier_names(ArrayType *tiers)
+{
+	StringInfoData names;
+	Datum	   *elements;
+	int			n;
+	int			i;
+
+	deconstruct_array(tiers, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	initStringInfo(&names);
+	for (i = 0; i < n; i++)
+		appendStringInfo(&names, "%s\"%s\"", i > 0 ? " or " : "",
+						 TextDatumGetCString(elements[i]));
+	return names.data;
+}
+
 /* see catalogue.h */
 bool
 reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
@@ -430,10 +465,10 @@ reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
 			   "reward \"%s\" is not on offer yet", reward->name);
 		return false;
 	}
-	if (reward->for_tiers)
+	if (reward->tiers && !holds_any(asking, reward->tiers))
 	{
 		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
-			   "It is for members of some tiers, and there are no tiers yet.", NULL,
+			   psprintf("It is for members of tier %s.", tier_names(reward->tiers)), NULL,
 			   "the member is not eligible for reward \"%s\"", reward->name);
 		return false;
 	}
@@ -464,8 +499,15 @@ price_names(const RewardConfig *reward)
 }
 
 /* see catalogue.h */
+bool
+price_applies(Asking *asking, const PriceConfig *price)
+{
+	return price->tiers == NULL || holds_any(asking, price->tiers);
+}
+
+/* see catalogue.h */
 const PriceConfig *
-reward_price(const RewardConfig *reward, RuleSet *rules, const char *name, Refusal *refusal)
+reward_price(Asking *asking, const RewardConfig *reward, const char *name, Refusal *refusal)
 {
 	const PriceConfig *best = NULL;
 	bool		alike = true;
@@ -479,16 +521,16 @@ reward_price(const RewardConfig *reward, RuleSet *rules, const char *name, Refus
 		{
 			if (strcmp(price->name, name) != 0)
 				continue;
-			if (price->for_tiers)
+			if (!price_applies(asking, price))
 			{
 				refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
-					   "It is for members of some tiers, and there are no tiers yet.", NULL,
+					   psprintf("It is for members of tier %s.", tier_names(price->tiers)), NULL,
 					   "price \"%s\" of reward \"%s\" does not apply", name, reward->name);
 				return NULL;
 			}
 			return price;
 		}
-		if (price->for_tiers)
+		if (!price_applies(asking, price))
 			continue;
 		if (best == NULL)
 			best = price;
@@ -505,11 +547,13 @@ reward_price(const RewardConfig *reward, RuleSet *rules, const char *name, Refus
 			   "reward \"%s\" has no price \"%s\"", reward->name, name);
 		return NULL;
 	}
-	if (best == NULL)
-		refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE,
-			   reward->nprices > 0 ?
-			   "Its prices are for members of some tiers, and there are no tiers yet." : NULL,
-			   reward->nprices > 0 ? NULL : "Insert one into table \"reward_price\".",
+	if (best == NULL && reward->nprices > 0)
+		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
+			   "All of them are for members of other tiers.", NULL,
+			   "no price of reward \"%s\" applies", reward->name);
+	else if (best == NULL)
+		refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE, NULL,
+			   "Insert one into table \"reward_price\".",
 			   "reward \"%s\" has no price", reward->name);
 	else if (!alike)
 	{

@@ -8,6 +8,8 @@
 #ifndef LOYALTY_CATALOGUE_H
 #define LOYALTY_CATALOGUE_H
 
+#include "utils/array.h"
+
 #include "engine/config.h"
 #include "engine/operation.h"
 
@@ -18,7 +20,7 @@ typedef struct PriceConfig
 	int32		unit_no;
 	Points		points;
 	Datum		money;			/* numeric, 0: none */
-	bool		for_tiers;		/* only for members of some tiers */
+	ArrayType  *tiers;			/* only for members of these; NULL: everybody */
 } PriceConfig;
 
 /* rewards of which a member may take so many together */
@@ -42,7 +44,7 @@ typedef struct RewardConfig
 	ChoiceSet  *set;			/* NULL: none */
 	Instant		valid_from;
 	Instant		valid_until;
-	bool		for_tiers;
+	ArrayType  *tiers;			/* NULL: everybody */
 	Interval	hold_for;
 	int32		priority;
 	bool		automatic;
@@ -113,8 +115,11 @@ extern bool reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *
  * The price that a call means, NULL: none, refused.  name NULL: the only one
  * that applies, or the lowest of several in one unit.
  */
-extern const PriceConfig *reward_price(const RewardConfig *reward, RuleSet *rules,
+extern const PriceConfig *reward_price(Asking *asking, const RewardConfig *reward,
 									   const char *name, Refusal *refusal);
+
+/* Is it a price for members of such tiers as this one holds? */
+extern bool price_applies(Asking *asking, const PriceConfig *price);
 
 /* Points of so many pieces; an error if that is out of range. */
 extern Points price_points(const PriceConfig *price, int64 quantity);

@@ -35,7 +35,7 @@ static void check_reward(const ConfigTrigger *trigger);
 static void check_kind(const ConfigTuple *reward);
 static void check_offer(const ConfigTuple *reward);
 static void check_names(const ConfigTrigger *trigger);
-static void check_tier_names(const ConfigTuple *row, const char *what);
+static void check_tier_names(const ConfigTrigger *trigger, const char *what);
 static void check_money(const ConfigTuple *row, const char *column, bool positive,
 						const char *what);
 static bool is_calendar_span(const char *text);
@@ -161,7 +161,7 @@ loyalty_reward_price_check(PG_FUNCTION_ARGS)
 					 errhint("Insert it into table \"reward\" first.")));
 		if (unit_name && name && reward)
 			price_check(&trigger.ref, price);
-		check_tier_names(price, psprintf("price \"%s\" of reward \"%s\"", name, reward));
+		check_tier_names(&trigger, psprintf("price \"%s\" of reward \"%s\"", name, reward));
 		check_money(price, "money", true,
 					psprintf("money of price \"%s\" of reward \"%s\"", name, reward));
 	}
@@ -219,7 +219,7 @@ check_reward(const ConfigTrigger *trigger)
 		return;					/* the table says so */
 	check_kind(reward);
 	check_offer(reward);
-	check_tier_names(reward, psprintf("reward \"%s\"", name));
+	check_tier_names(trigger, psprintf("reward \"%s\"", name));
 	check_money(reward, "cost", false, psprintf("cost of reward \"%s\"", name));
 	check_names(trigger);
 }
@@ -376,10 +376,11 @@ check_names(const ConfigTrigger *trigger)
  * A list of tiers names some.
  */
 static void
-check_tier_names(const ConfigTuple *row, const char *what)
+check_tier_names(const ConfigTrigger *trigger, const char *what)
 {
 	bool		isnull;
-	Datum		value = tuple_get(row, "tiers", &isnull);
+	Datum		value = tuple_get(&trigger->new, "tiers", &isnull);
+	Oid			types[1] = {TEXTOID};
 	Datum	   *tiers;
 	bool	   *nulls;
 	int			ntiers;
@@ -396,6 +397,20 @@ check_tier_names(const ConfigTuple *row, const char *what)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("tiers of %s must name tiers", what),
 				 errhint("Use NULL for members of any tier or of none.")));
+
+	/* one that was removed may still have holders */
+	for (i = 0; i < ntiers && tuple_differs(&trigger->old, &trigger->new, "tiers"); i++)
+	{
+		if (config_execute(&trigger->ref,
+						   "SELECT FROM @.tier WHERE name OPERATOR(pg_catalog.=) $1 UNION ALL"
+						   " SELECT FROM @.tier_version"
+						   " WHERE name OPERATOR(pg_catalog.=) $1 AND closed LIMIT 1",
+						   1, types, &tiers[i], NULL) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("there is no tier named \"%s\"", TextDatumGetCString(tiers[i])),
+					 errhint("Use NULL for members of any tier or of none.")));
+	}
 }
 
 /*

@@ -183,7 +183,7 @@ loyalty_quote(PG_FUNCTION_ARGS)
 		missing = try_take(&reader, account, unit->unit_no, points, &lots);
 		appendStringInfoChar(&lots.json, ']');
 		if (refusal.sqlerrcode == 0 &&
-			reward_price(reward, program->rules, price->name, &refusal) &&
+			reward_price(&asking, reward, price->name, &refusal) &&
 			redeem_check_price(program, reward, price, &refusal) && missing > 0)
 			refuse(&refusal, ERRCODE_LOYALTY_INSUFFICIENT_POINTS,
 				   psprintf("Missing %s.", points_text(missing)), NULL,
@@ -304,7 +304,7 @@ loyalty_offers(PG_FUNCTION_ARGS)
 				UnitConfig *unit = rules_unit(program->rules, price->unit_no);
 				Offer	   *offer = &offers[noffers];
 
-				if (price->for_tiers || !unit->spendable)
+				if (!unit->spendable || !price_applies(&asking, price))
 					continue;
 				offer->reward = reward;
 				offer->price = price;

@@ -32,7 +32,7 @@ redeem_check(Asking *asking, const RewardConfig *reward, const char *price_name,
 
 	if (!reward_is_open(asking, reward, refusal))
 		return false;
-	*price = reward_price(reward, program->rules, price_name, refusal);
+	*price = reward_price(asking, reward, price_name, refusal);
 	if (*price == NULL)
 		return false;
 	if (!redeem_check_price(program, reward, *price, refusal))

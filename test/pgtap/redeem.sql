@@ -5,6 +5,8 @@ BEGIN;
 SELECT * FROM no_plan();
 INSERT INTO rewards.rule (name, source, earn) VALUES ('base', 'orders', '1 per 1');
 INSERT INTO rewards.unit (name, decimals, spendable) VALUES ('cash', 2, true), ('status', 0, false);
+INSERT INTO rewards.tier_group (name, unit, keep) VALUES ('club', 'status', '12 months');
+INSERT INTO rewards.tier (name, tier_group, rank, threshold) VALUES ('silver', 'club', 1, 100), ('gold', 'club', 2, 1000);
 INSERT INTO rewards.member (member_id, joined_at) SELECT i, '2026-01-01' FROM generate_series(1, 20) i;
 \o /dev/null
 SELECT rewards.adjust(i, 1000, unit => 'points', reason => 'to begin with', expires_at => '2027-01-01') FROM generate_series(1, 20) i;
@@ -106,6 +108,23 @@ SELECT is(t.redeem(5, 'pen'), 'done 15 points', 'of several prices in one unit t
 INSERT INTO rewards.reward (name) VALUES ('sticker');
 INSERT INTO rewards.reward_price (reward, points) VALUES ('sticker', 0);
 SELECT is(t.redeem(5, 'sticker'), 'done 0 points', 'a reward for nothing');
+
+\o /dev/null
+SELECT rewards.adjust(19, 1000, unit => 'status', reason => 'a friend of the house');
+\o
+SELECT is(t.redeem(19, 'book', price => 'gold'), 'done 200 points', 'a price for a tier the member has');
+SELECT is(t.redeem(19, 'book', price => 'points'), 'done 300 points', 'and one for all');
+DELETE FROM rewards.reward_price WHERE reward = 'book' AND name IN ('cash', 'mixed');
+SELECT is(t.redeem(19, 'book') || ', ' || t.redeem(5, 'book'), 'done 200 points, done 300 points', 'of those that apply the lowest');
+SELECT results_eq($$SELECT price, possible FROM rewards.quote(5, 'book') ORDER BY price$$, $$VALUES ('gold', false), ('points', true)$$, 'quote() knows who has which');
+SELECT results_eq($$SELECT price FROM rewards.affordable WHERE member_id = 19 AND reward = 'book' ORDER BY price$$, $$VALUES ('gold'), ('points')$$, 'and so does affordable');
+UPDATE rewards.reward SET tiers = '{silver,gold}' WHERE name = 'pen';
+SELECT is(t.redeem(5, 'pen'), 'LY007: the member is not eligible for reward "pen"; It is for members of tier "silver" or "gold".', 'a reward for members of some tiers');
+UPDATE rewards.tier SET name = 'bronze' WHERE name = 'silver';
+SELECT is((SELECT tiers FROM rewards.reward WHERE name = 'pen'), '{bronze,gold}', 'rewards follow the names of tiers');
+UPDATE rewards.reward SET tiers = NULL WHERE name = 'pen';
+INSERT INTO rewards.reward_price (reward, name, unit, points, money) VALUES ('book', 'mixed', 'points', 100, 5), ('book', 'cash', 'cash', 7.5, NULL);
+SELECT is(split_part(t.redeem(5, 'book', price => 'gold'), '; ', 2), 'It is for members of tier "gold".', 'which tier');
 
 -- quote
 SELECT results_eq($$SELECT price, unit, trim_scale(points), money, trim_scale(available), trim_scale(remaining), trim_scale(missing), possible, sqlstate FROM rewards.quote(6, 'book', 2)$$,

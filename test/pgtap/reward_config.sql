@@ -33,6 +33,8 @@ SELECT throws_ok(t.reward('kind', '''donation'''), '23514', 'reward "x" is a don
 SELECT throws_ok(t.reward('cause', '''trees'''), '23514', 'reward "x" has a cause but is no donation', 'only donations have a cause');
 SELECT throws_ok(t.reward('tiers', '''{}'''), '23514', 'tiers of reward "x" must name tiers', 'an empty list of tiers');
 SELECT throws_ok(t.reward('tiers', '''{gold,NULL}'''), '23514', 'tiers of reward "x" must name tiers', 'no name in a list of tiers');
+SELECT throws_ok(t.reward('tiers', '''{gold}'''), '42704', 'there is no tier named "gold"', 'a tier there is not');
+SELECT throws_ok($$INSERT INTO rewards.reward_price (reward, points, tiers) VALUES ('mug', 1, '{gold}')$$, '42704', 'there is no tier named "gold"', 'nor for a price');
 SELECT throws_ok(t.reward('choice_set', '''gifts'''), '42704', 'there is no choice set "gifts"', 'choice set');
 SELECT throws_ok(t.reward('pool', '''codes'''), '42704', 'there is no voucher pool "codes"', 'pool');
 SELECT throws_ok(t.reward('condition', '''member.purchases'''), '42804', 'condition of reward "x" must be of type boolean, but is of type bigint', 'a condition is true or false');
