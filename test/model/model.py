@@ -415,6 +415,8 @@ class Program(Spending, Paying):
         table = self.tables[source.name]
         for k in self.index[source.name].get(key, ()):
             row = table[k]
+            if row[source.member[1]] is None and source.event is None:
+                continue            # nobody's: nothing more is asked
             if source.condition is not None and value(source.condition, row, None) is not True:
                 continue
             member = row[source.member[1]]

@@ -118,8 +118,9 @@ class Purse:
                 lapsed += max(balance, ZERO)
                 balance = min(balance, ZERO)
             if not excuse:
-                # what was out of the lot when it lapsed, and comes back, is over, too
-                if len(line) > 3 and line[3] < last:
+                # what was out of the lot when it lapsed, and comes back, is over, too; so is what comes
+                # without an activity while the latest lies too long ago
+                if len(line) > 3 and line[3] < last or n > 0 and self.over(when):
                     lapsed += n
                 else:
                     balance += n
@@ -132,6 +133,11 @@ class Purse:
             lapsed += max(balance, ZERO)
             balance = min(balance, ZERO)
         return (balance, lapsed, excused)
+
+    def over(self, at):
+        """Whether the period since the last activity is over at an instant."""
+        before = [t for t, _ in self.activity if t <= at]
+        return bool(before) and self.span[0].end(before[-1], self.span[1]) <= at
 
     def points(self, lot, at):
         return self.state(lot, at)[0]

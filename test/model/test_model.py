@@ -371,6 +371,15 @@ class Balances(unittest.TestCase):
         self.assertEqual(s.available(), 10)
         self.assertEqual(s.p.purse(1, 'points').expired(s.p.clock), 100)
 
+    def test_what_comes_after_the_end_without_an_activity_is_over(self):
+        s = self.activity()
+        s.order(1, 100)
+        s.clock('2026-02-10')
+        s.p.adjust(1, 'points', Fraction(25))
+        self.assertEqual(s.have(), (0, 0, 0))
+        s.order(2, 10, when='2026-01-20')       # not the end any more
+        self.assertEqual(s.have(), (135, 0, 0))
+
     def test_a_late_event_brings_points_back(self):
         s = self.activity()
         s.order(1, 100)
