@@ -172,7 +172,7 @@ CREATE TABLE @program@.account (
 	holds			bytea,
 	tiers			bytea,
 	lots			loyalty.lots NOT NULL DEFAULT '{}'
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 40);
 ALTER TABLE @program@.account ALTER COLUMN usage SET STORAGE PLAIN;
 ALTER TABLE @program@.account ALTER COLUMN paged SET STORAGE PLAIN;
 ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE PLAIN;
