@@ -45,6 +45,11 @@ CREATE FUNCTION loyalty.lines_has_unit_1(lines loyalty.lines, unit_no smallint) 
 COMMENT ON FUNCTION loyalty.lines_has_unit_1(loyalty.lines, smallint) IS
 	'whether one of them moves points of a unit';
 
+CREATE FUNCTION loyalty.lines_points_1(lines loyalty.lines, unit_no smallint, kinds integer) RETURNS loyalty.points
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_points';
+COMMENT ON FUNCTION loyalty.lines_points_1(loyalty.lines, smallint, integer) IS
+	'what those of a unit add up to whose kinds are in a sum of 2 ^ kind';
+
 CREATE FUNCTION loyalty.lines_unnest_1(lines loyalty.lines) RETURNS TABLE (line integer, kind smallint, unit_no smallint,
 		points loyalty.points, occurred_at timestamp with time zone, active_from timestamp with time zone,
 		expires_at timestamp with time zone, rule_no integer, lapsed loyalty.points, forgiven loyalty.points)

@@ -59,14 +59,14 @@ SELECT a.member_id,
 	loyalty.account_pending_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS pending,
 	loyalty.account_held_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS held,
 	loyalty.account_debt_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS debt,
-	(SELECT coalesce(loyalty.sum(e.points), '0'::loyalty.points)::numeric FROM @program@.entry AS e
-	 WHERE e.member_id = a.member_id AND e.unit_no = u.unit_no AND e.kind IN (1, 2)) AS earned,
-	(SELECT coalesce(- loyalty.sum(e.points), '0'::loyalty.points)::numeric FROM @program@.entry AS e
-	 WHERE e.member_id = a.member_id AND e.unit_no = u.unit_no
-		AND (e.kind = 3 OR e.kind = 4 AND e.operation_no IS NOT NULL)) AS spent,
-	(SELECT coalesce(- loyalty.sum(e.points), '0'::loyalty.points)::numeric FROM @program@.entry AS e
-	 WHERE e.member_id = a.member_id AND e.unit_no = u.unit_no
-		AND (e.kind = 7 OR e.kind = 4 AND e.operation_no IS NULL))
+	(SELECT coalesce(loyalty.sum(loyalty.lines_points_1(j.lines, u.unit_no, (1 << 1) | (1 << 2))), '0'::loyalty.points)::numeric
+	 FROM @program@.journal AS j WHERE j.member_id = a.member_id) AS earned,
+	(SELECT coalesce(- loyalty.sum(loyalty.lines_points_1(j.lines, u.unit_no,
+			CASE WHEN j.operation_no IS NULL THEN 1 << 3 ELSE (1 << 3) | (1 << 4) END)), '0'::loyalty.points)::numeric
+	 FROM @program@.journal AS j WHERE j.member_id = a.member_id) AS spent,
+	(SELECT coalesce(- loyalty.sum(loyalty.lines_points_1(j.lines, u.unit_no,
+			CASE WHEN j.operation_no IS NULL THEN (1 << 7) | (1 << 4) ELSE 1 << 7 END)), '0'::loyalty.points)::numeric
+	 FROM @program@.journal AS j WHERE j.member_id = a.member_id)
 		+ loyalty.account_lapsed_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS expired,
 	loyalty.account_next_expiry_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS next_expiry_at,
 	loyalty.account_next_expiry_points_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS next_expiry_points

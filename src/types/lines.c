@@ -27,6 +27,7 @@ LOYALTY_FUNCTION(lines_send);
 LOYALTY_FUNCTION(lines_count);
 LOYALTY_FUNCTION(lines_has_rule);
 LOYALTY_FUNCTION(lines_has_unit);
+LOYALTY_FUNCTION(lines_points);
 LOYALTY_FUNCTION(lines_unnest);
 
 /* ------------------------------------------------------------------------
@@ -223,6 +224,26 @@ lines_has_unit(PG_FUNCTION_ARGS)
 			PG_RETURN_BOOL(true);
 	}
 	PG_RETURN_BOOL(false);
+}
+
+/* What lines of a unit and some kinds add up to; kinds is a sum of 2 ^ kind. */
+Datum
+lines_points(PG_FUNCTION_ARGS)
+{
+	int32		unit_no = PG_GETARG_INT16(1);
+	int32		kinds = PG_GETARG_INT32(2);
+	LinesCursor cursor;
+	Movement	line;
+	Points		points = 0;
+
+	lines_begin(PG_GETARG_LINES_PP(0), &cursor);
+	while (lines_next(&cursor, &line))
+	{
+		if (line.unit == unit_no && (kinds >> line.kind & 1) != 0 &&
+			!points_add(points, line.points, &points))
+			points_out_of_range();
+	}
+	PG_RETURN_POINTS(points);
 }
 
 /*

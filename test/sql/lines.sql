@@ -31,6 +31,7 @@ SELECT l.kind, l.points FROM lines_unnest_1('{transfer 1:5@[,) at 2026-01-15}') 
 SELECT member, first_entry, lines_count_1(lines), lines_has_rule_1(lines, 2), lines_has_unit_1(lines, 2::smallint), lines_has_unit_1(lines, 3::smallint) FROM journal ORDER BY 1, 2;
 SELECT member, lots_agg(lines) FROM journal GROUP BY member ORDER BY member;
 SELECT lots_agg(lines) FROM journal WHERE false;
+SELECT member, first_entry, lines_points_1(lines, 1::smallint, (1 << 1) | (1 << 2)), lines_points_1(lines, 2::smallint, 1 << 1), lines_points_1(lines, 1::smallint, 1 << 10) FROM journal ORDER BY 1, 2;
 SELECT (lines_unnest_1(lines)).points FROM journal;
 
 -- many lines in one value; in parallel
