@@ -29,3 +29,8 @@ CREATE FUNCTION loyalty.set_tier_1(program regclass, member anyelement, tier tex
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_set_tier';
 COMMENT ON FUNCTION loyalty.set_tier_1(regclass, anyelement, text, text, timestamp with time zone, text, text) IS
 	'implementation of a program''s set_tier()';
+
+CREATE FUNCTION loyalty.account_tiers_1(tiers bytea, OUT group_no smallint, OUT tier_no integer, OUT qualified integer, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT counted_at timestamp with time zone) RETURNS SETOF record
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_account_tiers';
+COMMENT ON FUNCTION loyalty.account_tiers_1(bytea) IS
+	'what a column account.tiers says';

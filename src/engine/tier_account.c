@@ -13,6 +13,7 @@
 #include "engine/tiers.h"
 
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -518,4 +519,42 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 				sizeof(LotPiece) * tiers->nspent);
 	*isnull = n == 0 && tiers->nspent == 0 && tiers->quiet_since == INSTANT_ALWAYS;
 	return PointerGetDatum(bytes);
+}
+
+/*
+ * account_tiers_1(tiers): what an account's row says, as rows.
+ */
+LOYALTY_FUNCTION(loyalty_account_tiers);
+Datum
+loyalty_account_tiers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	char	   *at = VARDATA_ANY(bytes);
+	StoredTiers stored;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (VARSIZE_ANY_EXHDR(bytes) < sizeof(stored))
+		return (Datum) 0;
+	memcpy(&stored, at, sizeof(stored));
+	at += sizeof(stored);
+	for (i = 0; i < stored.nstates &&
+		 at + sizeof(TierState) <= VARDATA_ANY(bytes) + VARSIZE_ANY_EXHDR(bytes); i++)
+	{
+		TierState	state;
+		Datum		values[6];
+		bool		isnull[6] = {0};
+
+		memcpy(&state, at, sizeof(state));
+		at += sizeof(state);
+		values[0] = Int16GetDatum((int16) state.group_no);
+		values[1] = Int32GetDatum(state.tier_no);
+		values[2] = Int32GetDatum(state.qualified);
+		values[3] = TimestampTzGetDatum(state.since);
+		values[4] = TimestampTzGetDatum(state.until);
+		values[5] = TimestampTzGetDatum(state.counted_at);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	return (Datum) 0;
 }

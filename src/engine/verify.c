@@ -563,6 +563,8 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	check(&verify, operations_query);
 	for (i = 0; spending_invariants[i]; i++)
 		check(&verify, spending_invariants[i]);
+	for (i = 0; tier_invariants[i] && verify.program->tiers; i++)
+		check(&verify, tier_invariants[i]);
 	for (i = 0; catalogue_invariants[i]; i++)
 		check(&verify, catalogue_invariants[i]);
 	check_postings(&verify);

@@ -10,6 +10,7 @@
 
 /* see verify.c for how such queries are written; the last is NULL */
 extern const char *const spending_invariants[];
+extern const char *const tier_invariants[];
 
 /* codes; only of all members at once */
 extern const char *const voucher_invariants[];

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(58);
+SELECT plan(60);
 
 -- -------- configuration that cannot be --------
 
@@ -197,5 +197,16 @@ SELECT is(rewards.tier_at(71, 'basic') || ' ' || rewards.tier_at(71, 'basic', '2
 SELECT t.buy(71, 40, '2034-02-03');
 \o
 SELECT is((SELECT concat_ws(' ', tier, until::date, projected) FROM rewards.standing WHERE member_id = 71 AND tier_group = 'basic'), 'Plus 2035-02-02 Base', 'no longer than the balance');
+
+-- -------- what cannot be is found --------
+
+SAVEPOINT sound;
+UPDATE rewards.account SET tiers = NULL WHERE member_id = 61;
+SELECT is((SELECT string_agg(DISTINCT v.invariant || ' ' || v.member_id, ', ') FROM rewards.verify(61) v), 'tiers 61', 'verify() finds an account that has forgotten its tiers');
+ROLLBACK TO sound;
+SAVEPOINT sound;
+UPDATE rewards.account SET tiers = (SELECT tiers FROM rewards.account WHERE member_id = 71) WHERE member_id = 43;
+SELECT is((SELECT count(*) > 0 FROM rewards.verify() v WHERE v.invariant = 'tiers' AND v.member_id = 43), true, 'or that has another''s');
+ROLLBACK TO sound;
 
 \i test/pgtap/include/finish.sql

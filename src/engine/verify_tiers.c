@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify_tiers.c
+ *	  What must be true of tiers: what accounts say, what was written, and
+ *	  what the ledger's lines are enough for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/verify.h"
+
+const char *const tier_invariants[] = {
+
+	/* an account stands where the last of its changes says */
+	"SELECT 'tiers', a.member_id::text, format('group %s: the account says tier %s until %s, tier_change says %s until %s',"
+	"  g.group_no, coalesce(s.tier_no, 0), s.until, coalesce(c.tier_no, 0), c.until)"
+	" FROM @.account AS a CROSS JOIN (SELECT DISTINCT group_no FROM @.tier_group_version) AS g"
+	" LEFT JOIN LATERAL (SELECT t.* FROM loyalty.account_tiers_1(a.tiers) AS t WHERE t.group_no = g.group_no) AS s ON true"
+	" LEFT JOIN LATERAL (SELECT c.* FROM @.tier_change AS c WHERE c.member_id = a.member_id"
+	"  AND c.group_no = g.group_no AND c.occurred_at <= a.last_at ORDER BY c.change_no DESC LIMIT 1) AS c ON true"
+	" WHERE (coalesce(s.tier_no, 0) <> coalesce(c.tier_no, 0)"
+	"  OR s.tier_no <> 0 AND (s.until <> c.until OR s.since <> c.since OR s.counted_at <> c.counted_at)){a.member_id}",
+
+	/* what a balance is enough for is what its lines say, points spent included */
+	"SELECT 'tiers', b.member_id::text, format('group %s: the account qualifies for tier %s, its lines for %s',"
+	"  b.group_no, coalesce(b.qualified, 0), coalesce(q.tier_no, 0))"
+	" FROM (SELECT a.member_id, a.last_at, g.group_no, v.config_version, s.qualified"
+	"  FROM @.account AS a CROSS JOIN (SELECT DISTINCT group_no FROM @.tier_group_version) AS g"
+	"  CROSS JOIN LATERAL (SELECT v.config_version, v.since FROM @.tier_group_version AS v"
+	"   WHERE v.group_no = g.group_no AND v.since <= a.last_at ORDER BY v.config_version DESC LIMIT 1) AS v"
+	"  LEFT JOIN LATERAL (SELECT t.qualified FROM loyalty.account_tiers_1(a.tiers) AS t WHERE t.group_no = g.group_no) AS s ON true"
+
+	/* a posting may not have seen a change that was made while it went on */
+	"  WHERE a.last_entry > 0 AND (NOT isfinite(v.since) OR v.since < a.last_at - interval '1 minute'){a.member_id}) AS b"
+	" LEFT JOIN LATERAL (SELECT t.tier_no FROM @.tier_version AS t"
+	"  CROSS JOIN LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE n.threshold <= coalesce((SELECT loyalty.sum(e.points)::numeric"
+	"    FROM @.entry AS e WHERE e.member_id = b.member_id AND e.unit_no = n.unit_no AND e.kind NOT IN (3, 4, 5, 6, 7)"
+	"     AND e.occurred_at <= b.last_at AND coalesce(e.active_from, e.occurred_at) <= b.last_at"
+	"     AND coalesce(e.expires_at, 'infinity') > b.last_at), 0)) AS met"
+	"   FROM ROWS FROM (unnest(t.units), unnest(t.thresholds)) AS n (unit_no, threshold)) AS m"
+	"  WHERE t.group_no = b.group_no AND t.config_version = b.config_version AND NOT t.closed AND m.n > 0"
+	"   AND m.met >= CASE t.qualify WHEN 'any' THEN 1 ELSE m.n END"
+	"  ORDER BY t.rank DESC LIMIT 1) AS q ON true"
+	" WHERE coalesce(b.qualified, 0) <> coalesce(q.tier_no, 0)",
+
+	NULL
+};
