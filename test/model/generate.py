@@ -395,6 +395,8 @@ class Generator(SpendingOps):
         if x < 0.98:
             return ('book_due',)
         if x < 0.985:
+            if self.spec.enrolment == 'ignore':
+                return ('book_due',)            # reconcile() posts what strangers did who have joined since
             return ('reconcile', r.choice(self.earning_sources())['model']['name'])
         if self.has('undo'):
             op = r.choice([self.insert, self.update, self.delete])()
