@@ -111,6 +111,14 @@ static const char due_query[] =
 "   a.last_at) AS due) AS d"
 " WHERE d.due < a.next_due{a.member_id}";
 
+/* nor does anything in a page fall due before the account does */
+static const char page_due_query[] =
+"SELECT 'due', a.member_id::text, format('a lot in a page is due at %s, but next_due is %s',"
+"  g.next_due, a.next_due)"
+" FROM @.account AS a JOIN (SELECT g.member_id, min(g.next_due) AS next_due FROM @.account_page AS g"
+"  WHERE true{g.member_id} GROUP BY g.member_id) AS g ON g.member_id = a.member_id"
+" WHERE g.next_due < a.next_due";
+
 /* an account knows what is in its pages */
 static const char pages_query[] =
 "SELECT 'pages', a.member_id::text,"
@@ -558,6 +566,7 @@ loyalty_verify(PG_FUNCTION_ARGS)
 	check(&verify, lots_query);
 	check(&verify, repayment_query);
 	check(&verify, due_query);
+	check(&verify, page_due_query);
 	check(&verify, pages_query);
 	check(&verify, members_query);
 	check(&verify, operations_query);

@@ -77,6 +77,9 @@ SELECT is(state(3, 'stars'), '30 available, 40 pending', 'half an hour later');
 SELECT is_empty('SELECT * FROM rewards.verify(3)', 'it still does');
 SELECT ok((SELECT a.next_due <= min(g.next_due) FROM rewards.account a JOIN rewards.account_page g USING (member_id) WHERE member_id = 3 GROUP BY a.next_due),
 	'nothing in a page falls due before the account does');
+UPDATE rewards.account SET next_due = next_due + interval '1 day' WHERE member_id = 3;
+SELECT is((SELECT invariant FROM rewards.verify(3)), 'due', 'verify() would tell');
+UPDATE rewards.account SET next_due = next_due - interval '1 day' WHERE member_id = 3;
 SELECT rewards.set_clock('2026-03-12 08:30Z');
 SELECT run('SELECT rewards.book_due()');
 SELECT is(state(3, 'stars'), '1 available', 'lapsed one after the other');
