@@ -175,6 +175,91 @@ is_given_back(const Judgement *j, int32 rule_no)
 		 !rule_is_same(rules_rule(j->claimed, rule_no), rules_rule(j->rules, rule_no)));
 }
 
+/* The room that a rule has for an event, and how short of it it was before. */
+static void
+find_room(Judgement *j, const RuleConfig *rule, int32 unit_no, JudgeTerm *term, bool claims,
+		  JudgedRule *judged)
+{
+	Batch	   *batch = j->batch;
+	Event	   *event = j->event;
+	bool		released;
+	int			k;
+
+	term->room = POINTS_MAX;
+	if (rule->cap_period == CALENDAR_NONE && !rule->has_budget)
+		return;
+	if (!claims)
+		term->room = 0;
+	else
+	{
+		if (rule->cap_period != CALENDAR_NONE)
+			term->room = cap_room(batch, j->account, rule, j->rules, event->at);
+		if (rule->has_budget)
+		{
+			Points		room = budget_room(batch, rule);
+
+			if (judged)
+			{
+				judged->cap_room = term->room;
+				judged->budget_room = room;
+			}
+			term->room = Min(term->room, room);
+		}
+		else if (judged)
+			judged->cap_room = term->room;
+	}
+	released = is_given_back(j, rule->rule_no);
+	if (released)
+		term->room -= term->held;
+
+	/* what an operation took comes back, whoever has the room now */
+	if (batch->options.undoes && event->posting)
+		term->room = -operation_points(j, unit_no, rule->rule_no, batch->options.undoes);
+	for (k = 0; event->posting && !released && !batch->options.undoes &&
+		 k < event->posting->nshort; k++)
+	{
+		if (event->posting->shorts[k].rule_no == rule->rule_no)
+		{
+			term->was_short = true;
+			term->want = event->posting->shorts[k].want;
+			term->got = event->posting->shorts[k].got;
+		}
+	}
+}
+
+/* Judges the terms of a unit, again if need be. */
+static void
+judge_terms(const UnitConfig *unit, JudgeTerm *terms, int nterms, int nrows)
+{
+	Frac		scratch_inline[16];
+	Frac	   *scratch = scratch_inline;
+	Points		total;
+	int			i;
+
+	if (nterms == 0)
+		return;
+	if (JUDGE_SCRATCH(nterms, nrows) > lengthof(scratch_inline))
+		scratch = palloc(sizeof(Frac) * JUDGE_SCRATCH(nterms, nrows));
+	for (i = 0; i < nterms; i++)
+	{
+		terms[i].is_short = false;
+		terms[i].trimmed = 0;
+	}
+	core_check(judge_unit(&unit->judge, terms, nterms, nrows, scratch, &total));
+}
+
+/* A sum, of points that an event holds or is entitled to. */
+static Points
+sum_points(const Points *points, int n)
+{
+	Points		sum = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		core_check(points_add(sum, points[i], &sum) ? CORE_OK : CORE_RANGE);
+	return sum;
+}
+
 /* see judgement.h */
 void
 judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross, Frac net,
@@ -200,7 +285,6 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	int			n;
 	int			i;
 	int			k;
-	Points		total;
 	Frac	   *amounts = NULL;
 	Frac		amount_inline;
 	int32		rule_no_inline[8];
@@ -228,7 +312,6 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		JudgeTerm  *term;
 		bool		base;
 		bool		any = false;
-		bool		released;
 		const char *reason = NULL;
 
 		if (rule->unit != unit_index || !rule_concerns(rule, batch->source))
@@ -318,59 +401,11 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			}
 		}
 		term->held = j->nown > 0 ? held_points(j, unit->unit_no, rule->rule_no) : 0;
-		term->room = POINTS_MAX;
-		if (rule->cap_period != CALENDAR_NONE || rule->has_budget)
-		{
-			if (!claims)
-				term->room = 0;
-			else
-			{
-				if (rule->cap_period != CALENDAR_NONE)
-					term->room = cap_room(batch, j->account, rule, rules, event->at);
-				if (rule->has_budget)
-				{
-					Points		room = budget_room(batch, rule);
-
-					if (judged)
-					{
-						judged[i].cap_room = term->room;
-						judged[i].budget_room = room;
-					}
-					term->room = Min(term->room, room);
-				}
-				else if (judged)
-					judged[i].cap_room = term->room;
-			}
-			released = is_given_back(j, rule->rule_no);
-			if (released)
-				term->room -= term->held;
-
-			/* what an operation took comes back, whoever has the room now */
-			if (batch->options.undoes && event->posting)
-				term->room = -operation_points(j, unit->unit_no, rule->rule_no,
-											   batch->options.undoes);
-			for (k = 0; event->posting && !released && !batch->options.undoes &&
-				 k < event->posting->nshort; k++)
-			{
-				if (event->posting->shorts[k].rule_no == rule->rule_no)
-				{
-					term->was_short = true;
-					term->want = event->posting->shorts[k].want;
-					term->got = event->posting->shorts[k].got;
-				}
-			}
-		}
+		find_room(j, rule, unit->unit_no, term, claims, judged ? &judged[i] : NULL);
 		nterms++;
 	}
 
-	if (nterms > 0)
-	{
-		Frac		scratch_inline[16];
-		Frac	   *scratch = JUDGE_SCRATCH(nterms, nrows) <= 16 ? scratch_inline :
-			palloc(sizeof(Frac) * JUDGE_SCRATCH(nterms, nrows));
-
-		core_check(judge_unit(&unit->judge, terms, nterms, nrows, scratch, &total));
-	}
+	judge_terms(unit, terms, nterms, nrows);
 
 	/* rules that match, then those that only hold points from before */
 	for (n = 0; n < nterms; n++)
@@ -398,6 +433,22 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	}
 	if (n == 0)
 		return;
+
+	/*
+	 * Less is due without claiming room than the event holds: what it may still
+	 * claim stands in for what it holds otherwise.  It gets no more by that.
+	 */
+	if (!claims && sum_points(computed, n) < sum_points(held, n))
+	{
+		for (i = 0; i < nterms; i++)
+			find_room(j, &rules->rules[index[i]], unit->unit_no, &terms[i], true,
+					  judged ? &judged[index[i]] : NULL);
+		judge_terms(unit, terms, nterms, nrows);
+		for (i = 0; i < nterms; i++)
+			computed[i] = terms[i].share;
+		if (sum_points(computed, n) > sum_points(held, n))
+			memcpy(computed, held, sizeof(Points) * n);
+	}
 	if (j->probes)
 	{
 		CoreInt128	change = 0;

@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -230,6 +231,19 @@ source_insert(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/* Whether events of the source wait in failed_event. */
+static bool
+somebody_waits(Call *call)
+{
+	RightsSave	rights;
+	bool		result;
+
+	rights_enter(call->program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	result = failed_events_exist(call->batch);
+	rights_leave(&rights);
+	return result;
+}
+
 /* AFTER DELETE ... FOR EACH STATEMENT on a source */
 Datum
 source_delete(PG_FUNCTION_ARGS)
@@ -246,7 +260,9 @@ source_delete(PG_FUNCTION_ARGS)
 	reader = call.source->reduces ? event_reader_open(call.program, call.source) :
 		call.batch->reader;
 	reader->context = call.batch->chunk;
-	if (!call.source->keep)
+
+	/* what is kept needs no look, but a row that waited waits no longer */
+	if (!call.source->keep || somebody_waits(&call))
 		add_keys(&call, reader, call.data->tg_oldtable, true);
 	if (reader != call.batch->reader)
 		event_reader_close(reader);

@@ -130,6 +130,14 @@ SELECT is(state(60), '1000 available', 'a hundred are posted');
 UPDATE shop.sales SET divisor = 1 WHERE member_id = 60;
 SELECT is(ARRAY[state(60), queued()], '{2000 available,nothing}', 'all set right by one statement');
 
+-- a row that waits and is deleted waits no longer, where deletes are kept, too
+CREATE TABLE shop.kept (id bigint PRIMARY KEY, member_id bigint, total numeric, divisor numeric);
+SELECT rewards.attach('shop.kept', name => 'kept', member => 'member_id', amount => 'total / divisor', on_delete => 'keep') \g /dev/null
+INSERT INTO shop.kept VALUES (1, 61, 10, 0), (2, 61, 10, 1);
+SELECT is(queued(), 'kept 1 22012', 'one of two waits');
+DELETE FROM shop.kept;
+SELECT is(queued(), 'nothing', 'both deleted, none does');
+
 -- a statement that fails later takes everything along
 SELECT is(sqlstate_of('INSERT INTO shop.sales SELECT 2000 + i, 70, 10, 1 FROM (VALUES (1), (2), (1)) v (i)'), '23505', 'a statement that fails');
 SELECT is(state(70), '0 available', 'posts nothing');

@@ -64,6 +64,19 @@ UPDATE shop.scans SET id = 3 WHERE id = 2;
 SELECT is(state(30), '15 available', 'a new key is no deletion');
 SELECT is_empty($$SELECT * FROM rewards.reconcile('scans')$$, 'reconcile() agrees');
 
+-- a rule that could claim room stands in for one that pays no more
+INSERT INTO rewards.unit (name) VALUES ('stars');
+INSERT INTO rewards.rule (name, source, unit, earn, condition, priority, max_per_member, cap_period) VALUES
+	('third', 'orders', 'stars', '1 per 3', NULL, 0, 10, 'day'),
+	('many', 'orders', 'stars', '5 per full 2.50', $$channel = 'web'$$, 2, 10, 'day');
+INSERT INTO shop.orders (order_id, customer_id, total, channel) VALUES (50, 50, 9.99, 'web');
+SELECT is(shares('50', unit => 'stars'), 'many 10, third 3', 'within their caps');
+UPDATE shop.orders SET total = 33.33, channel = 'shop' WHERE order_id = 50;
+SELECT is(rewards.balance(50, 'stars'), 10::numeric, 'less in all, though one of them is due more');
+SELECT is_empty($$SELECT * FROM rewards.reconcile('orders')$$, 'that is what is due');
+SELECT is_empty('SELECT * FROM rewards.verify(50)', 'verify() agrees');
+UPDATE rewards.rule SET enabled = false WHERE unit = 'stars';
+
 -- detached: kept; attached again: known
 INSERT INTO shop.orders VALUES (40, 40, 100);
 SELECT run($$SELECT rewards.detach('orders')$$);
