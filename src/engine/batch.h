@@ -43,9 +43,9 @@ typedef struct BatchOptions
 	bool		judge_orphans;	/* they do not even if their source says so */
 	bool		assume_condition;	/* preview: the source's condition is true */
 	bool		instant_is_now; /* preview: a missing instant is now */
-	bool		history;		/* backfill: points that rows were paid with are
-								 * taken at their instant, as far as they were
-								 * there */
+	bool		history;		/* backfill: events are posted by instant, and
+								 * points that rows were paid with are taken at
+								 * their instant, as far as they were there */
 	bool		tops_up;		/* events posted before, by higher tiers */
 	bool		own_rows;		/* this statement has written the rows, so that
 								 * nobody else can change them meanwhile */

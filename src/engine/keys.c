@@ -224,6 +224,31 @@ load_keys(Batch *batch, int from, int until, bool last)
 		pay_load(batch);
 }
 
+static int
+instant_order(const void *a, const void *b)
+{
+	const Event *left = (const Event *) a;
+	const Event *right = (const Event *) b;
+
+	if (left->at != right->at)
+		return left->at < right->at ? -1 : 1;
+	return left->ord < right->ord ? -1 : 1;
+}
+
+/*
+ * Puts the chunk's events in the order of their instants: the query that named
+ * them knows those of all rows, also of rows that do not count.
+ */
+static void
+sort_by_instant(Batch *batch)
+{
+	int			i;
+
+	qsort(batch->events, batch->nevents, sizeof(Event), instant_order);
+	for (i = 0; i < batch->nevents; i++)
+		batch->events[i].ord = i;
+}
+
 /* Takes events that could be judged this time off the queue. */
 static void
 clear_failures(Batch *batch)
@@ -365,6 +390,8 @@ batch_post_keys(Batch *batch)
 		batch->looks_only = rows_may_move(batch) && !batch->options.dry;
 		load_keys(batch, from, until, batch->options.dry);
 		batch->looks_only = false;
+		if (batch->options.history && batch->source->several_rows)
+			sort_by_instant(batch);
 		batch->clears_failures = failed_events_exist(batch);
 		members = chunk_members(batch, &nmembers);
 		enrol(batch, members, nmembers);
@@ -391,6 +418,8 @@ batch_post_keys(Batch *batch)
 				if (pays(batch))
 					pay_load(batch);
 			}
+			if (batch->options.history && batch->source->several_rows)
+				sort_by_instant(batch);
 			members = chunk_members(batch, &nmembers);
 			for (i = 0; i < nmembers; i++)
 			{

@@ -121,4 +121,13 @@ SELECT is((SELECT array_agg(DISTINCT order_earned(1000 + i)) FROM generate_serie
 DELETE FROM shop.lines WHERE line_id BETWEEN 1000 AND 1499;
 SELECT is((SELECT array_agg(DISTINCT order_earned(1000 + i)) FROM generate_series(0, 9) i), '{27}'::numeric[], 'half of the lines: 27.5 each');
 
+-- a backfill takes orders by the instants of the lines that count
+CREATE TABLE shop.old_lines (line_id bigint PRIMARY KEY, order_id bigint, customer_id bigint, price numeric, at timestamptz, status text);
+INSERT INTO shop.old_lines VALUES (1, 1, 80, 50, '2026-01-05 10:00Z', 'cancelled'), (2, 1, 80, 50, '2026-01-05 12:00Z', 'ok'), (3, 2, 80, 50, '2026-01-05 11:00Z', 'ok');
+SELECT rewards.attach('shop.old_lines', name => 'old', event => 'order_id', member => 'customer_id', amount => 'price', occurred_at => 'at', condition => $$status = 'ok'$$) \g /dev/null
+INSERT INTO rewards.rule (name, source, earn, max_per_member, cap_period) VALUES ('old', 'old', '1 per 1', 60, 'day');
+CALL rewards.backfill('old');
+SELECT is(ARRAY[shares('1', 'old'), shares('2', 'old')], '{old 10,old 50}', 'the second is the earlier one');
+UPDATE rewards.rule SET enabled = false WHERE name = 'old';
+
 \ir include/finish.sql
