@@ -241,7 +241,7 @@ loyalty_capture(PG_FUNCTION_ARGS)
 			capture_lapsed(&operation, &row, points);
 		operation_settle(&operation);
 		operation_write(&operation);
-		operation_close_hold(operation.ledger, row.number, STATUS_CAPTURED, operation.spent,
+		operation_close_hold(operation.ledger, &row, STATUS_CAPTURED, operation.spent,
 							 operation.first_entry, operation.last_entry);
 		operation.number = row.number;
 		operation.status = STATUS_CAPTURED;
@@ -286,7 +286,7 @@ loyalty_release(PG_FUNCTION_ARGS)
 		release_open(&operation, &row, held);
 		operation_settle(&operation);
 		operation_write(&operation);
-		operation_close_hold(operation.ledger, row.number, STATUS_RELEASED, 0,
+		operation_close_hold(operation.ledger, &row, STATUS_RELEASED, 0,
 							 operation.first_entry, operation.last_entry);
 		operation.number = row.number;
 		operation.status = STATUS_RELEASED;
@@ -303,7 +303,7 @@ reverse_hold(Operation *operation, OperationRow *row)
 	if (is_open(operation, row, &held))
 	{
 		release_open(operation, row, held);
-		operation_close_hold(operation->ledger, row->number, STATUS_RELEASED, 0,
+		operation_close_hold(operation->ledger, row, STATUS_RELEASED, 0,
 							 row->first_entry, row->last_entry);
 	}
 	else if (strcmp(row->status, STATUS_CAPTURED) == 0)

@@ -91,9 +91,9 @@ prepare_triggers(Ledger *ledger)
 	ledger->estate->es_output_cid = GetCurrentCommandId(true);
 }
 
-/* Opens the tables, one of the last two or none. */
-static Ledger *
-open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
+/* see ledger.h */
+Ledger *
+ledger_open(Program *program, SourceConfig *source, bool dry)
 {
 	Ledger	   *ledger = palloc0(sizeof(Ledger));
 
@@ -109,8 +109,6 @@ open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 	writer_open(ledger, &ledger->journal, program->journal);
 	if (source && OidIsValid(source->posting))
 		writer_open(ledger, &ledger->posting, source->posting);
-	if (operations)
-		writer_open(ledger, &ledger->operation, program->operation);
 	if (ledger->fires_triggers)
 	{
 		prepare_triggers(ledger);
@@ -118,20 +116,6 @@ open_tables(Program *program, SourceConfig *source, bool operations, bool dry)
 	}
 	ledger->snapshot = current_snapshot(ledger->dry);
 	return ledger;
-}
-
-/* see ledger.h */
-Ledger *
-ledger_open(Program *program, SourceConfig *source, bool dry)
-{
-	return open_tables(program, source, source && source->spend >= 0 && !dry, dry);
-}
-
-/* see ledger.h */
-Ledger *
-ledger_open_for_operation(Program *program)
-{
-	return open_tables(program, NULL, true, false);
 }
 
 /* Opens one more table, unless it is open. */

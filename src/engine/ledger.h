@@ -171,8 +171,7 @@ typedef struct Ledger
 	TableWriter journal;
 	TableWriter posting;
 	TableWriter usage;			/* opened when it is needed */
-	TableWriter operation;		/* only of a ledger opened by
-								 * ledger_open_for_operation */
+	TableWriter operation;		/* see ledger_add_operations */
 	JournalRow	row;
 	Relation	account_pk;
 	Relation	posting_pk;
@@ -202,8 +201,6 @@ extern void ledger_check_layout(Program *program);
 extern Ledger *ledger_open(Program *program, SourceConfig *source, bool dry);
 extern void ledger_close(Ledger *ledger);
 
-/* The same for what a function does, whose row goes to the table operation. */
-extern Ledger *ledger_open_for_operation(Program *program);
 
 /* Opens that table in a ledger that was opened for something else. */
 extern void ledger_add_operations(Ledger *ledger);

@@ -270,7 +270,7 @@ operation_begin(Operation *operation, Datum member)
 		reader_close(&reader);
 		return false;
 	}
-	operation->ledger = ledger_open_for_operation(program);
+	operation->ledger = ledger_open(program, NULL, false);
 	lock_members(operation, member);
 
 	/* somebody may have made the call while this one waited */
@@ -281,7 +281,8 @@ operation_begin(Operation *operation, Datum member)
 			ledger_save_account(operation->ledger, operation->other);
 		return false;
 	}
-	operation->number = operation_next_number(program);
+	if (!operation->closes || operation->key)
+		operation->number = operation_next_number(program);
 	return true;
 }
 

@@ -74,6 +74,7 @@ typedef struct Operation
 /* what the table says of one */
 typedef struct OperationRow
 {
+	ItemPointerData tid;
 	int64		number;
 	char	   *kind;
 	char	   *status;			/* STATUS_... */
@@ -111,7 +112,7 @@ extern void operation_insert(Operation *operation);
  * (spent > 0, by the lines from first to last) or released, or a redemption
  * that has given back so much in all.
  */
-extern void operation_close_hold(Ledger *ledger, int64 number, const char *status,
+extern void operation_close_hold(Ledger *ledger, OperationRow *row, const char *status,
 								 Points spent, int64 first, int64 last);
 extern void operation_set_returned(Program *program, int64 number, Points returned);
 

@@ -10,129 +10,142 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "engine/keyed.h"
 #include "engine/layout.h"
 #include "engine/operation.h"
 #include "engine/plan.h"
 #include "engine/writer.h"
 
 /* see plan_execute */
-static const char find_number_plan = 0;
 static const char find_key_plan = 0;
-static const char close_plan = 0;
 static const char return_plan = 0;
 
 /* -------- reading -------- */
 
-/* A column of the first row of a result. */
-static Datum
-result_column(int number, bool *isnull)
+/* What a row in a slot says. */
+static void
+read_slot(Program *program, TupleTableSlot *slot, OperationRow *row)
 {
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, isnull);
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
+
+	slot_getallattrs(slot);
+	row->tid = slot->tts_tid;
+	row->number = DatumGetInt64(values[OPERATION_OPERATION_NO]);
+	row->kind = TextDatumGetCString(values[OPERATION_KIND]);
+	row->status = TextDatumGetCString(values[OPERATION_STATUS]);
+	if (!isnull[OPERATION_REQUEST])
+		row->request = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[OPERATION_REQUEST]));
+	if (!isnull[OPERATION_MEMBER_ID])
+		row->member = member_copy(program, values[OPERATION_MEMBER_ID]);
+	row->unit_no = isnull[OPERATION_UNIT_NO] ? 0 : DatumGetInt16(values[OPERATION_UNIT_NO]);
+	row->points = isnull[OPERATION_POINTS] ? 0 : DatumGetInt64(values[OPERATION_POINTS]);
+	row->spent = DatumGetInt64(values[OPERATION_SPENT]);
+	row->returned = DatumGetInt64(values[OPERATION_RETURNED]);
+	row->deadline = isnull[OPERATION_DEADLINE] ? INSTANT_ALWAYS :
+		DatumGetTimestampTz(values[OPERATION_DEADLINE]);
+	row->valid_until = isnull[OPERATION_VALID_UNTIL] ? INSTANT_ALWAYS :
+		DatumGetTimestampTz(values[OPERATION_VALID_UNTIL]);
+	row->first_entry = isnull[OPERATION_FIRST_ENTRY] ? 0 :
+		DatumGetInt64(values[OPERATION_FIRST_ENTRY]);
+	row->last_entry = isnull[OPERATION_LAST_ENTRY] ? 0 :
+		DatumGetInt64(values[OPERATION_LAST_ENTRY]);
+	row->concerns = isnull[OPERATION_CONCERNS] ? 0 : DatumGetInt64(values[OPERATION_CONCERNS]);
+	row->source_no = isnull[OPERATION_SOURCE_NO] ? 0 :
+		DatumGetInt32(values[OPERATION_SOURCE_NO]);
 }
 
-/* A column of type bigint or points, 0 if NULL. */
-static int64
-result_int8(int number)
-{
-	bool		isnull;
-	Datum		value = result_column(number, &isnull);
-
-	return isnull ? 0 : DatumGetInt64(value);
-}
-
-/* A column of type timestamptz. */
-static Instant
-result_instant(int number)
-{
-	bool		isnull;
-	Datum		value = result_column(number, &isnull);
-
-	return isnull ? INSTANT_ALWAYS : DatumGetTimestampTz(value);
-}
-
-#define FIND_ROW \
-	"SELECT o.operation_no, o.kind, o.status, o.request, o.member_id," \
-	" o.unit_no::pg_catalog.int8, o.points, o.spent, o.returned, o.deadline," \
-	" o.valid_until, o.first_entry, o.last_entry, o.concerns, o.source_no::pg_catalog.int8," \
-	" (SELECT r.operation_no FROM %s.operation AS r" \
-	"  WHERE r.reverses OPERATOR(pg_catalog.=) o.operation_no)" \
-	" FROM %s.operation AS o WHERE "
-
-/* Reads the row that a statement finds. */
+/* Finds the row whose first column of an index is a number, in a slot. */
 static bool
-find_row(Program *program, const void *plan, const char *statement, Oid type, Datum value,
-		 OperationRow *row)
+find_by_number(Relation rel, Oid indexid, int64 number, Snapshot snapshot,
+			   TupleTableSlot *slot)
 {
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext old;
-	RightsSave	rights;
+	Relation	index = index_open(indexid, AccessShareLock);
+	IndexScanDesc scan = index_beginscan(rel, index, snapshot, 1, 0);
+	ScanKeyData key;
 	bool		found;
-	bool		isnull;
-	Datum		column;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(number));
+	index_rescan(scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	if (found)
+		slot_getallattrs(slot);
+	index_endscan(scan);
+	index_close(index, NoLock);
+	return found;
+}
+
+/*
+ * see operation.h.  Whoever captures a hold reads its row, so this goes straight
+ * to the table, with what has been committed by now if the isolation allows.
+ */
+bool
+operation_find(Program *program, int64 number, OperationRow *row)
+{
+	RightsSave	rights;
+	Relation	rel;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
+	bool		found;
 
 	memset(row, 0, sizeof(OperationRow));
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
-	SPI_connect();
-	plan_execute(program, plan, statement, 1, &type, &value, false, SPI_OK_SELECT);
-	found = SPI_processed > 0;
+	CommandCounterIncrement();
+	rel = table_open(program->operation, AccessShareLock);
+	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+								GetLatestSnapshot());
+	slot = table_slot_create(rel, NULL);
+	found = find_by_number(rel, RelationGetPrimaryKeyIndex(rel), number, snapshot, slot);
 	if (found)
 	{
-		old = MemoryContextSwitchTo(context);
-		row->number = result_int8(1);
-		column = result_column(2, &isnull);
-		row->kind = TextDatumGetCString(column);
-		column = result_column(3, &isnull);
-		row->status = TextDatumGetCString(column);
-		column = result_column(4, &isnull);
-		if (!isnull)
-			row->request = PointerGetDatum(PG_DETOAST_DATUM_COPY(column));
-		column = result_column(5, &isnull);
-		if (!isnull)
-			row->member = member_copy(program, column);
-		row->unit_no = (int32) result_int8(6);
-		row->points = result_int8(7);
-		row->spent = result_int8(8);
-		row->returned = result_int8(9);
-		row->deadline = result_instant(10);
-		row->valid_until = result_instant(11);
-		row->first_entry = result_int8(12);
-		row->last_entry = result_int8(13);
-		row->concerns = result_int8(14);
-		row->source_no = (int32) result_int8(15);
-		row->reversed_by = result_int8(16);
-		MemoryContextSwitchTo(old);
+		read_slot(program, slot, row);
+		if (find_by_number(rel, program->operation_reverses, number, snapshot, slot))
+			row->reversed_by = DatumGetInt64(slot->tts_values[OPERATION_OPERATION_NO]);
 	}
-	SPI_finish();
+	ExecDropSingleTupleTableSlot(slot);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
 	rights_leave(&rights);
 	return found;
 }
 
 /* see operation.h */
 bool
-operation_find(Program *program, int64 number, OperationRow *row)
-{
-	return find_row(program, &find_number_plan,
-					FIND_ROW "o.operation_no OPERATOR(pg_catalog.=) $1", INT8OID,
-					Int64GetDatum(number), row);
-}
-
-/* see operation.h */
-bool
 operation_find_key(Program *program, const char *key, OperationRow *row)
 {
-	return find_row(program, &find_key_plan,
-					FIND_ROW "o.key OPERATOR(pg_catalog.=) $1", TEXTOID,
-					CStringGetTextDatum(key), row);
+	RightsSave	rights;
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(key);
+	int64		number = 0;
+	bool		isnull;
+
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	SPI_connect();
+	plan_execute(program, &find_key_plan,
+				 "SELECT o.operation_no FROM %s.operation AS o"
+				 " WHERE o.key OPERATOR(pg_catalog.=) $1",
+				 1, &type, &value, false, SPI_OK_SELECT);
+	if (SPI_processed > 0)
+		number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+											 &isnull));
+	SPI_finish();
+	rights_leave(&rights);
+	return number != 0 && operation_find(program, number, row);
 }
 
 /* see operation.h */
@@ -207,10 +220,14 @@ void
 operation_insert(Operation *operation)
 {
 	Ledger	   *ledger = operation->ledger;
-	TupleTableSlot *slot = writer_next(ledger, &ledger->operation);
-	Datum	   *values = slot->tts_values;
-	bool	   *isnull = slot->tts_isnull;
+	TupleTableSlot *slot;
+	Datum	   *values;
+	bool	   *isnull;
 
+	ledger_add_operations(ledger);
+	slot = writer_next(ledger, &ledger->operation);
+	values = slot->tts_values;
+	isnull = slot->tts_isnull;
 	memset(isnull, 0, sizeof(bool) * OPERATION_COLUMNS);
 	values[OPERATION_OPERATION_NO] = Int64GetDatum(operation->number);
 	values[OPERATION_PERFORMED_AT] = TimestampTzGetDatum(operation->account->now);
@@ -259,39 +276,36 @@ operation_insert(Operation *operation)
 
 /* see operation.h */
 void
-operation_close_hold(Ledger *ledger, int64 number, const char *status,
+operation_close_hold(Ledger *ledger, OperationRow *row, const char *status,
 					 Points spent, int64 first, int64 last)
 {
-	static const int columns[] = {OPERATION_STATUS, OPERATION_SPENT, OPERATION_FIRST_ENTRY,
-	OPERATION_LAST_ENTRY};
-	Program    *program = ledger->program;
-	TableWriter writer;
-	bool		found;
-	Oid			types[5] = {INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID};
-	Datum		values[5];
+	TableWriter *writer = &ledger->operation;
+	TupleTableSlot *old;
+	Snapshot	snapshot;
 
-	values[0] = Int64GetDatum(number);
-	values[1] = CStringGetTextDatum(status);
-	values[2] = Int64GetDatum(spent);
-	values[3] = Int64GetDatum(first);
-	values[4] = Int64GetDatum(last);
-	if (keyed_open(ledger, &writer, program->operation))
-	{
-		/* the account's lock holds off everybody else */
-		found = keyed_find(ledger, &writer, &values[0]);
-		if (found)
-			keyed_update(ledger, &writer, columns, &values[1], lengthof(columns));
-		keyed_close(&writer);
-		if (found)
-			return;
-	}
-	types[2] = program->points_type;
-	SPI_connect();
-	plan_execute(program, &close_plan,
-				 "UPDATE %s.operation SET status = $2, spent = $3, first_entry = $4,"
-				 " last_entry = $5 WHERE operation_no OPERATOR(pg_catalog.=) $1",
-				 5, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
+	ledger_add_operations(ledger);
+	old = table_slot_create(writer->rel, NULL);
+	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+								GetLatestSnapshot());
+	if (!table_tuple_fetch_row_version(writer->rel, &row->tid, snapshot, old))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	UnregisterSnapshot(snapshot);
+	slot_getallattrs(old);
+	ExecClearTuple(writer->slot);
+	memcpy(writer->slot->tts_values, old->tts_values, sizeof(Datum) * OPERATION_COLUMNS);
+	memcpy(writer->slot->tts_isnull, old->tts_isnull, sizeof(bool) * OPERATION_COLUMNS);
+	writer->slot->tts_values[OPERATION_STATUS] = CStringGetTextDatum(status);
+	writer->slot->tts_values[OPERATION_SPENT] = Int64GetDatum(spent);
+	writer->slot->tts_values[OPERATION_FIRST_ENTRY] = Int64GetDatum(first);
+	writer->slot->tts_isnull[OPERATION_FIRST_ENTRY] = first == 0;
+	writer->slot->tts_values[OPERATION_LAST_ENTRY] = Int64GetDatum(last);
+	writer->slot->tts_isnull[OPERATION_LAST_ENTRY] = last == 0;
+	ExecStoreVirtualTuple(writer->slot);
+	writer_update(ledger, writer, &row->tid);
+	ExecClearTuple(writer->slot);
+	ExecDropSingleTupleTableSlot(old);
 }
 
 /* see operation.h */

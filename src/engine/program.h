@@ -151,6 +151,7 @@ typedef struct Program
 	Oid			budget_room;
 	Oid			operation;
 	Oid			operation_seq;	/* of operation.operation_no */
+	Oid			operation_reverses; /* index on operation.reverses */
 	Oid			redemption;
 	Oid			reward_stock;
 	Oid			member;

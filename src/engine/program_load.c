@@ -254,6 +254,7 @@ program_load(Oid relid, MemoryContext parent)
 	program->budget_room = program_relation(&ref, "budget_room");
 	program->operation = program_relation(&ref, "operation");
 	program->operation_seq = program_relation(&ref, "operation_operation_no_seq");
+	program->operation_reverses = program_relation(&ref, "operation_reverses");
 	program->redemption = program_relation(&ref, "redemption");
 	program->reward_stock = program_relation(&ref, "reward_stock");
 	program->member = program_relation(&ref, "member");
