@@ -719,8 +719,8 @@ def share_out(o):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--seed', type=int, default=1, help='seed of the first program (the next has the next seed)')
-    a.add_argument('--programs', type=int, default=12)
-    a.add_argument('--ops', type=int, default=120, help='operations per program and mode')
+    a.add_argument('--programs', type=int, default=10)
+    a.add_argument('--ops', type=int, default=150, help='operations per program and mode')
     a.add_argument('--jobs', type=int, default=min(4, os.cpu_count() or 1), help='programs tested at the same time')
     a.add_argument('--modes', default='abc')
     a.add_argument('--features', help='use only these features: ' + ', '.join(sorted(FEATURES)))
