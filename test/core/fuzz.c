@@ -15,6 +15,7 @@
 #include "code.h"
 #include "lines_pack.h"
 #include "lines_text.h"
+#include "account.h"
 #include "lots.h"
 #include "lots_pack.h"
 #include "period.h"
@@ -328,6 +329,134 @@ try_code(const char *text, size_t size)
 	}
 }
 
+/* ------------------------------------------------------------------------
+ * Accounts
+ * ------------------------------------------------------------------------
+ */
+
+/* Grows to exactly what is asked for, so that overruns are found. */
+static void
+grow_pieces(Account *account, int capacity)
+{
+	account->pieces = realloc(account->pieces, capacity * sizeof(LotPiece));
+	account->capacity = capacity;
+}
+
+/* The same for what is held. */
+static void
+grow_held(Account *account, int capacity)
+{
+	account->held = realloc(account->held, capacity * sizeof(HeldPiece));
+	account->held_capacity = capacity;
+}
+
+/* what the movements sum up to: lots and what is held */
+typedef struct Sums
+{
+	CoreInt128	lots;
+	CoreInt128	held;
+} Sums;
+
+/* Adds a movement; a MovementSink. */
+static void
+add_movement(void *arg, const Movement *movement)
+{
+	Sums	   *sums = arg;
+
+	sums->lots += movement->points;
+	if (movement->kind == ENTRY_HOLD || movement->kind == ENTRY_RELEASE)
+		sums->held -= movement->points;
+}
+
+/* Is an account the sum of its movements, and nothing negative but debt? */
+static void
+check_account(const Account *account, const Sums *sums)
+{
+	CoreInt128	lots = 0;
+	CoreInt128	held = 0;
+
+	for (int i = 0; i < account->npieces; i++)
+	{
+		const LotPiece *piece = &account->pieces[i];
+
+		CHECK(piece->points > 0 || (piece->points < 0 && piece->from == DEBT_FROM &&
+									piece->to == DEBT_TO));
+		CHECK(i == 0 || lot_piece_cmp(piece - 1, piece) < 0);
+		lots += piece->points;
+	}
+	for (int i = 0; i < account->nheld; i++)
+	{
+		CHECK(account->held[i].points > 0);
+		held += account->held[i].points;
+	}
+	CHECK(lots == sums->lots);
+	CHECK(held == sums->held);
+}
+
+/* Does to an account what the bytes say, four at a time. */
+static void
+try_account(const char *data, size_t size)
+{
+	AccountUnit unit = {1, false};
+	Account		account = {0};
+	Sums		sums = {0, 0};
+	Instant		now = 0;
+
+	account.grow = grow_pieces;
+	account.grow_held = grow_held;
+	account.units = &unit;
+	account.nunits = 1;
+	for (; size >= 4; data += 4, size -= 4)
+	{
+		int			a = (unsigned char) data[1];
+		int			b = (unsigned char) data[2];
+		int			c = (unsigned char) data[3];
+		Points		points = 1 + a;
+		Points		missing;
+		Points		captured;
+		DrawnLot	drawn[1] = {{now + b % 16 - 8, now + b % 16 - 8 + 1 + c, points, (b & 16) != 0}};
+		CoreResult	result = CORE_OK;
+
+		switch ((unsigned char) data[0] % 8)
+		{
+			case 0:
+				result = account_add(&account, ENTRY_EARN, 1, points, drawn[0].from,
+									 c == 255 ? INSTANT_NEVER : drawn[0].to, now, 0,
+									 add_movement, &sums);
+				break;
+			case 1:
+				result = account_take(&account, ENTRY_REDEEM, 1, points, b & 1, now, 0, &missing,
+									  add_movement, &sums);
+				break;
+			case 2:
+				result = account_hold(&account, b % 8 + 1, 1, points, now + 1 + c % 32, now,
+									  &missing, add_movement, &sums);
+				break;
+			case 3:
+				result = account_capture(&account, b % 8 + 1, points, now, &captured,
+										 add_movement, &sums);
+				break;
+			case 4:
+				result = account_release(&account, b % 8 + 1, now, add_movement, &sums);
+				break;
+			case 5:
+				result = account_return(&account, 1, points, drawn, 1, now + c % 8, now,
+										add_movement, &sums);
+				break;
+			default:
+				result = account_advance(&account, now, now + b % 16, add_movement, &sums);
+				now += b % 16;
+				break;
+		}
+		CHECK(result == CORE_OK);
+		check_account(&account, &sums);
+		CHECK(account_advance(&account, now, now, add_movement, &sums) == CORE_OK);
+		check_account(&account, &sums);
+	}
+	free(account.pieces);
+	free(account.held);
+}
+
 static const struct
 {
 	const char *name;
@@ -344,6 +473,7 @@ static const struct
 	{"lots", try_lots},
 	{"lots_struct", try_lots_struct},
 	{"lots_pack", try_lots_pack},
+	{"account", try_account},
 	{"lines", try_lines},
 	{"lines_pack", try_lines_pack}
 };
