@@ -221,6 +221,7 @@ static void
 walk_to(AccountTiers *tiers, Instant at, int nlines)
 {
 	MemoryContext old;
+	Instant		next;
 
 	if (at <= tiers->walk.at)
 		return;
@@ -233,8 +234,12 @@ walk_to(AccountTiers *tiers, Instant at, int nlines)
 		build(tiers, nlines);
 	old = MemoryContextSwitchTo(tiers->context);
 	tiers->cause = TIER_ENTRY;
+	while ((next = tier_next_due(&tiers->walk)) <= at && next != INSTANT_NEVER)
+	{
+		core_check(tier_walk(&tiers->walk, next));
+		tiers->quiet_since = next;
+	}
 	core_check(tier_walk(&tiers->walk, at));
-	tiers->quiet_since = at;
 	MemoryContextSwitchTo(old);
 }
 
