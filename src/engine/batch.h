@@ -239,6 +239,12 @@ extern bool guarded(Batch *batch, void (*function) (void *arg), void *arg,
 extern void unguarded(Batch *batch, void (*function) (void *arg), void *arg);
 
 /*
+ * Makes the expressions of the source and of a configuration ready, inside
+ * guarded(), which has done so for the present one.
+ */
+extern void prepare_expressions(Batch *batch, RuleSet *rules);
+
+/*
  * posting.c: judges one event and posts the difference.  old_account is that of
  * the member it was posted to before, if another.  False if an expression
  * failed: then nothing has changed, and the event is queued.

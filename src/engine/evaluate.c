@@ -31,8 +31,8 @@ may_be_queued(int sqlstate)
 		category != MAKE_SQLSTATE('L', 'Y', '0', '0', '0');
 }
 
-/* Makes the expressions of the source and of a configuration ready. */
-static void
+/* see batch.h */
+void
 prepare_expressions(Batch *batch, RuleSet *rules)
 {
 	int			i;

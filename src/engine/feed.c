@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -15,6 +16,7 @@
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "engine/feed.h"
@@ -342,6 +344,45 @@ feed_open_window(KeyFeed *feed, Batch *batch, Instant from, Instant until)
 	cursor->values[0] = TimestampTzGetDatum(from);
 	cursor->values[1] = TimestampTzGetDatum(until);
 	cursor->values[2] = TimestampTzGetDatum(program_clock(batch->program));
+}
+
+/* see feed.h */
+char *
+feed_scan_query(Program *program, SourceConfig *source)
+{
+	char	   *instant = instant_expression(program, source);
+	Relation	rel = table_open(source->relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData query;
+	int			i;
+
+	initStringInfo(&query);
+	appendStringInfoString(&query, "SELECT ");
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			appendStringInfoString(&query, "NULL::pg_catalog.int4, ");
+		else
+			appendStringInfo(&query, "t.%s, ", quote_identifier(NameStr(att->attname)));
+	}
+	table_close(rel, NoLock);
+	appendStringInfoString(&query, "p.member_id, p.occurred_at, p.config_version, p.flags,"
+						   " p.first_entry, p.entries, p.later IS NULL AND p.short IS NULL,"
+						   " j.lines FROM ");
+	append_relation(&query, source->relid);
+	appendStringInfoString(&query, " AS t LEFT JOIN ");
+	append_relation(&query, source->posting);
+	appendStringInfoString(&query, " AS p ON (");
+	append_key_join(&query, source);
+	appendStringInfo(&query, ") LEFT JOIN %s.journal AS j"
+					 " ON (j.member_id OPERATOR(pg_catalog.=) p.member_id"
+					 "  AND j.first_entry OPERATOR(pg_catalog.=) p.first_entry)"
+					 " WHERE %s OPERATOR(pg_catalog.>=) $1"
+					 " AND %s OPERATOR(pg_catalog.<) $2",
+					 quote_identifier(program->ref.name), instant, instant);
+	return query.data;
 }
 
 /* see feed.h */

@@ -28,6 +28,14 @@ extern void feed_open_window(KeyFeed *feed, Batch *batch, Instant from, Instant 
 extern void feed_open_versions(KeyFeed *feed, Batch *batch, List *versions);
 extern void feed_close(KeyFeed *feed);
 
+/*
+ * The query for all columns of the rows of a simple source in a range of
+ * instants from $1 until $2 (excluded), followed by member_id,
+ * occurred_at, config_version, flags, first_entry and entries of their postings,
+ * whether these name no other lines and were not short of room, and the lines.
+ */
+extern char *feed_scan_query(Program *program, SourceConfig *source);
+
 /* Texts of the keys of a source that wait in failed_event. */
 extern List *feed_failed_keys(Program *program, SourceConfig *source);
 

@@ -57,6 +57,8 @@ typedef struct Judgement
 
 	bool		probes;			/* nothing is posted, only seen what would be */
 	bool		lowers;			/* it would be less, in some unit */
+	Points		due;			/* what it is entitled to in the unit judged last;
+								 * left alone if no rule has a say */
 	int64		first;			/* block of lines written now */
 	int64		last;
 	int			nlines;

@@ -456,6 +456,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		for (i = 0; i < n; i++)
 			change += computed[i] - held[i];
 		j->lowers |= change < 0;
+		j->due = sum_points(computed, n);
 		return;
 	}
 	core_check(judge_change(held, computed, n, delta));

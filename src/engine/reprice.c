@@ -344,6 +344,15 @@ lock_configuration(Oid program_relid)
 	return program_get(program_relid);
 }
 
+/* Begins to count. */
+static void
+start_tally(Reprice *reprice)
+{
+	reprice->tally = tally_create(reprice->program);
+	reprice->dry_state = reprice->apply ? NULL : dry_create(reprice->program);
+	reprice->nfailed = 0;
+}
+
 /* Opens what a call needs. */
 static void
 open_reprice(Reprice *reprice, Program *program, bool apply)
@@ -353,9 +362,55 @@ open_reprice(Reprice *reprice, Program *program, bool apply)
 	reprice->chooser = palloc0(sizeof(RulesChooser));
 	reprice->chooser->program = program;
 	reprice->chooser->apply = apply;
-	reprice->tally = tally_create(program);
-	reprice->dry_state = apply ? NULL : dry_create(program);
+	start_tally(reprice);
 	reprice->feeds = palloc0(sizeof(KeyFeed) * Max(1, program->nsources));
+}
+
+/*
+ * Opens the sources whose events are to be judged.  scans: those that can be
+ * are judged at once.  False if that failed: then nothing is open.
+ */
+static bool
+open_sources(Reprice *reprice, bool scans)
+{
+	Program    *program = reprice->program;
+	int			i;
+
+	for (i = 0; i < program->nsources; i++)
+	{
+		SourceConfig *source = &program->sources[i];
+		Batch	   *batch;
+		bool		fine;
+
+		if (source->reduces ||
+			(reprice->source_no != 0 && source->source_no != reprice->source_no))
+			continue;
+		batch = open_batch(reprice, source);
+		if (!scans || !reprice_can_scan(program, source))
+		{
+			feed_open_window(&reprice->feeds[reprice->nfeeds++], batch, reprice->from,
+							 reprice->until);
+			continue;
+		}
+		fine = reprice_scan(batch, reprice->chooser, reprice->tally);
+		if (fine)
+		{
+			batch_post_keys(batch);
+			reprice->nfailed += batch->nfailed;
+		}
+		batch_close(batch);
+		if (fine)
+			continue;
+		while (reprice->nfeeds > 0)
+		{
+			KeyFeed    *feed = &reprice->feeds[--reprice->nfeeds];
+
+			feed_close(feed);
+			batch_close(feed->batch);
+		}
+		return false;
+	}
+	return true;
 }
 
 /*
@@ -377,7 +432,6 @@ reprice_1(PG_FUNCTION_ARGS)
 	Reprice		reprice;
 	bool		apply = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	int64		nposted = 0;
-	int			i;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (PG_ARGISNULL(0))
@@ -399,15 +453,11 @@ reprice_1(PG_FUNCTION_ARGS)
 	if (apply)
 		begin_operation(program, "reprice", NULL, 0, request_of(&reprice),
 						&reprice.operation_no);
-	for (i = 0; i < program->nsources; i++)
+	if (!open_sources(&reprice, !apply))
 	{
-		SourceConfig *source = &program->sources[i];
-
-		if (source->reduces ||
-			(reprice.source_no != 0 && source->source_no != reprice.source_no))
-			continue;
-		feed_open_window(&reprice.feeds[reprice.nfeeds++], open_batch(&reprice, source),
-						 reprice.from, reprice.until);
+		/* all over again, event by event */
+		start_tally(&reprice);
+		(void) open_sources(&reprice, false);
 	}
 	run_batches(&reprice, &nposted);
 	if (apply)

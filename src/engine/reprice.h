@@ -97,12 +97,15 @@ extern int64 reprice_undo(Program *program, int64 operation_no, const char *reas
 
 /* -------- reprice_scan.c -------- */
 
+/* Whether the events of a source may be judged by reprice_scan. */
+extern bool reprice_can_scan(const Program *program, const SourceConfig *source);
+
 /*
- * Judges all events of a source in a range of instants straight from its rows,
- * without looking up what each has posted, and adds them to the tally.  False,
- * and nothing added, if that is not possible, or if a row's expressions fail.
+ * Judges the events of a dry batch's source within its window and adds them to
+ * the tally, but for some whose keys the batch remembers.  False if that is not
+ * possible after all, or if a row's expressions fail: then batch and tally are
+ * of no more use.
  */
-extern bool reprice_scan(Program *program, SourceConfig *source, RulesChooser *chooser,
-						 Instant from, Instant until, Tally *tally);
+extern bool reprice_scan(Batch *batch, RulesChooser *chooser, Tally *tally);
 
 #endif							/* LOYALTY_REPRICE_H */
