@@ -153,6 +153,28 @@ first_lapse(const Timeline *timeline, const AccountUnit *unit, const Zone *zone,
 	return INSTANT_NEVER;
 }
 
+/*
+ * Whether points that lapsed at an instant do so according to the activities:
+ * the period is over then, or has long been, and they came to a member who was
+ * not active any more (by an adjustment, or as what had been spent or held).
+ */
+static bool
+lapses_at(const Timeline *timeline, const AccountUnit *unit, const Zone *zone, Instant at)
+{
+	Instant		end;
+	int			i = timeline->nactivities;
+
+	while (i > 0 && timeline->activity[i - 1] >= at)
+		i--;
+	if (i == 0)
+		return false;
+	core_check(period_end(&unit->activity_period, timeline->activity[i - 1], zone, &end));
+
+	/* an activity of the same instant is too late for what ends, in time for what comes */
+	return end == at ||
+		(end < at && (i == timeline->nactivities || timeline->activity[i] > at));
+}
+
 /* Moves points of a lot that follows activity, and writes the line. */
 static void
 move_points(Ledger *ledger, AccountState *account, EntryKind kind, int32 unit_no,
@@ -189,8 +211,8 @@ activity_lapse(Ledger *ledger, AccountState *account, int32 unit_no, Instant fro
 }
 
 /*
- * An activity that arrives after a lapse which it prevents or moves, if only
- * after another activity: booked lapses are set right.
+ * An activity that arrives after a lapse which it may prevent or move: booked
+ * lapses are set right.
  */
 static Instant
 note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
@@ -200,7 +222,6 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	Instant		unbooked = INSTANT_ALWAYS;
 	int			i;
 	int			k;
-	int			n;
 
 	if (unit->open)
 		account_book(ledger, account, account->now, account->now);
@@ -209,7 +230,6 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	ledger_flush(ledger);
 	ledger_refresh(ledger);
 	ledger_read_entries(ledger, account->member, 1, PG_INT64_MAX, read_line, &timeline);
-	n = timeline.nactivities;
 	add_activity(&timeline, at);
 
 	/*
@@ -225,16 +245,15 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 		core_check(period_end(&unit->activity_period, unit->last_activity,
 							  account->core.zone, &unbooked));
 
-	/* if another activity has the same instant, nothing changes */
-	for (i = 0; i < timeline.nlapsed && timeline.nactivities > n; i++)
+	for (i = 0; i < timeline.nlapsed; i++)
 	{
 		LotPiece   *lot = &timeline.lapsed[i];
 
-		if (lot->points <= 0)
+		/* what had lapsed before it is no business of this activity */
+		if (lot->points <= 0 || lot->to < at ||
+			lapses_at(&timeline, unit, account->core.zone, lot->to))
 			continue;
-		lapse = first_lapse(&timeline, unit, account->core.zone, lot->to - 1, account->now);
-		if (lapse == lot->to)
-			continue;
+		lapse = first_lapse(&timeline, unit, account->core.zone, lot->to, account->now);
 		move_points(ledger, account, ENTRY_RETURN, unit->unit, lot->from, lot->points, 0,
 					lot->to);
 
@@ -259,7 +278,10 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 	return lapse == unbooked ? INSTANT_NEVER : lapse;
 }
 
-/* Whether an activity is older than another, or than a lapse that is booked. */
+/*
+ * Whether an activity is older than another, or than a lapse that is booked.
+ * Points that came after the period lapsed when they came.
+ */
 static bool
 comes_late(const AccountState *account, const AccountUnit *unit, Instant at)
 {
@@ -273,7 +295,8 @@ comes_late(const AccountState *account, const AccountUnit *unit, Instant at)
 		return false;
 	core_check(period_end(&unit->activity_period, unit->last_activity,
 						  account->core.zone, &end));
-	return end <= account->now && at < end;
+	return end <= account->now &&
+		(at < account->now || (at == account->now && account->last_at == account->now));
 }
 
 /* see activity.h */
