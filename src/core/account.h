@@ -229,6 +229,8 @@ typedef struct DrawnLot
 	Instant		to;
 	Points		points;			/* > 0 */
 	bool		extended;		/* its end has been extended by a return before */
+	bool		lapsed;			/* it follows activity, and what was in it lapsed
+								 * while these points were out of it */
 } DrawnLot;
 
 /*
@@ -236,8 +238,8 @@ typedef struct DrawnLot
  * ENTRY_RETURN: to the lots they came from or, if those end before grace_end
  * and were not extended before, to a lot from now until grace_end, which the
  * movement says by as many points lapsed, negative.  What
- * belongs to lots that are over expires at once.  points is at most what was
- * drawn, which is reduced by what went back.
+ * belongs to lots that are over, or have been meanwhile, expires at once.
+ * points is at most what was drawn, which is reduced by what went back.
  */
 extern CoreResult account_return(Account *account, int32_t unit, Points points,
 								 DrawnLot *drawn, int ndrawn, Instant grace_end,

@@ -215,6 +215,11 @@ account_return(Account *account, int32_t unit, Points points,
 		lot->points -= back;
 		points -= back;
 		TRY(is_over(account, unit, lot->from, lot->to, now, &over, &end));
+		if (lot->lapsed && !over)
+		{
+			over = true;
+			end = now;
+		}
 		if (end < grace_end && grace_end > now && !lot->extended)
 		{
 			Movement	movement = {ENTRY_RETURN, unit, back, now, grace_end, now,

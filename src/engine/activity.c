@@ -210,6 +210,37 @@ activity_lapse(Ledger *ledger, AccountState *account, int32 unit_no, Instant fro
 	move_points(ledger, account, ENTRY_EXPIRE, unit_no, from, -points, 0, lapse);
 }
 
+/* What the ledger knows of a unit. */
+static void
+read_timeline(Ledger *ledger, AccountState *account, int32 unit_no, Timeline *timeline)
+{
+	memset(timeline, 0, sizeof(*timeline));
+	timeline->unit_no = unit_no;
+	ledger_flush(ledger);
+	ledger_refresh(ledger);
+	ledger_read_entries(ledger, account->member, 1, PG_INT64_MAX, read_line, timeline);
+}
+
+/* see activity.h */
+bool
+activity_lapsed_since(Ledger *ledger, AccountState *account, int32 unit_no, Instant since)
+{
+	Timeline	timeline;
+	int			i;
+
+	for (i = 0; i < account->core.nunits; i++)
+	{
+		AccountUnit *unit = &account->core.units[i];
+
+		if (unit->unit != unit_no || !unit->follows_activity)
+			continue;
+		read_timeline(ledger, account, unit_no, &timeline);
+		return first_lapse(&timeline, unit, account->core.zone, since,
+						   account->now) != INSTANT_NEVER;
+	}
+	return false;
+}
+
 /*
  * An activity that arrives after a lapse which it may prevent or move: booked
  * lapses are set right.
@@ -225,11 +256,7 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 
 	if (unit->open)
 		account_book(ledger, account, account->now, account->now);
-	memset(&timeline, 0, sizeof(timeline));
-	timeline.unit_no = unit->unit;
-	ledger_flush(ledger);
-	ledger_refresh(ledger);
-	ledger_read_entries(ledger, account->member, 1, PG_INT64_MAX, read_line, &timeline);
+	read_timeline(ledger, account, unit->unit, &timeline);
 	add_activity(&timeline, at);
 
 	/*

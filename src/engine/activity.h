@@ -19,6 +19,13 @@
 extern Instant activity_note(Ledger *ledger, AccountState *account, int32 unit_no,
 							 Instant at);
 
+/*
+ * Whether lots of a unit that follow activity lapsed after an instant and up
+ * to now, as far as is known.
+ */
+extern bool activity_lapsed_since(Ledger *ledger, AccountState *account, int32 unit_no,
+								  Instant since);
+
 /* Lapses points of a late activity, just added in the lot from "from". */
 extern void activity_lapse(Ledger *ledger, AccountState *account, int32 unit_no,
 						   Instant from, Points points, Instant lapse);

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "engine/activity.h"
 #include "engine/pages.h"
 #include "engine/spend.h"
 
@@ -23,7 +24,21 @@ typedef struct Drawn
 	DrawnLot   *lots;
 	int			nlots;
 	int			capacity;
+	Instant		held_since;		/* if a hold set points aside */
+	EntryLine	released;		/* what it gave back last: to be spent at once if
+								 * it was captured */
+	Instant	   *since;			/* when what is in lots left the account */
 } Drawn;
+
+/* Whether what is spent was set aside by a hold: it went through its lot again. */
+static bool
+captured(const Drawn *drawn, const Movement *m)
+{
+	const Movement *released = &drawn->released.movement;
+
+	return released->points == -m->points && released->from == m->from &&
+		released->to == m->to && released->occurred_at == m->occurred_at;
+}
 
 /* Collects what was drawn; an EntryReader. */
 static void
@@ -32,7 +47,13 @@ read_drawn(void *arg, int64 entry_no, const EntryLine *line)
 	Drawn	   *drawn = (Drawn *) arg;
 	const Movement *m = &line->movement;
 
-	if (line->operation_no != drawn->number || m->kind != ENTRY_REDEEM)
+	if (line->operation_no != drawn->number)
+		return;
+	if (m->kind == ENTRY_HOLD)
+		drawn->held_since = m->occurred_at;
+	else if (m->kind == ENTRY_RELEASE)
+		drawn->released = *line;
+	if (m->kind != ENTRY_REDEEM)
 		return;
 	if (drawn->nlots == drawn->capacity)
 	{
@@ -40,7 +61,12 @@ read_drawn(void *arg, int64 entry_no, const EntryLine *line)
 		drawn->lots = drawn->lots ?
 			repalloc(drawn->lots, sizeof(DrawnLot) * drawn->capacity) :
 			palloc(sizeof(DrawnLot) * drawn->capacity);
+		drawn->since = drawn->since ?
+			repalloc(drawn->since, sizeof(Instant) * drawn->capacity) :
+			palloc(sizeof(Instant) * drawn->capacity);
 	}
+	drawn->since[drawn->nlots] = captured(drawn, m) ? drawn->held_since : m->occurred_at;
+	drawn->lots[drawn->nlots].lapsed = false;
 	drawn->lots[drawn->nlots].from = m->from;
 	drawn->lots[drawn->nlots].to = m->to;
 	drawn->lots[drawn->nlots].extended = false;
@@ -64,6 +90,25 @@ mark_extended(void *arg, int64 entry_no, const EntryLine *line)
 	{
 		if (drawn->lots[i].from == m->from && drawn->lots[i].to == m->to)
 			drawn->lots[i].extended = true;
+	}
+}
+
+/* Finds lots whose points lapsed while what comes back now was out of them. */
+static void
+mark_lapsed(Ledger *ledger, AccountState *account, int32 unit_no, Drawn *drawn)
+{
+	int			i;
+
+	for (i = 0; i < drawn->nlots; i++)
+	{
+		if (drawn->lots[i].to != INSTANT_ACTIVITY || drawn->lots[i].points == 0)
+			continue;
+		if (i > 0 && drawn->lots[i - 1].to == INSTANT_ACTIVITY &&
+			drawn->lots[i - 1].points > 0 && drawn->since[i - 1] == drawn->since[i])
+			drawn->lots[i].lapsed = drawn->lots[i - 1].lapsed;
+		else
+			drawn->lots[i].lapsed = activity_lapsed_since(ledger, account, unit_no,
+														  drawn->since[i]);
 	}
 }
 
@@ -91,7 +136,7 @@ any_ends_before(const AccountState *account, int32 unit_no, const Drawn *drawn, 
 		Instant		end;
 
 		core_check(account_piece_end(&account->core, &piece, &end));
-		if (end < at)
+		if (end < at || drawn->lots[i].lapsed)
 			return true;
 	}
 	return false;
@@ -155,6 +200,7 @@ cancel_return(Operation *operation, OperationRow *row, Points points)
 	ledger_read_entries(ledger, account->member, row->first_entry, row->last_entry,
 						read_drawn, &drawn);
 	forget_returned(&drawn, row->returned - points);
+	mark_lapsed(ledger, account, unit_no, &drawn);
 	if (grace > account->now && any_ends_before(account, unit_no, &drawn, grace))
 		ledger_read_entries(ledger, account->member, 1, row->first_entry - 1,
 							mark_extended, &drawn);
