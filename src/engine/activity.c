@@ -18,6 +18,16 @@
 
 #include "engine/activity.h"
 
+/* what lapsed of a lot at an instant */
+typedef struct Lapse
+{
+	Instant		from;
+	Instant		at;
+	Points		points;
+	Instant		since;			/* they were out of the lot since then, and came
+								 * back at the lapse; else INSTANT_NEVER */
+} Lapse;
+
 /* what the ledger knows of one unit of a member */
 typedef struct Timeline
 {
@@ -25,13 +35,16 @@ typedef struct Timeline
 	Instant    *activity;		/* ascending, distinct */
 	int			nactivities;
 	int			capacity;
-	LotPiece   *lapsed;			/* lapsed lots; reserved is unused, to = instant
-								 * of the lapse */
+	Lapse	   *lapsed;
 	int			nlapsed;
 	int			lapsed_capacity;
 	LotPiece   *excused;		/* what events were excused of lapsed lots; to =
 								 * instant at which they were */
 	int			nexcused;
+	LotPiece   *drawn;			/* lots points were drawn from; to = instant at
+								 * which they last were */
+	int			ndrawn;
+	Movement	before;			/* the line before */
 } Timeline;
 
 /* Adds an activity to the timeline. */
@@ -59,15 +72,17 @@ add_activity(Timeline *timeline, Instant at)
 
 /* Adds to what lapsed at an instant, or was brought back (negative). */
 static void
-add_lapsed(Timeline *timeline, Instant from, Instant lapse, Points points)
+add_lapsed(Timeline *timeline, Instant from, Instant lapse, Points points, Instant since)
 {
 	int			i;
 
 	for (i = 0; i < timeline->nlapsed; i++)
 	{
-		if (timeline->lapsed[i].from == from && timeline->lapsed[i].to == lapse)
+		if (timeline->lapsed[i].from == from && timeline->lapsed[i].at == lapse)
 		{
 			timeline->lapsed[i].points += points;
+			if (since != INSTANT_NEVER)
+				timeline->lapsed[i].since = since;
 			return;
 		}
 	}
@@ -75,11 +90,12 @@ add_lapsed(Timeline *timeline, Instant from, Instant lapse, Points points)
 	{
 		timeline->lapsed_capacity = Max(32, timeline->lapsed_capacity * 2);
 		timeline->lapsed = timeline->lapsed ?
-			repalloc(timeline->lapsed, sizeof(LotPiece) * timeline->lapsed_capacity) :
-			palloc(sizeof(LotPiece) * timeline->lapsed_capacity);
+			repalloc(timeline->lapsed, sizeof(Lapse) * timeline->lapsed_capacity) :
+			palloc(sizeof(Lapse) * timeline->lapsed_capacity);
 	}
 	timeline->lapsed[timeline->nlapsed].from = from;
-	timeline->lapsed[timeline->nlapsed].to = lapse;
+	timeline->lapsed[timeline->nlapsed].at = lapse;
+	timeline->lapsed[timeline->nlapsed].since = since;
 	timeline->lapsed[timeline->nlapsed++].points = points;
 }
 
@@ -111,6 +127,47 @@ add_excused(Timeline *timeline, Instant from, Instant at, Points points)
 	timeline->excused[timeline->nexcused++].points = points;
 }
 
+/* Points were drawn from a lot. */
+static void
+add_drawn(Timeline *timeline, Instant from, Instant at)
+{
+	int			i;
+
+	for (i = 0; i < timeline->ndrawn && timeline->drawn[i].from != from; i++)
+		 /* find it */ ;
+	if (i == timeline->ndrawn)
+	{
+		timeline->drawn = timeline->drawn ?
+			repalloc(timeline->drawn, sizeof(LotPiece) * (timeline->ndrawn + 1)) :
+			palloc(sizeof(LotPiece));
+		timeline->drawn[timeline->ndrawn++].from = from;
+	}
+	timeline->drawn[i].to = at;
+}
+
+/*
+ * Since when points that lapsed had been out of their lot, if they lapsed
+ * because they came back.  Which they were is not asked: the last drawn from
+ * that lot.
+ */
+static Instant
+out_since(const Timeline *timeline, const Movement *m)
+{
+	const Movement *before = &timeline->before;
+	int			i;
+
+	if ((before->kind != ENTRY_RETURN && before->kind != ENTRY_RELEASE) ||
+		before->points != -m->points || before->from != m->from ||
+		before->to != m->to || before->occurred_at != m->occurred_at)
+		return INSTANT_NEVER;
+	for (i = 0; i < timeline->ndrawn; i++)
+	{
+		if (timeline->drawn[i].from == m->from)
+			return timeline->drawn[i].to;
+	}
+	return INSTANT_NEVER;
+}
+
 /* An EntryReader. */
 static void
 read_line(void *arg, int64 entry_no, const EntryLine *line)
@@ -123,11 +180,14 @@ read_line(void *arg, int64 entry_no, const EntryLine *line)
 	if (m->kind == ENTRY_EARN || m->kind == ENTRY_REDEEM)
 		add_activity(timeline, m->occurred_at);
 	if (m->kind == ENTRY_EXPIRE && m->to == INSTANT_ACTIVITY)
-		add_lapsed(timeline, m->from, m->occurred_at, -m->points);
+		add_lapsed(timeline, m->from, m->occurred_at, -m->points, out_since(timeline, m));
 	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY && line->operation_no == 0)
-		add_lapsed(timeline, m->from, m->occurred_at, -m->points);
+		add_lapsed(timeline, m->from, m->occurred_at, -m->points, INSTANT_NEVER);
 	if (m->lapsed != 0 && m->to == INSTANT_ACTIVITY)
 		add_excused(timeline, m->from, m->occurred_at, m->lapsed);
+	if ((m->kind == ENTRY_REDEEM || m->kind == ENTRY_HOLD) && m->to == INSTANT_ACTIVITY)
+		add_drawn(timeline, m->from, m->occurred_at);
+	timeline->before = *m;
 }
 
 /*
@@ -274,15 +334,17 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 
 	for (i = 0; i < timeline.nlapsed; i++)
 	{
-		LotPiece   *lot = &timeline.lapsed[i];
+		Lapse	   *lot = &timeline.lapsed[i];
 
 		/* what had lapsed before it is no business of this activity */
-		if (lot->points <= 0 || lot->to < at ||
-			lapses_at(&timeline, unit, account->core.zone, lot->to))
+		if (lot->points <= 0 || lot->at < at ||
+			lapses_at(&timeline, unit, account->core.zone, lot->at) ||
+			first_lapse(&timeline, unit, account->core.zone, lot->since,
+						lot->at) != INSTANT_NEVER)
 			continue;
-		lapse = first_lapse(&timeline, unit, account->core.zone, lot->to, account->now);
+		lapse = first_lapse(&timeline, unit, account->core.zone, lot->at, account->now);
 		move_points(ledger, account, ENTRY_RETURN, unit->unit, lot->from, lot->points, 0,
-					lot->to);
+					lot->at);
 
 		/* what was excused because of it is taken after all, unless it has lapsed by then */
 		for (k = 0; k < timeline.nexcused; k++)
@@ -290,7 +352,7 @@ note_late(Ledger *ledger, AccountState *account, AccountUnit *unit, Instant at)
 			LotPiece   *excuse = &timeline.excused[k];
 			Points		points = Min(excuse->points, lot->points);
 
-			if (excuse->from != lot->from || points <= 0 || excuse->to < lot->to ||
+			if (excuse->from != lot->from || points <= 0 || excuse->to < lot->at ||
 				excuse->to >= lapse)
 				continue;
 			move_points(ledger, account, ENTRY_REVOKE, unit->unit, lot->from, -points,

@@ -61,4 +61,18 @@ SELECT is(state(6), '120 available', 'late ones that keep the member active brin
 SELECT is(ARRAY[rewards.balance(6, at => '2026-11-05'), rewards.balance(6, at => '2026-11-30'), rewards.balance(6, at => '2026-12-20 12:00Z')],
 	'{70,80,0}'::numeric[], 'as if all had come in order');
 
+INSERT INTO shop.orders VALUES (30, 7, 100, '2026-12-01 12:00Z'), (33, 8, 100, '2026-12-01 12:00Z');
+SELECT run('SELECT rewards.spend(7, 40)');
+SELECT run('SELECT rewards.spend(8, 40)');
+SELECT rewards.set_clock('2027-02-01 12:00Z');
+INSERT INTO shop.orders VALUES (31, 7, 10, '2027-01-20 12:00Z');
+SELECT run('SELECT rewards.cancel((SELECT max(operation_no) FROM rewards.operation WHERE member_id = 7))');
+SELECT is(state(7), '10 available', 'what was out of its lot when that lapsed is over, though the member is active again');
+SELECT run('SELECT rewards.cancel((SELECT max(operation_no) FROM rewards.operation WHERE member_id = 8))');
+INSERT INTO shop.orders VALUES (34, 8, 10, '2027-01-20 12:00Z');
+SELECT is(state(8), state(7), 'nor does a late activity between the two help');
+INSERT INTO shop.orders VALUES (32, 7, 10, '2026-12-25 12:00Z'), (35, 8, 10, '2026-12-25 12:00Z');
+SELECT is(state(7), '120 available', 'one that prevents the lapse does');
+SELECT is(state(8), state(7), 'in either order');
+
 \ir include/finish.sql
