@@ -127,13 +127,43 @@ wide_sub(Wide a, Wide b)
 	return result;
 }
 
-/* Divides by a divisor below 2^127, bit by bit; returns the remainder. */
+/* Divides by a divisor below 2^64, word by word; returns the remainder. */
+static Magnitude
+wide_divide_narrow(Wide *value, uint64_t divisor)
+{
+	uint64_t	words[4] = {
+		(uint64_t) (value->high >> MAGNITUDE_HALF), (uint64_t) value->high,
+		(uint64_t) (value->low >> MAGNITUDE_HALF), (uint64_t) value->low
+	};
+	uint64_t	rest = 0;
+
+	for (int i = 0; i < 4; i++)
+	{
+		Magnitude	part = ((Magnitude) rest << MAGNITUDE_HALF) | words[i];
+
+		if (part == 0)
+			continue;
+		words[i] = (uint64_t) (part / divisor);
+		rest = (uint64_t) (part - (Magnitude) words[i] * divisor);
+	}
+	value->high = ((Magnitude) words[0] << MAGNITUDE_HALF) | words[1];
+	value->low = ((Magnitude) words[2] << MAGNITUDE_HALF) | words[3];
+	return rest;
+}
+
+/* Divides by a divisor below 2^127; returns the remainder. */
 static Magnitude
 wide_divide(Wide *value, Magnitude divisor)
 {
 	Magnitude	rest = 0;
 	Wide		quotient = {0, 0};
 
+	if (divisor == 1)
+		return 0;
+	if (divisor >> MAGNITUDE_HALF == 0)
+		return wide_divide_narrow(value, (uint64_t) divisor);
+
+	/* bit by bit */
 	for (int bit = 2 * MAGNITUDE_BITS - 1; bit >= 0; bit--)
 	{
 		Magnitude	word = bit >= MAGNITUDE_BITS ? value->high : value->low;
