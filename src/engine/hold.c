@@ -219,11 +219,6 @@ loyalty_capture(PG_FUNCTION_ARGS)
 		operation_argument(&operation, "hold", psprintf(INT64_FORMAT, row.number), false);
 		operation_argument(&operation, "points", points ? points_text(points) : NULL, false);
 	}
-	if (points > row.points)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("hold " INT64_FORMAT " is about %s points only", row.number,
-						points_text(row.points))));
 	if (operation_begin(&operation, row.member))
 	{
 		Points		held;
@@ -231,6 +226,11 @@ loyalty_capture(PG_FUNCTION_ARGS)
 
 		if (!open && strcmp(row.status, STATUS_HELD) != 0)
 			refuse_closed(&row, operation.account->now);
+		if (points > row.points)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("hold " INT64_FORMAT " is about %s points only", row.number,
+							points_text(row.points))));
 		if (is_redemption(row.kind))
 			redemption_capture(&operation, row.number, &points);
 		if (points == 0)

@@ -96,6 +96,7 @@ SELECT is(brief(rewards.capture(hold_of(14), key => 'c')), 'captured 10 points: 
 SELECT is(brief(rewards.capture(hold_of(14), key => 'c')), 'captured 10 points: 30 available 0 held', 'again');
 SELECT is((SELECT id FROM rewards.capture(hold_of(14), key => 'c')), hold_of(14), 'it returns the hold''s id');
 SELECT is(sqlstate_of($$SELECT rewards.capture(hold_of(14), 5, key => 'c')$$), 'LY009', 'other points');
+SELECT is(sqlstate_of($$SELECT rewards.capture(hold_of(14), 11, key => 'c')$$), 'LY009', 'even if they are more than were held');
 SELECT is(brief(rewards.hold(14, 10, key => 'k')), 'captured 10 points: 30 available 0 held until 10 12:46', 'the call that held says what has become of it');
 SELECT is(brief(rewards.hold(14, 10, key => 'k2')), 'held 10 points: 20 available 10 held until 10 12:46', 'another key, another hold');
 SELECT is(brief(rewards.release(hold_of(14), key => 'r')), 'released 10 points: 30 available 0 held', 'release with a key');
