@@ -54,6 +54,9 @@ typedef struct Judgement
 	LapsedLot  *wanted;			/* by rules still to be given points, in their
 								 * own lots */
 	int			nwanted;
+	bool		noted;			/* its activity, in the unit being judged */
+	Instant		lapse;			/* of points that follow it; INSTANT_NEVER: none
+								 * is known */
 
 	bool		probes;			/* nothing is posted, only seen what would be */
 	bool		lowers;			/* it would be less, in some unit */

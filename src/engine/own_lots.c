@@ -276,7 +276,6 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 	Points		excused = 0;
 	Points		forgiven = 0;
 	Points		in_lot;
-	Instant		lapse = INSTANT_NEVER;
 	int			i;
 
 	for (i = 0; i < nown; i++)
@@ -330,10 +329,16 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 	}
 	forgiven = Max(forgiven, 0);
 
-	/* what is only used up is no activity */
+	/*
+	 * What is only used up is no activity.  All lines of the event are one: to
+	 * note it again would repay debt from what only the first of them gave.
+	 */
 	if (unit->expires.kind == PERIOD_ACTIVITY && points > excused &&
-		points - excused > forgiven)
-		lapse = activity_note(j->batch->ledger, account, unit_no, occurred_at);
+		points - excused > forgiven && !j->noted)
+	{
+		j->lapse = activity_note(j->batch->ledger, account, unit_no, occurred_at);
+		j->noted = true;
+	}
 	if (points > 0)
 		core_check(account_give(&account->core, unit_no, points, from, to,
 								excused, forgiven, taken, ntaken,
@@ -341,8 +346,8 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 	/* what goes back to other lots is due when they are */
 	if (ntaken > 0)
 		account_find_due(account);
-	if (lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
-		activity_lapse(j->batch->ledger, account, unit_no, from, points, lapse);
+	if (j->lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
+		activity_lapse(j->batch->ledger, account, unit_no, from, points, j->lapse);
 	if (excused > 0)
 		j->lapsed_known = false;
 }

@@ -125,4 +125,17 @@ SELECT is(state(11), '90 available', 'later purchases bring back what was not re
 UPDATE shop.orders SET total = 100 WHERE order_id = 2031;
 SELECT is(state(11), '120 available', 'and the refund can be undone');
 
+-- all lines of an event are there before any repays debt: what ends first does, whatever the order of the rules
+INSERT INTO rewards.rule (name, unit, source, earn, priority, expires) VALUES ('gift', 'points', 'orders', '10', 5, '1 year');
+SELECT run('SELECT rewards.adjust(13, -20, unit => ''points'', reason => ''a mistake'', allow_debt => true)');
+INSERT INTO shop.orders VALUES (2051, 13, 100, '2027-06-01 12:00Z');
+SELECT is(lots(13), '80 from 2027-06-01 12:00 to 2027-12-01 12:00 active; 10 from 2027-06-01 12:00 to 2028-06-01 12:00 active',
+	'the purchase repays from what follows the activity, which ends first');
+INSERT INTO shop.orders VALUES (2052, 14, 1, '2027-06-01 12:00Z');
+SELECT run('SELECT rewards.adjust(14, -31, unit => ''points'', reason => ''a mistake'', allow_debt => true)');
+INSERT INTO shop.orders VALUES (2053, 14, 100, '2027-05-31 12:00Z');
+SELECT is(lots(14), '80 from 2027-05-31 12:00 to 2027-12-01 12:00 active; 10 from 2027-05-31 12:00 to 2028-05-31 12:00 active',
+	'so does one that comes late');
+UPDATE rewards.rule SET enabled = name = 'base';
+
 \ir include/finish.sql
