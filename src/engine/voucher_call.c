@@ -233,17 +233,23 @@ refuse_stranger(const CodeCall *call)
 
 /* see voucher_call.h */
 bool
-code_lock_account(CodeCall *call, bool needed)
+code_lock_account(CodeCall *call, bool needed, int64 reservation)
 {
 	Ledger	   *ledger;
 	AccountState *account;
 
 	if (!call->has_member)
-		return false;
+		return true;
 	ledger = ledger_open(call->program, NULL, false);
 	account = ledger_account(ledger, call->member);
 	if (account == NULL && needed && call->program->enrolment == 'a')
 	{
+		/* nobody is enrolled by a code that is no good */
+		if (!code_judge(call, reservation))
+		{
+			ledger_close(ledger);
+			return false;
+		}
 		ledger_enrol(ledger, &call->member, &call->now, 1);
 		ledger_refresh(ledger);
 		account = ledger_account(ledger, call->member);
@@ -274,7 +280,7 @@ code_lock_account(CodeCall *call, bool needed)
 
 	/* who opens the ledger next is to see the account as it is now */
 	CommandCounterIncrement();
-	return account != NULL;
+	return true;
 }
 
 /* see voucher_call.h */

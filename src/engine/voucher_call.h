@@ -163,10 +163,11 @@ extern bool code_made_before(CodeCall *call);
 extern void code_record(CodeCall *call, const char *result);
 
 /*
- * Locks the member's account, enrolling who may be enrolled if need be.  False
- * if there is none.
+ * Locks the member's account, enrolling who may be enrolled if one is needed and
+ * the code is good, with an open reservation of the caller's (0: none).  False if
+ * the call has been refused.
  */
-extern bool code_lock_account(CodeCall *call, bool needed);
+extern bool code_lock_account(CodeCall *call, bool needed, int64 reservation);
 
 /* Ends an operation that is not to be: what was due stays booked. */
 extern void code_abandon(CodeCall *call);

@@ -148,8 +148,9 @@ loyalty_reserve_code(PG_FUNCTION_ARGS)
 		code_answer_again(&call);
 	else if (find(&call, code))
 	{
-		code_lock_account(&call, call.pool.uses_per_member > 0);
-		if (!code_lock(&call))
+		if (!code_lock_account(&call, call.pool.uses_per_member > 0, 0))
+			code_failed(&call);
+		else if (!code_lock(&call))
 			code_unknown(&call);
 		else if (code_made_before(&call))
 			code_answer_again(&call);
@@ -218,14 +219,15 @@ grant_points(CodeCall *call)
 
 /*
  * Locks the member's account as the code needs it.  False if the call has been
- * made before, by somebody who had it locked.
+ * made before, by somebody who had it locked; or if it has been refused.
  */
 static bool
-begin_use(CodeCall *call)
+begin_use(CodeCall *call, int64 reservation)
 {
 	bool		points = call->pool.kind == VOUCHER_POINTS && call->has_member;
 
-	code_lock_account(call, points || call->pool.uses_per_member > 0);
+	if (!code_lock_account(call, points || call->pool.uses_per_member > 0, reservation))
+		return false;
 	if (!points)
 		return true;
 	call->operation.reason = psprintf("code of pool \"%s\"", call->pool.name);
@@ -303,8 +305,14 @@ loyalty_redeem_code(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("how much is to be paid from the card?"),
 					 errhint("Add the argument amount => what is left to pay; the row says as discount how much of it the card paid.")));
-		if (!begin_use(&call))
-			code_answer_again(&call);
+		reservation = own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
+		if (!begin_use(&call, reservation))
+		{
+			if (call.refusal)
+				code_failed(&call);
+			else
+				code_answer_again(&call);
+		}
 		else if (!code_lock(&call))
 			code_unknown(&call);
 		else if (call.operation.ledger == NULL && code_made_before(&call))

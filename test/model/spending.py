@@ -334,7 +334,8 @@ class Spending:
 
     def redeem_code(self, no, code, member, key=None):
         def act():
-            why = self.who(member)
+            stranger = member not in self.members and self.enrolment == 'auto'   # a good code enrols
+            why = [] if stranger else self.who(member)
             if code not in self.codes:
                 refuse(why + ['LY011'])
             refuse(why)
@@ -345,6 +346,8 @@ class Spending:
                     sum(1 for c, m in self.code_uses if m == member and self.codes[c] == pool.name) >= pool.uses_per_member:
                 why += ['LY006']
             refuse(why)
+            if stranger:
+                self.add_member(member, self.clock)
             now, purse = self.ready(member, pool.unit)
             u = self.units[pool.unit]
             end = None if u.expires.since_activity else u.expires.end(now, self.zone_of(member))

@@ -349,6 +349,11 @@ class Rewards(Till):
         self.have(1050, 0, 0)
         self.refused('LY012', 'redeem_code', 'ABC', 1)
         self.refused('LY011', 'redeem_code', 'ABD', 1)
+        self.refused('LY012', 'redeem_code', 'ABC', 3)
+        self.assertNotIn(3, self.p.members)     # by a code that is good
+        self.p.codes['ABE'] = self.p.codes['ABC']
+        self.call('redeem_code', 'ABE', 3)
+        self.assertIn(3, self.p.members)
 
 
 if __name__ == '__main__':

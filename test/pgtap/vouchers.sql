@@ -132,8 +132,10 @@ SELECT results_eq($$SELECT kind, trim_scale(points), reason FROM rewards.stateme
 SELECT results_eq($$SELECT id, ok, trim_scale(points), trim_scale(balance) FROM rewards.redeem_code(code('gift'), 5, key => 'p1')$$, $$VALUES (use(), true, 100::numeric, 100::numeric)$$, 'the same call again');
 SELECT is(state(5), '100 available', 'grants nothing');
 SELECT is(redeemed(code('gift'), 5), 'LY012', 'the code is used');
-SELECT is(redeemed(code('gift', 2), 77), 'redeemed', 'who is no member yet');
-SELECT is(state(77), '100 available', 'becomes one');
+SELECT is(redeemed(code('gift'), 77), 'LY012', 'nor is it good for somebody who is no member yet');
+SELECT is_empty('SELECT * FROM rewards.member WHERE member_id = 77', 'who does not become one by it');
+SELECT is(redeemed(code('gift', 2), 77), 'redeemed', 'with one that is good');
+SELECT is(state(77), '100 available', 'that happens');
 UPDATE rewards.program SET enrolment = 'ignore';
 SELECT is(sqlstate_of($$SELECT rewards.redeem_code(code('gift', 3), 78)$$), 'LY002', 'unless members are not enrolled by themselves');
 UPDATE rewards.member SET status = 'closed' WHERE member_id = 20;
