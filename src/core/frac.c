@@ -290,13 +290,27 @@ frac_add(Frac a, Frac b, Frac *result)
 			return CORE_OK;
 		}
 	}
-	else if (int128_mul(a.num, b.den, &left) &&
-			 int128_mul(b.num, a.den, &right) &&
-			 int128_mul(a.den, b.den, &den) &&
-			 !__builtin_add_overflow(left, right, &num))
+	else
 	{
-		*result = frac_make(num, den);
-		return CORE_OK;
+		CoreInt128	a_part = a.den,
+					b_part = b.den;
+
+		/* before they outgrow 64 bits denominators lose what they share */
+		if (both_narrow(a.den, b.den) && (a.den * b.den) >> (MAGNITUDE_HALF - 1) != 0)
+		{
+			CoreInt128	common = (CoreInt128) gcd((Magnitude) a.den, (Magnitude) b.den);
+
+			a_part = (int64_t) a.den / (int64_t) common;
+			b_part = (int64_t) b.den / (int64_t) common;
+		}
+		if (int128_mul(a.num, b_part, &left) &&
+			int128_mul(b.num, a_part, &right) &&
+			int128_mul(a.den, b_part, &den) &&
+			!__builtin_add_overflow(left, right, &num))
+		{
+			*result = frac_make(num, den);
+			return CORE_OK;
+		}
 	}
 	return ratio_add(ratio_reduced(a), ratio_reduced(b), result);
 }
