@@ -322,10 +322,12 @@ class Generator(SpendingOps):
         if kind == 'block':
             return r.choice(['1 per full 10', '5 per full 2.50', '10 per full 25'])
         if kind == 'percent':
-            return r.choice(['5%', '10%'] if carry else ['5%', '2.5%', '10%', '33%'])
+            return r.choice(['20%' if self.has('multipliers') else '5%', '10%'] if carry else ['5%', '2.5%', '10%', '33%'])
         if kind == 'flat':
             return r.choice(['50', '10', '250', '7'])
-        return r.choice(['x2', 'x1.5'] if carry else ['x2', 'x1.5', 'x1.25', 'x3', 'x1.1'])
+        if carry:               # a rate that does not come out in steps of 1/10000 is refused
+            return r.choice(['x2', 'x3' if self.spec.stacking == 'multiplicative' or self.has('edits') else 'x1.5'])
+        return r.choice(['x2', 'x1.5', 'x1.25', 'x3', 'x1.1'])
 
     def make_members(self):
         r, s = self.r, self.spec
