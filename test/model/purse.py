@@ -81,12 +81,15 @@ class Purse:
     # -- what time does
 
     def lapses(self, at):
-        """The instants up to `at` at which the lots that follow the last activity lapsed."""
+        """
+        The instants up to `at` at which the lots that follow the last activity
+        lapsed: the latest that was known then, if dated ahead.
+        """
         out = []
         for i, (t, _) in enumerate(self.activity):
             end = self.span[0].end(t, self.span[1])
-            following = self.activity[i + 1][0] if i + 1 < len(self.activity) else INF
-            if end <= following and end <= at:
+            later = self.activity[i + 1:]
+            if end <= at and (not later or end <= later[0][0]) and not any(posted < end for _, posted in later):
                 out.append(end)
         return out
 

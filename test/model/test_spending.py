@@ -159,6 +159,12 @@ class Spend(Till):
         self.have(0, 0, 0)
         self.assertEqual(self.p.purse(1, 'points').expired(self.p.clock), 90)
 
+    def test_activity_known_ahead(self):
+        self.start('2026-01-01', expires='30 days since last activity')
+        self.order(1, 100)
+        self.order(2, 10, when='2026-02-10')
+        self.assertEqual((self.balance('2026-02-09'), self.balance('2026-02-10')), (100, 110))
+
     def test_keys(self):
         self.lot(100)
         a = self.call('spend', 1, 'points', 30, key='k')
