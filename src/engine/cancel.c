@@ -49,9 +49,7 @@ read_drawn(void *arg, int64 entry_no, const EntryLine *line)
 
 	if (line->operation_no != drawn->number)
 		return;
-	if (m->kind == ENTRY_HOLD)
-		drawn->held_since = m->occurred_at;
-	else if (m->kind == ENTRY_RELEASE)
+	if (m->kind == ENTRY_RELEASE)
 		drawn->released = *line;
 	if (m->kind != ENTRY_REDEEM)
 		return;
@@ -197,6 +195,7 @@ cancel_return(Operation *operation, OperationRow *row, Points points)
 	/* lines that wait, and what was booked meanwhile, must be seen */
 	ledger_flush(ledger);
 	ledger_refresh(ledger);
+	drawn.held_since = row->performed_at;
 	ledger_read_entries(ledger, account->member, row->first_entry, row->last_entry,
 						read_drawn, &drawn);
 	forget_returned(&drawn, row->returned - points);

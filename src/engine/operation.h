@@ -76,6 +76,7 @@ typedef struct OperationRow
 {
 	ItemPointerData tid;
 	int64		number;
+	Instant		performed_at;	/* of a hold: when it was made */
 	char	   *kind;
 	char	   *status;			/* STATUS_... */
 	Datum		request;		/* jsonb; 0: none */

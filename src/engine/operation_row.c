@@ -47,6 +47,7 @@ read_slot(Program *program, TupleTableSlot *slot, OperationRow *row)
 	slot_getallattrs(slot);
 	row->tid = slot->tts_tid;
 	row->number = DatumGetInt64(values[OPERATION_OPERATION_NO]);
+	row->performed_at = DatumGetTimestampTz(values[OPERATION_PERFORMED_AT]);
 	row->kind = TextDatumGetCString(values[OPERATION_KIND]);
 	row->status = TextDatumGetCString(values[OPERATION_STATUS]);
 	if (!isnull[OPERATION_REQUEST])

@@ -75,4 +75,13 @@ INSERT INTO shop.orders VALUES (32, 7, 10, '2026-12-25 12:00Z'), (35, 8, 10, '20
 SELECT is(state(7), '120 available', 'one that prevents the lapse does');
 SELECT is(state(8), state(7), 'in either order');
 
+-- a lapse of long before a hold is no matter to what was held
+SELECT rewards.set_clock('2027-02-01 12:00Z');
+INSERT INTO shop.orders VALUES (40, 9, 100, '2027-02-01 10:00Z');
+INSERT INTO shop.orders VALUES (41, 9, 10, '2026-05-22 10:00Z');
+SELECT run('SELECT rewards.hold(9, 30, for_ => ''1 day'')');
+SELECT run('SELECT rewards.capture((SELECT max(operation_no) FROM rewards.operation WHERE member_id = 9))');
+SELECT run('SELECT rewards.cancel((SELECT max(operation_no) FROM rewards.operation WHERE member_id = 9))');
+SELECT is(state(9), '100 available', 'what was captured comes back, although other points lapsed before it was held');
+
 \ir include/finish.sql
