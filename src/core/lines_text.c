@@ -27,14 +27,6 @@ entry_kind_name(int kind)
 
 /* -------- reading -------- */
 
-/* Notes a number or an instant that does not fit; false if the text is malformed. */
-static bool
-fits(CoreResult status, bool *range)
-{
-	*range |= status == CORE_RANGE;
-	return status != CORE_SYNTAX;
-}
-
 /* Takes an instant that may be infinite. */
 static CoreResult
 scan_occurred(Scanner *in, Instant *result)
@@ -81,12 +73,12 @@ scan_line(Scanner *in, Movement *line)
 		if (scan_word(in, kind_names[kind - 1]))
 			break;
 	}
-	if (kind > KINDS || !scan_space(in) || !fits(lot_piece_scan(in, &piece), &range) ||
+	if (kind > KINDS || !scan_space(in) || !scan_fits(lot_piece_scan(in, &piece), &range) ||
 		!scan_space(in) || !scan_word(in, "at") || !scan_space(in) ||
-		!fits(scan_occurred(in, &line->occurred_at), &range) ||
-		!fits(scan_item(in, "rule", false, &rule), &range) ||
-		!fits(scan_item(in, "lapsed", true, &line->lapsed), &range) ||
-		!fits(scan_item(in, "forgiven", true, &line->forgiven), &range))
+		!scan_fits(scan_occurred(in, &line->occurred_at), &range) ||
+		!scan_fits(scan_item(in, "rule", false, &rule), &range) ||
+		!scan_fits(scan_item(in, "lapsed", true, &line->lapsed), &range) ||
+		!scan_fits(scan_item(in, "forgiven", true, &line->forgiven), &range))
 		return CORE_SYNTAX;
 	if (range)
 		return CORE_RANGE;
@@ -103,12 +95,8 @@ scan_line(Scanner *in, Movement *line)
 int
 lines_parse_limit(const char *text, size_t length)
 {
-	int			count = 0;
-
-	for (size_t i = 0; i < length; i++)
-		if (text[i] == '@')
-			count++;
-	return count;
+	/* each line holds one piece */
+	return lots_parse_limit(text, length);
 }
 
 /* see lines_text.h */
@@ -127,7 +115,7 @@ lines_parse(const char *text, size_t length, Movement *lines, int *count)
 	{
 		do
 		{
-			if (!fits(scan_line(&in, &lines[n]), &range))
+			if (!scan_fits(scan_line(&in, &lines[n]), &range))
 				return CORE_SYNTAX;
 			n++;
 			scan_space(&in);

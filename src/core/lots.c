@@ -403,60 +403,28 @@ lot_piece_scan(Scanner *in, LotPiece *piece)
 
 	memset(piece, 0, sizeof(LotPiece));
 	scan_space(in);
-	switch (scan_whole(in, INT32_MAX, &unit))
-	{
-		case CORE_SYNTAX:
-			return CORE_SYNTAX;
-		case CORE_RANGE:
-			range = true;
-			break;
-		case CORE_OK:
-			piece->unit = (int32_t) unit;
-			break;
-	}
+	if (!scan_fits(scan_whole(in, INT32_MAX, &unit), &range))
+		return CORE_SYNTAX;
+	piece->unit = (int32_t) unit;
 	scan_space(in);
 	if (!scan_char(in, ':'))
 		return CORE_SYNTAX;
 	scan_space(in);
-	switch (scan_decimal(in, POINTS_DECIMALS, true, &piece->points))
-	{
-		case CORE_SYNTAX:
-			return CORE_SYNTAX;
-		case CORE_RANGE:
-			range = true;
-			break;
-		case CORE_OK:
-			break;
-	}
+	if (!scan_fits(scan_decimal(in, POINTS_DECIMALS, true, &piece->points), &range))
+		return CORE_SYNTAX;
 	scan_space(in);
 	if (!scan_char(in, '@'))
 		return CORE_SYNTAX;
 	scan_space(in);
 	if (!scan_char(in, '['))
 		return CORE_SYNTAX;
-	switch (scan_bound(in, true, &piece->from))
-	{
-		case CORE_SYNTAX:
-			return CORE_SYNTAX;
-		case CORE_RANGE:
-			range = true;
-			break;
-		case CORE_OK:
-			break;
-	}
+	if (!scan_fits(scan_bound(in, true, &piece->from), &range))
+		return CORE_SYNTAX;
 	scan_space(in);
 	if (!scan_char(in, ','))
 		return CORE_SYNTAX;
-	switch (scan_bound(in, false, &piece->to))
-	{
-		case CORE_SYNTAX:
-			return CORE_SYNTAX;
-		case CORE_RANGE:
-			range = true;
-			break;
-		case CORE_OK:
-			break;
-	}
+	if (!scan_fits(scan_bound(in, false, &piece->to), &range))
+		return CORE_SYNTAX;
 	scan_space(in);
 	if (!scan_char(in, ')'))
 		return CORE_SYNTAX;
@@ -498,10 +466,8 @@ lots_parse(const char *text, size_t length, LotPiece *pieces, int *count)
 
 			if (status == CORE_OK)
 				status = lot_piece_validate(&pieces[n]);
-			if (status == CORE_SYNTAX)
+			if (!scan_fits(status, &range))
 				return CORE_SYNTAX;
-			if (status == CORE_RANGE)
-				range = true;
 			n++;
 			scan_space(&in);
 		} while (scan_char(&in, ','));

@@ -96,6 +96,14 @@ scan_word(Scanner *in, const char *word)
 	return true;
 }
 
+/* see scan.h */
+bool
+scan_fits(CoreResult status, bool *range)
+{
+	*range |= status == CORE_RANGE;
+	return status != CORE_SYNTAX;
+}
+
 /* Takes a whole number. */
 CoreResult
 scan_whole(Scanner *in, int64_t max, int64_t *result)

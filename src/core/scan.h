@@ -39,6 +39,12 @@ extern bool scan_word(Scanner *in, const char *word);
 /* Takes a run of letters; returns its length, 0 if there is none. */
 extern size_t scan_letters(Scanner *in, const char **letters);
 
+/*
+ * Notes in *range a number or an instant that was out of range, so that the
+ * rest of the text is still looked at; false if the text is malformed.
+ */
+extern bool scan_fits(CoreResult status, bool *range);
+
 /* Takes digits as a whole number from 0 to max. */
 extern CoreResult scan_whole(Scanner *in, int64_t max, int64_t *result);
 

@@ -29,11 +29,12 @@ operation_lot_end(const AccountState *account, const UnitConfig *unit)
 	return end;
 }
 
-/* When points in a lot that ends so will end as things stand. */
-static Instant
-known_end(const AccountState *account, const UnitConfig *unit, Instant to)
+/* see operation.h */
+Instant
+operation_known_end(const AccountState *account, const UnitConfig *unit, Instant from,
+					Instant to)
 {
-	LotPiece	piece = {0, account->now, to, unit->unit_no, 0};
+	LotPiece	piece = {0, from, to, unit->unit_no, 0};
 	Instant		end;
 
 	core_check(account_piece_end(&account->core, &piece, &end));
@@ -100,7 +101,8 @@ loyalty_adjust(PG_FUNCTION_ARGS)
 			core_check(account_add(&account->core, ENTRY_ADJUST, operation.unit->unit_no,
 								   points, account->now, end, account->now, 0,
 								   operation_sink, &operation));
-			operation.valid_until = known_end(account, operation.unit, end);
+			operation.valid_until = operation_known_end(account, operation.unit, account->now,
+														end);
 		}
 		else
 		{

@@ -335,17 +335,6 @@ note_claim(Program *program, int64 number, int64 operation_no)
 	SPI_finish();
 }
 
-/* When points in a lot will end as things stand. */
-static Instant
-lot_known_end(const AccountState *account, const UnitConfig *unit, Instant from, Instant to)
-{
-	LotPiece	piece = {0, from, to, unit->unit_no, 0};
-	Instant		end;
-
-	core_check(account_piece_end(&account->core, &piece, &end));
-	return end;
-}
-
 /*
  * claim_1(program, bonus): pays the offer, once; claimed already, returns what
  * that returned.
@@ -400,7 +389,7 @@ loyalty_claim(PG_FUNCTION_ARGS)
 		end = operation_lot_end(account, unit);
 		core_check(account_add(&account->core, ENTRY_ADJUST, unit->unit_no, operation.points,
 							   from, end, account->now, 0, operation_sink, &operation));
-		operation.valid_until = lot_known_end(account, unit, from, end);
+		operation.valid_until = operation_known_end(account, unit, from, end);
 		operation_settle(&operation);
 		operation_write(&operation);
 		note_claim(program, number, operation.number);

@@ -11,9 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -21,7 +19,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/rangetypes.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -532,9 +529,7 @@ set_pin(const ConfigTrigger *trigger, Oid writer)
 {
 	const ProgramRef *ref = &trigger->ref;
 	const ConfigTuple *reward = &trigger->new;
-	char	   *name = tuple_text(reward, "name");
-	char	   *condition = tuple_text(reward, "condition");
-	char	   *early = tuple_text(reward, "early_access");
+	char	   *of = psprintf("reward \"%s\"", tuple_text(reward, "name"));
 	int32		reward_no = tuple_int(reward, "reward_no");
 	PinSource	sources[2];
 	int			nsources = 0;
@@ -543,22 +538,10 @@ set_pin(const ConfigTrigger *trigger, Oid writer)
 	bool		nulls[2] = {false, true};
 
 	drop_pin(ref, &trigger->old);
-	if (condition != NULL)
-	{
-		sources[nsources].name = "condition";
-		sources[nsources].text = condition;
-		sources[nsources].what = psprintf("condition of reward \"%s\"", name);
-		sources[nsources].want_type = BOOLOID;
-		nsources++;
-	}
-	if (early != NULL)
-	{
-		sources[nsources].name = "early_access";
-		sources[nsources].text = early;
-		sources[nsources].what = psprintf("early_access of reward \"%s\"", name);
-		sources[nsources].want_type = INTERVALOID;
-		nsources++;
-	}
+	pin_add_source(sources, &nsources, "condition", tuple_text(reward, "condition"), of,
+				   BOOLOID);
+	pin_add_source(sources, &nsources, "early_access", tuple_text(reward, "early_access"), of,
+				   INTERVALOID);
 	values[0] = Int32GetDatum(reward_no);
 	values[1] = (Datum) 0;
 	if (nsources > 0)
@@ -585,13 +568,11 @@ set_pin(const ConfigTrigger *trigger, Oid writer)
 static void
 drop_pin(const ProgramRef *ref, const ConfigTuple *reward)
 {
-	ObjectAddress object;
 	bool		isnull;
 	Oid			pin = DatumGetObjectId(tuple_get(reward, "pin", &isnull));
 
-	if (isnull || get_rel_relkind(pin) != RELKIND_VIEW || get_rel_namespace(pin) != ref->nspid)
+	if (isnull)
 		return;
-	ObjectAddressSet(object, RelationRelationId, pin);
-	performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_QUIETLY);
+	pin_drop(ref, pin, false);
 	CommandCounterIncrement();
 }

@@ -9,8 +9,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -807,30 +805,14 @@ static Oid
 make_pin(const ProgramRef *ref, const ConfigTuple *rule, Oid relid, int32 version,
 		 Oid writer)
 {
-	char	   *name = tuple_text(rule, "name");
-	char	   *condition = tuple_text(rule, "condition");
-	char	   *amount = tuple_text(rule, "amount");
+	char	   *of = psprintf("rule \"%s\"", tuple_text(rule, "name"));
 	PinSource	sources[2];
 	int			nsources = 0;
 	RightsSave	rights;
 	Oid			pin;
 
-	if (condition != NULL)
-	{
-		sources[nsources].name = "condition";
-		sources[nsources].text = condition;
-		sources[nsources].what = psprintf("condition of rule \"%s\"", name);
-		sources[nsources].want_type = BOOLOID;
-		nsources++;
-	}
-	if (amount != NULL)
-	{
-		sources[nsources].name = "amount";
-		sources[nsources].text = amount;
-		sources[nsources].what = psprintf("amount of rule \"%s\"", name);
-		sources[nsources].want_type = NUMERICOID;
-		nsources++;
-	}
+	pin_add_source(sources, &nsources, "condition", tuple_text(rule, "condition"), of, BOOLOID);
+	pin_add_source(sources, &nsources, "amount", tuple_text(rule, "amount"), of, NUMERICOID);
 
 	/* whoever writes the rule must be allowed to use what it uses */
 	rights_enter(writer, 0, &rights);
@@ -926,14 +908,9 @@ rules_drop_pins(const ProgramRef *ref, int32 source_no)
 	for (i = 0; i < npins; i++)
 	{
 		ConfigTuple row = {pins->vals[i], pins->tupdesc};
-		ObjectAddress object;
 		bool		isnull;
-		Oid			pin = DatumGetObjectId(tuple_get(&row, "pin", &isnull));
 
-		if (get_rel_relkind(pin) != RELKIND_VIEW || get_rel_namespace(pin) != ref->nspid)
-			continue;
-		ObjectAddressSet(object, RelationRelationId, pin);
-		performDeletion(&object, DROP_RESTRICT, PERFORM_DELETION_QUIETLY);
+		pin_drop(ref, DatumGetObjectId(tuple_get(&row, "pin", &isnull)), false);
 	}
 	update_versions(ref,
 					"UPDATE @.rule_version SET pin = NULL"

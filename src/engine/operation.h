@@ -191,6 +191,10 @@ extern void insufficient_points(const Operation *operation, Points needed, Point
 /* adjust.c: where points go that are given now */
 extern Instant operation_lot_end(const AccountState *account, const UnitConfig *unit);
 
+/* When points in a lot will end as things stand. */
+extern Instant operation_known_end(const AccountState *account, const UnitConfig *unit,
+								   Instant from, Instant to);
+
 /* adjust.c: moves that undo an adjustment whose account is locked */
 extern void reverse_adjustment(Operation *operation, const OperationRow *row);
 

@@ -30,6 +30,13 @@ typedef struct PinSource
 } PinSource;
 
 /*
+ * Adds an expression to those to pin, unless its text is NULL.  of says whose
+ * it is, for messages: "rule \"x\"".
+ */
+extern void pin_add_source(PinSource *sources, int *nsources, const char *name,
+						   const char *text, const char *of, Oid want_type);
+
+/*
  * Parses, checks and pins expressions as view <schema>.<viewname> over table
  * relid (InvalidOid: member_facts alone).  Columns of the table are visible by
  * name, facts as member.<column>.  Refuses, with an error that names "what":
@@ -40,6 +47,12 @@ typedef struct PinSource
  */
 extern Oid	pin_create(const ProgramRef *ref, const char *viewname, Oid relid,
 					   const PinSource *sources, int nsources);
+
+/*
+ * Drops a pin; with cascade also the triggers that hang on it.  Does nothing
+ * if there is no such view in the program any more.
+ */
+extern void pin_drop(const ProgramRef *ref, Oid pin, bool cascade);
 
 typedef struct PinExpr
 {

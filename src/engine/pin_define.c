@@ -18,8 +18,10 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_cast.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/view.h"
@@ -93,6 +95,34 @@ static Oid	define_view(const ProgramRef *ref, const char *viewname, Relation rel
 						const char *row_alias, List *raws,
 						const PinSource *sources, int nsources);
 
+/* see pin.h */
+void
+pin_add_source(PinSource *sources, int *nsources, const char *name, const char *text,
+			   const char *of, Oid want_type)
+{
+	PinSource  *source;
+
+	if (text == NULL)
+		return;
+	source = &sources[(*nsources)++];
+	source->name = name;
+	source->text = text;
+	source->what = psprintf("%s of %s", name, of);
+	source->want_type = want_type;
+}
+
+/* see pin.h */
+void
+pin_drop(const ProgramRef *ref, Oid pin, bool cascade)
+{
+	ObjectAddress object;
+
+	if (get_rel_relkind(pin) != RELKIND_VIEW || get_rel_namespace(pin) != ref->nspid)
+		return;
+	ObjectAddressSet(object, RelationRelationId, pin);
+	performDeletion(&object, cascade ? DROP_CASCADE : DROP_RESTRICT,
+					PERFORM_DELETION_QUIETLY);
+}
 
 /*
  * Pins expressions; see pin.h.

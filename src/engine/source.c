@@ -14,8 +14,6 @@
 #include "engine/attaching.h"
 
 #include "access/relation.h"
-#include "catalog/dependency.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -133,14 +131,8 @@ loyalty_detach(PG_FUNCTION_ARGS)
 
 	/* with the view go the triggers, whoever owns the table they are on */
 	pin = DatumGetObjectId(tuple_get(&source, "pin", &isnull));
-	if (!isnull && get_rel_relkind(pin) == RELKIND_VIEW &&
-		get_rel_namespace(pin) == ref.nspid)
-	{
-		ObjectAddress object;
-
-		ObjectAddressSet(object, RelationRelationId, pin);
-		performDeletion(&object, DROP_CASCADE, PERFORM_DELETION_QUIETLY);
-	}
+	if (!isnull)
+		pin_drop(&ref, pin, true);
 
 	/* so that the table can be altered; attaching makes the present ones anew */
 	rules_drop_pins(&ref, tuple_int(&source, "source_no"));
