@@ -41,6 +41,16 @@ FEATURES = {
     'pay': 0.3, 'grace': 0.3, 'keys': 0.4,
 }
 
+# Further programs, by the seed of the first: these draw more features beside.
+SERIES = {
+    100000: {'spend': 0.7, 'holds': 0.5, 'transfers': 0.2, 'rewards': 0.6, 'pay': 0.2, 'keys': 0.4, 'vouchers': 0.5},
+}
+
+
+def series(seed):
+    """What a program may use beside."""
+    return SERIES.get(seed // 100000 * 100000, {})
+
 
 class Spec:
     """A generated program."""
@@ -78,6 +88,7 @@ class Generator(SpendingOps):
         self.n_ops = ops
         if features is None:
             self.on = {f for f, p in FEATURES.items() if self.r.random() < p}
+            self.on |= {f for f, p in series(seed).items() if self.r.random() < p}
         else:
             self.on = set(features)
         self.spec = Spec()
