@@ -17,7 +17,11 @@ BEGIN
 			IF rewards.balance(customer, 'points') >= 900 AND customer % 7 < 2 THEN
 				PERFORM rewards.redeem(customer, 'a kilo of espresso', price => CASE customer % 7 WHEN 0 THEN 'points' ELSE 'half and half' END);
 			ELSIF rewards.balance(customer, 'points') >= 250 AND customer % 7 < 5 THEN
-				PERFORM rewards.redeem(customer, CASE WHEN customer % 7 < 4 THEN 'mug' ELSE 'a tree' END);
+				BEGIN
+					PERFORM rewards.redeem(customer, CASE WHEN customer % 7 < 4 THEN 'mug' ELSE 'a tree' END);
+				EXCEPTION WHEN SQLSTATE 'LY005' THEN	-- there are no mugs left
+					PERFORM rewards.redeem(customer, 'a tree');
+				END;
 			END IF;
 		END LOOP;
 		COMMIT;

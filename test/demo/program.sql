@@ -32,7 +32,7 @@ INSERT INTO rewards.rule (name, source, unit, earn, min_amount) VALUES ('2 % bac
 
 -- What points buy.
 INSERT INTO rewards.reward (name, kind, stock, max_per_member, cap_period, cost) VALUES
-	('mug', 'product', 400, 2, 'year', 3.80), ('a kilo of espresso', 'product', NULL, NULL, NULL, 11.50), ('barista course', 'experience', 24, 1, 'ever', 45.00);
+	('mug', 'product', :customers / 50, 2, 'year', 3.80), ('a kilo of espresso', 'product', NULL, NULL, NULL, 11.50), ('barista course', 'experience', 24, 1, 'ever', 45.00);
 INSERT INTO rewards.reward (name, kind, cause, cost) VALUES ('a tree', 'donation', 'forest', 1.00);
 INSERT INTO rewards.reward_price (reward, name, points, money) VALUES
 	('mug', 'points', 250, NULL), ('a kilo of espresso', 'points', 900, NULL), ('a kilo of espresso', 'half and half', 450, 9.90),

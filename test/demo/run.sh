@@ -27,9 +27,9 @@ if [ -n "${DATA:-}" ]; then
 	run -At -f own_replay.sql
 else
 	title "A coffee shop in Berlin, and its last two years"
-	run -At -v customers="${CUSTOMERS:-20000}" -v seed="${SEED:-1}" -f shop.sql
+	run -At -v customers="${CUSTOMERS:=20000}" -v seed="${SEED:-1}" -f shop.sql
 	title "It starts a loyalty program (test/demo/program.sql), and its history becomes points"
-	run -At -f program.sql
+	run -At -v customers="$CUSTOMERS" -f program.sql
 	for s in orders:orders lines:order_lines reviews:reviews; do
 		run -At -v source="${s%%:*}" -v relation="shop.${s##*:}" -f backfill.sql
 	done
