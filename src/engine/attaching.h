@@ -21,11 +21,6 @@ typedef struct SourceKey
 											 * neither the default nor "C" */
 } SourceKey;
 
-/* -------- source.c -------- */
-
-/* A source by its name; no row if there is none. */
-extern ConfigTuple find_source(const ProgramRef *ref, const char *name);
-
 /* -------- source_check.c -------- */
 
 /* Each raises an error unless all is well. */

@@ -219,6 +219,35 @@ config_result(uint64 number)
 }
 
 /*
+ * The row of a table that has a name.
+ */
+static ConfigTuple
+find_named(const ProgramRef *ref, const char *statement, const char *name)
+{
+	ConfigTuple none = {NULL, NULL};
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+
+	if (config_execute(ref, statement, 1, types, values, NULL) == 0)
+		return none;
+	return config_result(0);
+}
+
+/* see config.h */
+ConfigTuple
+config_find_unit(const ProgramRef *ref, const char *name)
+{
+	return find_named(ref, "SELECT * FROM @.unit WHERE name OPERATOR(pg_catalog.=) $1", name);
+}
+
+/* see config.h */
+ConfigTuple
+config_find_source(const ProgramRef *ref, const char *name)
+{
+	return find_named(ref, "SELECT * FROM @.source WHERE name OPERATOR(pg_catalog.=) $1", name);
+}
+
+/*
  * The program's row, locked.
  */
 ConfigTuple

@@ -74,6 +74,10 @@ extern void config_trigger_end(ConfigTrigger *trigger);
  */
 extern void config_trigger_program(Relation rel, const char *relname, ProgramRef *ref);
 
+/* the row of a unit, of a source; no row if there is none of that name */
+extern ConfigTuple config_find_unit(const ProgramRef *ref, const char *name);
+extern ConfigTuple config_find_source(const ProgramRef *ref, const char *name);
+
 /* the program's row, locked against other changes of the configuration */
 extern ConfigTuple config_lock(const ProgramRef *ref);
 
@@ -125,10 +129,10 @@ extern void tiers_check_rules(const ProgramRef *ref);
 /* recount.c: what members have used of a rule's cap, by its present period */
 extern void caps_recount(const ProgramRef *ref, int32 rule_no);
 
-/* config_rule.c: drops the pins of a source's rules, those of old versions, too */
+/* config_rule_pin.c: drops the pins of a source's rules, those of old versions, too */
 extern void rules_drop_pins(const ProgramRef *ref, int32 source_no);
 
-/* config_rule.c: makes the pins of a source's rules, as they are now, anew */
+/* config_rule_pin.c: makes the pins of a source's rules, as they are now, anew */
 extern void rules_pin_again(const ProgramRef *ref, const char *source_name);
 
 /*

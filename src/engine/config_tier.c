@@ -149,20 +149,6 @@ tiers_check_rules(const ProgramRef *ref)
 			 errhint("Set the group's top_up to false, or let the rule pay another unit.")));
 }
 
-/* The units as they are now. */
-static ConfigTuple
-find_unit(const ProgramRef *ref, const char *name)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1];
-	ConfigTuple none = {NULL, NULL};
-
-	values[0] = CStringGetTextDatum(name);
-	if (config_execute(ref, "SELECT * FROM @.unit WHERE name = $1", 1, types, values, NULL) == 0)
-		return none;
-	return config_result(0);
-}
-
 /*
  * How long tiers are kept, and their ladders.
  */
@@ -179,7 +165,7 @@ check_groups(const ProgramRef *ref)
 		ConfigTuple group = {groups->vals[i], groups->tupdesc};
 		char	   *name = tuple_text(&group, "name");
 		static const char *const columns[] = {"keep", "keep_renewed"};
-		ConfigTuple unit = find_unit(ref, tuple_text(&group, "unit"));
+		ConfigTuple unit = config_find_unit(ref, tuple_text(&group, "unit"));
 		int			k;
 
 		for (k = 0; k < lengthof(columns); k++)
@@ -298,7 +284,7 @@ check_more_thresholds(const ProgramRef *ref)
 		char	   *tier = tuple_text(&row, "tier");
 		char	   *unit_name = tuple_text(&row, "unit");
 		char	   *group = tuple_text(&row, "group_name");
-		ConfigTuple unit = find_unit(ref, unit_name);
+		ConfigTuple unit = config_find_unit(ref, unit_name);
 		Points		threshold;
 
 		if (strcmp(unit_name, tuple_text(&row, "group_unit")) == 0)

@@ -53,7 +53,7 @@ typedef struct RightsSave
 extern void rights_enter(Oid owner, int extra_sec_context, RightsSave *save);
 extern void rights_leave(const RightsSave *save);
 
-/* Sets a variable until the GUC nest level is left; see pin.c. */
+/* Sets a variable until the GUC nest level is left; see pin_scope.c. */
 extern void set_local(const char *name, const char *value);
 
 /* What names are looked up by wherever the engine reads SQL text. */

@@ -142,7 +142,7 @@ rule_concerns(const RuleConfig *rule, const SourceConfig *source)
 
 extern Frac event_row_amount(const EventRow *row);
 
-/* an event's key compared, copied, and as one text ("(new)" for none) */
+/* event_key.c: an event's key compared, copied, and as one text ("(new)" for none) */
 extern int	event_key_cmp(const SourceConfig *source, const Datum *a, const Datum *b);
 extern Datum *event_key_copy(const SourceConfig *source, const Datum *key);
 extern char *event_key_text(const SourceConfig *source, const Datum *key);
@@ -150,7 +150,7 @@ extern char *event_key_text(const SourceConfig *source, const Datum *key);
 extern Datum *event_key_parse(const SourceConfig *source, const char *text);
 
 /*
- * Facts about a member that rules read: filled into reader->facts from the
+ * event_facts.c: facts about a member that rules read: filled into reader->facts from the
  * account and the table member, or from what was frozen in a posting.
  */
 extern void event_facts_now(EventReader *reader, Ledger *ledger, RuleSet *rules,

@@ -1,45 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * pin.c
- *	  Reading pinned expressions back and evaluating them.
+ *	  Reading pinned expressions back: planned, for evaluation, or as text.
  *
  * The planned expression is the server's (GetCachedExpression), which notices
- * when a function that was inlined changes.  The state for executing it holds
- * what functions keep between calls.  Built-in functions keep nothing that
- * ends with a transaction; the state of others is made again in every one,
- * and every state after an abort, which may have left it half made.
+ * when a function that was inlined changes.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/sysattr.h"
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parsetree.h"
-#include "pgtime.h"
 #include "rewrite/rewriteHandler.h"
-#include "storage/lmgr.h"
-#include "storage/proc.h"
-#include "utils/builtins.h"
-#include "utils/bytea.h"
-#include "utils/float.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
@@ -56,107 +39,14 @@ typedef struct RenumberContext
 	int			member_to;
 } RenumberContext;
 
-static void register_callbacks(void);
-static void xact_callback(XactEvent event, void *arg);
-static void subxact_callback(SubXactEvent event, SubTransactionId mySubid,
-							 SubTransactionId parentSubid, void *arg);
-static void leave_scopes(int nest_level);
-static void proc_callback(Datum arg, int cacheid, uint32 hashvalue);
 static Oid	find_tables(Relation view, Query *query, int *row_varno, int *member_varno);
 static Node *renumber(Node *node, RenumberContext *context);
-static void plan_expression(Pin *pin, PinExpr *expr);
 static void free_plan(void *arg);
 static bool not_builtin(Node *node, void *context);
 static bool not_builtin_function(Oid funcid, void *context);
 static bool is_builtin_type(Oid typid);
-static void make_state(Pin *pin, PinExpr *expr);
-static Datum eval_guarded(PinExpr *expr, ExprContext *econtext, bool *isnull);
-static void restore_settings(const PinScope *scope);
 static RangeTblEntry *table_entry(Oid relid, const char *alias);
 
-/* see pin_generation() */
-static uint64 generation = 1;
-
-/*
- * Scopes that have been entered and not left, outermost first: what to restore
- * when a (sub)transaction aborts within.
- */
-static PinScope *open_scopes = NULL;
-static int	nscopes = 0;
-static int	max_scopes = 0;
-
-
-/*
- * Counts what may have spoilt a state.
- */
-uint64
-pin_generation(void)
-{
-	return generation;
-}
-
-/*
- * Asks to be told of aborts and of changes of functions.
- */
-static void
-register_callbacks(void)
-{
-	static bool registered = false;
-
-	if (registered)
-		return;
-	CacheRegisterSyscacheCallback(PROCOID, proc_callback, (Datum) 0);
-	RegisterXactCallback(xact_callback, NULL);
-	RegisterSubXactCallback(subxact_callback, NULL);
-	registered = true;
-}
-
-/*
- * The end of a transaction.
- */
-static void
-xact_callback(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
-	{
-		generation++;
-		leave_scopes(0);
-	}
-}
-
-/*
- * The end of a subtransaction.
- */
-static void
-subxact_callback(SubXactEvent event, SubTransactionId mySubid,
-				 SubTransactionId parentSubid, void *arg)
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		generation++;
-		leave_scopes(GetCurrentTransactionNestLevel());
-	}
-}
-
-/*
- * Leaves scopes that were entered in a (sub)transaction that aborts, or deeper.
- * The server itself restores what it knows of: rights and GUC nest levels.
- */
-static void
-leave_scopes(int nest_level)
-{
-	while (nscopes > 0 && open_scopes[nscopes - 1].nest_level >= nest_level)
-		restore_settings(&open_scopes[--nscopes]);
-}
-
-/*
- * Some function has changed, or who may execute it.
- */
-static void
-proc_callback(Datum arg, int cacheid, uint32 hashvalue)
-{
-	generation++;
-}
 
 /*
  * Reads a pin; see pin.h.
@@ -172,8 +62,6 @@ pin_load(Oid viewid, MemoryContext context)
 	MemoryContext oldcontext;
 	Pin		   *pin;
 	int			guc_level;
-
-	register_callbacks();
 
 	view = try_relation_open(viewid, AccessShareLock);
 	if (view == NULL)
@@ -223,7 +111,7 @@ pin_load(Oid viewid, MemoryContext context)
 
 		expr->name = pstrdup(target->resname);
 		expr->parsed = renumber(tree, &varnos);
-		plan_expression(pin, expr);
+		pin_plan(pin, expr);
 		pin->is_builtin &= expr->is_builtin;
 	}
 
@@ -320,11 +208,9 @@ renumber(Node *node, RenumberContext *context)
 	return expression_tree_mutator(node, renumber, (void *) context);
 }
 
-/*
- * Plans an expression, and finds out what the caller wants to know of it.
- */
-static void
-plan_expression(Pin *pin, PinExpr *expr)
+/* see pin.h */
+void
+pin_plan(Pin *pin, PinExpr *expr)
 {
 	MemoryContext work;
 	MemoryContext oldcontext;
@@ -488,238 +374,6 @@ is_builtin_type(Oid typid)
 	return get_typtype(typid) == TYPTYPE_ENUM &&
 		!SearchSysCacheExists2(CASTSOURCETARGET, ObjectIdGetDatum(typid),
 							   ObjectIdGetDatum(JSONOID));
-}
-
-/*
- * Makes states ready; see pin.h.
- */
-void
-pin_prepare(Pin *pin)
-{
-	LocalTransactionId lxid = loyalty_my_lxid();
-	bool		aborted = pin->prepared_generation != generation;
-	bool		another = pin->prepared_lxid != lxid;
-	int			i;
-
-	for (i = 0; i < pin->nexprs; i++)
-	{
-		PinExpr    *expr = &pin->exprs[i];
-
-		if (!expr->cached->is_valid)
-		{
-			plan_expression(pin, expr);
-			expr->state = NULL;
-		}
-		if (expr->state == NULL || aborted || (another && !expr->is_builtin))
-			make_state(pin, expr);
-	}
-	pin->prepared_generation = generation;
-	pin->prepared_lxid = lxid;
-}
-
-/*
- * Makes the state of one expression, in a context of its own.
- */
-static void
-make_state(Pin *pin, PinExpr *expr)
-{
-	MemoryContext oldcontext;
-
-	expr->state = NULL;
-	if (expr->state_context != NULL)
-	{
-		/*
-		 * An evaluation may be under way below us (a function that looks at
-		 * the program): leave it what it stands on.  Or that was long ago,
-		 * and an error ended it; the transaction's end cleans up.
-		 */
-		if (expr->running > 0)
-			MemoryContextSetParent(expr->state_context, TopTransactionContext);
-		else
-			MemoryContextDelete(expr->state_context);
-		expr->state_context = NULL;
-	}
-	expr->running = 0;
-
-	expr->state_context = AllocSetContextCreate(pin->context, "loyalty pin state",
-												ALLOCSET_SMALL_SIZES);
-	oldcontext = MemoryContextSwitchTo(expr->state_context);
-	expr->state = ExecInitExpr(expr->expr, NULL);
-	MemoryContextSwitchTo(oldcontext);
-}
-
-/*
- * Finds an expression by its name.
- */
-int
-pin_find(const Pin *pin, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < pin->nexprs; i++)
-		if (strcmp(pin->exprs[i].name, name) == 0)
-			return i;
-	return -1;
-}
-
-/*
- * Evaluates; see pin.h.
- */
-Datum
-pin_eval(Pin *pin, int index, ExprContext *econtext, bool *isnull)
-{
-	PinExpr    *expr = &pin->exprs[index];
-
-	if (expr->simple_attno > 0)
-		return slot_getattr(econtext->ecxt_outertuple, expr->simple_attno, isnull);
-	if (expr->is_builtin)
-		return ExecEvalExprSwitchContext(expr->state, econtext, isnull);
-	return eval_guarded(expr, econtext, isnull);
-}
-
-/*
- * Evaluates what may call a function that comes back here: a state can serve
- * one evaluation at a time, so an inner one gets a state for itself.
- */
-static Datum
-eval_guarded(PinExpr *expr, ExprContext *econtext, bool *isnull)
-{
-	MemoryContext mine = expr->state_context;
-	Datum		result;
-
-	if (expr->running > 0)
-	{
-		MemoryContext oldcontext;
-		ExprState  *state;
-
-		oldcontext = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-		state = ExecInitExpr(expr->expr, NULL);
-		result = ExecEvalExpr(state, econtext, isnull);
-		MemoryContextSwitchTo(oldcontext);
-		return result;
-	}
-
-	expr->running++;
-	PG_TRY();
-	{
-		result = ExecEvalExprSwitchContext(expr->state, econtext, isnull);
-	}
-	PG_FINALLY();
-	{
-		/* unless the state has been replaced meanwhile */
-		if (expr->state_context == mine)
-			expr->running--;
-	}
-	PG_END_TRY();
-
-	return result;
-}
-
-/*
- * Begins evaluation; see pin.h.
- */
-void
-pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *scope)
-{
-	register_callbacks();
-
-	scope->session_zone = session_timezone;
-	scope->date_style = DateStyle;
-	scope->date_order = DateOrder;
-	scope->interval_style = IntervalStyle;
-	scope->float_digits = extra_float_digits;
-	scope->bytea_format = bytea_output;
-	scope->guc_level = 0;
-	scope->depth = nscopes;
-	scope->nest_level = GetCurrentTransactionNestLevel();
-
-	if (nscopes == max_scopes)
-	{
-		int			more = Max(8, max_scopes * 2);
-
-		if (open_scopes == NULL)
-			open_scopes = MemoryContextAlloc(TopMemoryContext, more * sizeof(PinScope));
-		else
-			open_scopes = repalloc(open_scopes, more * sizeof(PinScope));
-		max_scopes = more;
-	}
-	open_scopes[nscopes++] = *scope;
-
-	rights_enter(owner, SECURITY_RESTRICTED_OPERATION, &scope->rights);
-
-	if (!builtin)
-	{
-		/*
-		 * Real settings: a function that sets one for itself would otherwise
-		 * restore the session's when it returns.  Those that are right
-		 * already stay, unless they are only lent by a scope around this one.
-		 */
-		bool		trust = scope->depth == 0;
-
-		scope->guc_level = NewGUCNestLevel();
-		if (strcmp(namespace_search_path, PINNED_SEARCH_PATH) != 0)
-			set_local("search_path", PINNED_SEARCH_PATH);
-		if (zone != NULL && !(trust && session_timezone == zone))
-			set_local("TimeZone", pg_get_timezone_name(zone));
-		if (!(trust && DateStyle == USE_ISO_DATES && DateOrder == DATEORDER_MDY))
-			set_local("DateStyle", "ISO, MDY");
-		if (!(trust && IntervalStyle == INTSTYLE_POSTGRES))
-			set_local("IntervalStyle", "postgres");
-		if (!(trust && extra_float_digits == 1))
-			set_local("extra_float_digits", "1");
-		if (!(trust && bytea_output == BYTEA_OUTPUT_HEX))
-			set_local("bytea_output", "hex");
-	}
-	else
-	{
-		if (zone != NULL)
-			session_timezone = zone;
-		DateStyle = USE_ISO_DATES;
-		DateOrder = DATEORDER_MDY;
-		IntervalStyle = INTSTYLE_POSTGRES;
-		extra_float_digits = 1;
-		bytea_output = BYTEA_OUTPUT_HEX;
-	}
-}
-
-/*
- * Sets a variable until the GUC nest level is left.
- */
-void
-set_local(const char *name, const char *value)
-{
-	set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-					  GUC_ACTION_SAVE, true, 0, false);
-}
-
-/*
- * Ends evaluation; see pin.h.
- */
-void
-pin_leave(PinScope *scope)
-{
-	/* the abort of a subtransaction may have left it already */
-	if (nscopes <= scope->depth)
-		return;
-	if (scope->guc_level > 0)
-		AtEOXact_GUC(false, scope->guc_level);
-	restore_settings(scope);
-	nscopes = scope->depth;
-	rights_leave(&scope->rights);
-}
-
-/*
- * Gives the session its settings back.
- */
-static void
-restore_settings(const PinScope *scope)
-{
-	session_timezone = scope->session_zone;
-	DateStyle = scope->date_style;
-	DateOrder = scope->date_order;
-	IntervalStyle = scope->interval_style;
-	extra_float_digits = scope->float_digits;
-	bytea_output = scope->bytea_format;
 }
 
 /*

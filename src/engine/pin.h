@@ -30,7 +30,7 @@ typedef struct PinSource
 } PinSource;
 
 /*
- * Adds an expression to those to pin, unless its text is NULL.  of says whose
+ * pin_define.c: adds an expression to those to pin, unless its text is NULL.  of says whose
  * it is, for messages: "rule \"x\"".
  */
 extern void pin_add_source(PinSource *sources, int *nsources, const char *name,
@@ -75,7 +75,7 @@ typedef struct PinExpr
 	AttrNumber	simple_attno;	/* > 0: the expression is just this column */
 	ExprState  *state;			/* made by pin_prepare */
 
-	/* for pin.c alone */
+	/* for pin.c and pin_eval.c alone */
 	Node	   *parsed;			/* not yet planned; Vars as in expr */
 	CachedExpression *cached;	/* what owns expr */
 	MemoryContext state_context;	/* holds state */
@@ -98,7 +98,7 @@ typedef struct Pin
 } Pin;
 
 /*
- * Reads a pin back from its view into a context.  NULL if the view is gone.
+ * pin.c: reads a pin back from its view into a context.  NULL if the view is gone.
  */
 extern Pin *pin_load(Oid viewid, MemoryContext context);
 
@@ -106,7 +106,13 @@ extern Pin *pin_load(Oid viewid, MemoryContext context);
 extern Oid	pin_table(Oid viewid);
 
 /*
- * Counts (sub)transaction aborts and invalidations of functions: a state made
+ * Plans an expression, perhaps once more, and finds out what is told of it
+ * above; for pin_prepare.
+ */
+extern void pin_plan(Pin *pin, PinExpr *expr);
+
+/*
+ * pin_eval.c: counts (sub)transaction aborts and invalidations of functions: a state made
  * under an older generation is made again.
  */
 extern uint64 pin_generation(void);
@@ -129,7 +135,7 @@ extern int	pin_find(const Pin *pin, const char *name);
 extern Datum pin_eval(Pin *pin, int index, ExprContext *econtext, bool *isnull);
 
 /*
- * Brackets evaluation: rights of the owner under SECURITY_RESTRICTED_OPERATION;
+ * pin_scope.c: brackets evaluation: rights of the owner under SECURITY_RESTRICTED_OPERATION;
  * the program's zone as session time zone and fixed DateStyle, IntervalStyle,
  * extra_float_digits, so that results do not depend on the session; and,
  * unless everything is builtin, a GUC nest level with search_path pg_catalog,
@@ -154,7 +160,7 @@ extern void pin_enter(Oid owner, struct pg_tz *zone, bool builtin, PinScope *sco
 extern void pin_leave(PinScope *scope);
 
 /*
- * The SQL text of an expression of the pin, every name qualified, for queries
+ * pin.c: the SQL text of an expression of the pin, every name qualified, for queries
  * the engine builds: columns appear as <alias>.<column>, facts as
  * member.<column>.  What pg_catalog has is not qualified, so such a query must
  * be parsed under search_path pg_catalog, pg_temp.

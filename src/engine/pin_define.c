@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -22,31 +21,25 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/view.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/analyze.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteHandler.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 #include "compat.h"
-#include "engine/pin.h"
+#include "engine/pin_trust.h"
 
 /* the name expressions know the member's facts by */
 #define MEMBER_ALIAS "member"
@@ -69,14 +62,6 @@ typedef struct QualifyContext
 	const char *row_alias;		/* what the relation is called in the view */
 } QualifyContext;
 
-/* for walking an analyzed expression */
-typedef struct TrustContext
-{
-	const PinSource *source;
-	Oid			owner;			/* the program's */
-	Oid			writer;			/* who wrote the expression */
-} TrustContext;
-
 static void pin_error_callback(void *arg);
 static Node *parse_expression(const PinSource *source);
 static bool qualify_columns(Node *node, QualifyContext *context);
@@ -84,11 +69,7 @@ static Node *analyze_expression(const ProgramRef *ref, Relation rel,
 								Relation facts, const char *row_alias,
 								const PinSource *source, Node *raw);
 static void check_planned(const PinSource *source, Node *expr);
-static bool check_columns(Node *node, TrustContext *context);
-static bool check_trust(Node *node, TrustContext *context);
-static bool check_function(Oid funcid, void *arg);
-static void check_type(Oid typid, bool constructs, TrustContext *context, int depth);
-static void check_json_cast(Oid typid, TrustContext *context);
+static bool check_columns(Node *node, void *context);
 static void set_program_settings(const ProgramRef *ref);
 static char *program_zone_name(const ProgramRef *ref);
 static Oid	define_view(const ProgramRef *ref, const char *viewname, Relation rel,
@@ -133,7 +114,7 @@ pin_create(const ProgramRef *ref, const char *viewname, Oid relid,
 {
 	PinErrorContext error;
 	ErrorContextCallback callback;
-	TrustContext trust;
+	Oid			writer = GetUserId();
 	RightsSave	rights;
 	Relation	rel = NULL;
 	Relation	facts;
@@ -147,9 +128,6 @@ pin_create(const ProgramRef *ref, const char *viewname, Oid relid,
 	int			i;
 
 	Assert(nsources > 0);
-
-	trust.owner = ref->owner;
-	trust.writer = GetUserId();
 
 	error.has_position = true;
 	callback.callback = pin_error_callback;
@@ -177,7 +155,7 @@ pin_create(const ProgramRef *ref, const char *viewname, Oid relid,
 		Node	   *raw;
 		Node	   *expr;
 
-		error.source = trust.source = source;
+		error.source = source;
 
 		raw = parse_expression(source);
 
@@ -187,8 +165,8 @@ pin_create(const ProgramRef *ref, const char *viewname, Oid relid,
 		qualify_columns(raw, &qualify);
 
 		expr = analyze_expression(ref, rel, facts, row_alias, source, raw);
-		check_columns(expr, &trust);
-		check_trust(expr, &trust);
+		check_columns(expr, (void *) source);
+		pin_check_trust(source, ref->owner, writer, expr);
 
 		raws = lappend(raws, raw);
 		exprs = lappend(exprs, expr);
@@ -216,8 +194,8 @@ pin_create(const ProgramRef *ref, const char *viewname, Oid relid,
 	i = 0;
 	foreach(cell, get_view_query(view)->targetList)
 	{
-		trust.source = &sources[i++];
-		check_trust((Node *) lfirst_node(TargetEntry, cell)->expr, &trust);
+		pin_check_trust(&sources[i++], ref->owner, writer,
+						(Node *) lfirst_node(TargetEntry, cell)->expr);
 	}
 	relation_close(view, AccessShareLock);
 
@@ -461,199 +439,19 @@ check_planned(const PinSource *source, Node *expr)
  * Refuses columns that a row does not have once it is written.
  */
 static bool
-check_columns(Node *node, TrustContext *context)
+check_columns(Node *node, void *context)
 {
+	const PinSource *source = (const PinSource *) context;
+
 	if (node == NULL)
 		return false;
 
 	if (IsA(node, Var) && ((Var *) node)->varattno < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-				 errmsg("%s cannot use a system column", context->source->what)));
+				 errmsg("%s cannot use a system column", source->what)));
 
-	return expression_tree_walker(node, check_columns, (void *) context);
-}
-
-/*
- * Refuses functions and types by which somebody else's code would run with
- * the rights of the program's owner.
- */
-static bool
-check_trust(Node *node, TrustContext *context)
-{
-	bool		constructs;
-
-	if (node == NULL)
-		return false;
-
-	check_functions_in_node(node, check_function, (void *) context);
-
-	switch (nodeTag(node))
-	{
-		case T_List:
-		case T_CaseWhen:
-			break;
-		case T_Var:
-		case T_FieldSelect:
-		case T_RelabelType:
-		case T_CaseExpr:
-		case T_CaseTestExpr:
-		case T_CoalesceExpr:
-		case T_MinMaxExpr:
-		case T_NullIfExpr:
-		case T_CollateExpr:
-		case T_CoerceToDomainValue:
-		case T_SubscriptingRef:
-			/* hands on a value that was made elsewhere */
-			constructs = false;
-			check_type(exprType(node), constructs, context, 0);
-			break;
-		default:
-			constructs = true;
-			check_type(exprType(node), constructs, context, 0);
-			break;
-	}
-
-	return expression_tree_walker(node, check_trust, (void *) context);
-}
-
-/*
- * May this function be used?  (The return value is the walker's: go on.)
- */
-static bool
-check_function(Oid funcid, void *arg)
-{
-	TrustContext *context = (TrustContext *) arg;
-	HeapTuple	tuple;
-	Form_pg_proc proc;
-	AclResult	result;
-
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", funcid);
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-
-	if (proc->proowner != context->owner && !superuser_arg(proc->proowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("%s cannot use function %s", context->source->what,
-						format_procedure(funcid)),
-				 errdetail("The function belongs to role \"%s\" and would run with the rights of the program's owner \"%s\".",
-						   GetUserNameFromId(proc->proowner, false),
-						   GetUserNameFromId(context->owner, false)),
-				 errhint("Use a function of the program's owner or of a superuser.")));
-
-	ReleaseSysCache(tuple);
-
-	result = loyalty_proc_aclcheck(funcid, context->writer);
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_FUNCTION, format_procedure(funcid));
-
-	result = loyalty_proc_aclcheck(funcid, context->owner);
-	if (result != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("%s cannot use function %s", context->source->what,
-						format_procedure(funcid)),
-				 errdetail("The program's owner \"%s\" may not execute it.",
-						   GetUserNameFromId(context->owner, false)),
-				 errhint("GRANT EXECUTE on the function to \"%s\".",
-						 GetUserNameFromId(context->owner, false))));
-
-	return false;
-}
-
-/*
- * May a value of this type occur, or even be made?  Making one runs the checks
- * of a domain and the canonical function of a range.
- */
-static void
-check_type(Oid typid, bool constructs, TrustContext *context, int depth)
-{
-	HeapTuple	tuple;
-	FormData_pg_type form;
-	Oid			element;
-
-	if (typid < FirstUnpinnedObjectId || depth > 20)
-		return;
-
-	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for type %u", typid);
-	form = *((Form_pg_type) GETSTRUCT(tuple));
-	ReleaseSysCache(tuple);
-
-	if (isAnyTempNamespace(form.typnamespace))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("%s cannot use temporary type %s", context->source->what,
-						format_type_be(typid))));
-
-	check_json_cast(typid, context);
-
-	if (constructs &&
-		(form.typtype == TYPTYPE_DOMAIN ||
-		 form.typtype == TYPTYPE_RANGE ||
-		 form.typtype == TYPTYPE_MULTIRANGE) &&
-		form.typowner != context->owner && !superuser_arg(form.typowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("%s cannot use type %s", context->source->what,
-						format_type_be(typid)),
-				 errdetail("The type belongs to role \"%s\", and its functions would run with the rights of the program's owner \"%s\".",
-						   GetUserNameFromId(form.typowner, false),
-						   GetUserNameFromId(context->owner, false)),
-				 errhint("Use a type of the program's owner or of a superuser, or cast to a built-in type.")));
-
-	switch (form.typtype)
-	{
-		case TYPTYPE_DOMAIN:
-			check_type(form.typbasetype, constructs, context, depth + 1);
-			break;
-		case TYPTYPE_RANGE:
-			check_type(get_range_subtype(typid), constructs, context, depth + 1);
-			break;
-		case TYPTYPE_MULTIRANGE:
-			check_type(get_multirange_range(typid), constructs, context, depth + 1);
-			break;
-		case TYPTYPE_COMPOSITE:
-			{
-				TupleDesc	desc = lookup_rowtype_tupdesc(typid, -1);
-				int			i;
-
-				for (i = 0; i < desc->natts; i++)
-					if (!TupleDescAttr(desc, i)->attisdropped)
-						check_type(TupleDescAttr(desc, i)->atttypid, constructs,
-								   context, depth + 1);
-				ReleaseTupleDesc(desc);
-				break;
-			}
-		default:
-			element = get_element_type(typid);
-			if (OidIsValid(element))
-				check_type(element, constructs, context, depth + 1);
-			break;
-	}
-}
-
-/*
- * to_jsonb() and its kin call a type's cast to json without being asked.
- */
-static void
-check_json_cast(Oid typid, TrustContext *context)
-{
-	HeapTuple	tuple;
-	Oid			funcid;
-
-	tuple = SearchSysCache2(CASTSOURCETARGET, ObjectIdGetDatum(typid),
-							ObjectIdGetDatum(JSONOID));
-	if (!HeapTupleIsValid(tuple))
-		return;
-	funcid = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc;
-	ReleaseSysCache(tuple);
-
-	if (OidIsValid(funcid))
-		check_function(funcid, (void *) context);
+	return expression_tree_walker(node, check_columns, context);
 }
 
 /*

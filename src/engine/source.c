@@ -110,7 +110,7 @@ loyalty_detach(PG_FUNCTION_ARGS)
 	SPI_connect();
 	config_lock(&ref);
 
-	source = find_source(&ref, name);
+	source = config_find_source(&ref, name);
 	if (source.tuple == NULL || !tuple_bool(&source, "attached"))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -187,7 +187,7 @@ source_attach(const ProgramRef *ref, const AttachArguments *args)
 	rights_enter(ref->owner, SECURITY_NOFORCE_RLS, &rights);
 	config_lock(ref);
 
-	before = find_source(ref, given.name);
+	before = config_find_source(ref, given.name);
 	if (before.tuple != NULL && tuple_bool(&before, "attached"))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -335,18 +335,4 @@ write_source(const ProgramRef *ref, const AttachArguments *args,
 							args->source_no ? psprintf("OVERRIDING SYSTEM VALUE VALUES (%d,",
 													   args->source_no) : "VALUES ("),
 				   18, types, values, nulls);
-}
-
-/* see attaching.h */
-ConfigTuple
-find_source(const ProgramRef *ref, const char *name)
-{
-	ConfigTuple none = {NULL, NULL};
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
-
-	if (config_execute(ref, "SELECT * FROM @.source WHERE name OPERATOR(pg_catalog.=) $1",
-					   1, types, values, NULL) == 0)
-		return none;
-	return config_result(0);
 }

@@ -83,7 +83,7 @@ loyalty_source_check(PG_FUNCTION_ARGS)
 			ConfigTuple was = {NULL, NULL};
 
 			if (!tuple_isnull(&trigger.old, "reduces"))
-				was = find_source(&trigger.ref, tuple_text(&trigger.old, "reduces"));
+				was = config_find_source(&trigger.ref, tuple_text(&trigger.old, "reduces"));
 			if (tuple_isnull(&trigger.old, "reduces") || was.tuple != NULL)
 				config_require_same(&trigger, "reduces");
 		}

@@ -280,7 +280,7 @@ is_key_type(Oid type)
 Oid
 reduced_key_type(const ProgramRef *ref, const AttachArguments *args)
 {
-	ConfigTuple reduced = find_source(ref, args->reduces);
+	ConfigTuple reduced = config_find_source(ref, args->reduces);
 	AttrNumber	attno;
 	Oid			posting;
 	bool		isnull;
