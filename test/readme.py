@@ -7,7 +7,7 @@ an error fails it.  A ```text block that follows it is what it must print
 
 Then its reference must name every function with its arguments, every view with
 its columns and every table of the programs that the blocks have made, and every
-SQLSTATE of class LY that the source raises.
+SQLSTATE of class LY that the source raises, and its word.
 
     make test SUITES=readme
     test/readme.py [FILE]        on the server that PGHOST names
@@ -85,6 +85,10 @@ def unnamed(text):
             state = re.sub(r"[', ]", '', letters)
             if name in raised and '`%s`' % state not in text:
                 yield 'SQLSTATE %s' % state
+    with open('src/types/refusal.c', encoding='utf-8') as f:
+        for word in re.findall(r'return "(\w+)";', f.read()):
+            if '| `%s` |' % word not in text:
+                yield 'word %s' % word
 
 
 def main():

@@ -44,7 +44,7 @@ COMMENT ON FUNCTION loyalty.claim_1(regclass, bigint) IS
 	'implementation of a program''s claim()';
 
 CREATE FUNCTION loyalty.quote_1(program regclass, member anyelement, reward text, quantity integer,
-		OUT price text, OUT unit text, OUT points numeric, OUT money numeric, OUT available numeric, OUT remaining numeric, OUT missing numeric, OUT lots jsonb, OUT possible boolean, OUT sqlstate text, OUT reason text) RETURNS SETOF record
+		OUT price text, OUT unit text, OUT points numeric, OUT money numeric, OUT available numeric, OUT remaining numeric, OUT missing numeric, OUT lots jsonb, OUT possible boolean, OUT sqlstate text, OUT reason text, OUT refusal jsonb) RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_quote';
 COMMENT ON FUNCTION loyalty.quote_1(regclass, anyelement, text, integer) IS
 	'implementation of a program''s quote()';

@@ -43,43 +43,43 @@ COMMENT ON FUNCTION loyalty.import_codes_1(regclass, text, text[], numeric, time
 	'implementation of a program''s import_codes()';
 
 CREATE FUNCTION loyalty.check_code_1(program regclass, code text, member anyelement, amount numeric,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_check_code';
 COMMENT ON FUNCTION loyalty.check_code_1(regclass, text, anyelement, numeric) IS
 	'implementation of a program''s check_code()';
 
 CREATE FUNCTION loyalty.reserve_code_1(program regclass, code text, member anyelement, for_ interval, amount numeric, key text,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_reserve_code';
 COMMENT ON FUNCTION loyalty.reserve_code_1(regclass, text, anyelement, interval, numeric, text) IS
 	'implementation of a program''s reserve_code()';
 
 CREATE FUNCTION loyalty.redeem_code_1(program regclass, code text, member anyelement, amount numeric, source text, reference text, reservation bigint, key text,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_redeem_code';
 COMMENT ON FUNCTION loyalty.redeem_code_1(regclass, text, anyelement, numeric, text, text, bigint, text) IS
 	'implementation of a program''s redeem_code()';
 
 CREATE FUNCTION loyalty.release_code_1(program regclass, reservation bigint, key text,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_release_code';
 COMMENT ON FUNCTION loyalty.release_code_1(regclass, bigint, text) IS
 	'implementation of a program''s release_code()';
 
 CREATE FUNCTION loyalty.cancel_code_1(program regclass, id bigint, amount numeric, reason text, key text,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_cancel_code';
 COMMENT ON FUNCTION loyalty.cancel_code_1(regclass, bigint, numeric, text, text) IS
 	'implementation of a program''s cancel_code()';
 
 CREATE FUNCTION loyalty.void_code_1(program regclass, code text, reason text, key text,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_void_code';
 COMMENT ON FUNCTION loyalty.void_code_1(regclass, text, text, text) IS
 	'implementation of a program''s void_code()';
 
 CREATE FUNCTION loyalty.give_code_1(program regclass, member anyelement, pool text, code text, valid_until timestamp with time zone, reason text, key text,
-		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer) RETURNS record
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_give_code';
 COMMENT ON FUNCTION loyalty.give_code_1(regclass, anyelement, text, text, timestamp with time zone, text, text) IS
 	'implementation of a program''s give_code()';

@@ -34,15 +34,15 @@ COMMENT ON FUNCTION @program@.claim(bigint) IS
 	'Pays a bonus what it is worth by now, once: claimed again it returns the same and pays nothing.';
 
 CREATE FUNCTION @program@.quote(member @member@, reward text, quantity integer DEFAULT 1)
-	RETURNS TABLE (price text, unit text, points numeric, money numeric, available numeric, remaining numeric, missing numeric, lots jsonb, possible boolean, sqlstate text, reason text)
+	RETURNS TABLE (price text, unit text, points numeric, money numeric, available numeric, remaining numeric, missing numeric, lots jsonb, possible boolean, sqlstate text, reason text, refusal jsonb)
 	LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED ROWS 2 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT q.price, q.unit, q.points, q.money, q.available, q.remaining, q.missing, q.lots, q.possible, q.sqlstate, q.reason
+	SELECT q.price, q.unit, q.points, q.money, q.available, q.remaining, q.missing, q.lots, q.possible, q.sqlstate, q.reason, q.refusal
 	FROM loyalty.quote_1('@program@.program'::regclass, $1, $2, $3) AS q;
 END;
 REVOKE ALL ON FUNCTION @program@.quote(@member@, text, integer) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.quote(@member@, text, integer) IS
-	'What redeeming so many pieces of a reward would cost a member, at each of its prices: what is available, what would remain or is missing, from which lots the points would come, and if it is not possible, the SQLSTATE and message that redeem() would raise';
+	'What redeeming so many pieces of a reward would cost a member, at each of its prices: what is available, what would remain or is missing, from which lots the points would come, and if it is not possible, the SQLSTATE and message that redeem() would raise, and what programs read of it';
 
 CREATE FUNCTION @program@.offers(member @member@)
 	RETURNS TABLE (reward text, price text, unit text, points numeric, money numeric, available numeric, affordable boolean, missing numeric, next boolean)

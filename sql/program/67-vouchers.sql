@@ -45,9 +45,10 @@ CREATE TYPE @program@.code_answer AS (
 	uses_left		integer,
 	reserved_until	timestamptz,
 	valid_until		timestamptz,
-	attempts_left	integer
+	attempts_left	integer,
+	refusal			jsonb
 );
-COMMENT ON TYPE @program@.code_answer IS 'What a code gives or gave, or why it does not: ok is false then, and sqlstate and message say why';
+COMMENT ON TYPE @program@.code_answer IS 'What a code gives or gave, or why it does not: ok is false then, sqlstate and message say why, and refusal says it to programs';
 
 /*
  * The library sets a search_path of its own; everything here is qualified and

@@ -335,6 +335,15 @@ note_claim(Program *program, int64 number, int64 operation_no)
 	SPI_finish();
 }
 
+/* What programs read of a bonus that cannot be claimed: which column, perhaps an instant. */
+static int
+bonus_fields(const Program *program, int64 number, const char *column, const char *what, Instant at)
+{
+	return refusal_fields(program->ref.name, "bonus", column,
+						  what ? facts("bonus", fact_int(number), what, fact_instant(at), NULL) :
+						  facts("bonus", fact_int(number), NULL));
+}
+
 /*
  * claim_1(program, bonus): pays the offer, once; claimed already, returns what
  * that returned.
@@ -358,7 +367,8 @@ loyalty_claim(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
 				 errmsg("there is no bonus " INT64_FORMAT, number),
-				 errhint("Bonuses are the rows of \"%s.bonus\".", program->ref.name)));
+				 errhint("Bonuses are the rows of \"%s.bonus\".", program->ref.name),
+				 bonus_fields(program, number, "bonus_no", NULL, INSTANT_NEVER)));
 	operation_init(&operation, program, "claim", ENTRY_ADJUST);
 	operation.unit = rules_unit(program->rules, bonus.unit_no);
 
@@ -378,12 +388,14 @@ loyalty_claim(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
 					 errmsg("bonus " INT64_FORMAT " cannot be claimed yet", number),
-					 errdetail("It is offered from %s.", instant_text(bonus.offered_at))));
+					 errdetail("It is offered from %s.", instant_text(bonus.offered_at)),
+					 bonus_fields(program, number, "offered_at", "from", bonus.offered_at)));
 		if (account->now >= bonus.ends_at)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
 					 errmsg("bonus " INT64_FORMAT " has ended", number),
-					 errdetail("It was until %s.", instant_text(bonus.ends_at))));
+					 errdetail("It was until %s.", instant_text(bonus.ends_at)),
+					 bonus_fields(program, number, "ends_at", "until", bonus.ends_at)));
 		operation.points = bonus_value(&bonus, &account->zone, account->now);
 		core_check(period_end(&unit->activates, account->now, &account->zone, &from));
 		end = operation_lot_end(account, unit);

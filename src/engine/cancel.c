@@ -231,13 +231,14 @@ refuse_paid_event(Program *program, const OperationRow *row)
 
 /* Refuses to cancel what has spent nothing. */
 static void
-check_spent(const OperationRow *row)
+check_spent(const Program *program, const OperationRow *row)
 {
 	if (strcmp(row->status, STATUS_HELD) == 0 || strcmp(row->status, STATUS_RELEASED) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_HOLD_CLOSED),
 				 errmsg("hold " INT64_FORMAT " has not been captured", row->number),
-				 errhint("Release a hold that is open.")));
+				 errhint("Release a hold that is open."),
+				 hold_fields(program, row, row->status)));
 }
 
 /*
@@ -295,7 +296,7 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 	if (operation_begin(&operation, row.member))
 	{
 		operation_reread(&operation, &row);
-		check_spent(&row);
+		check_spent(program, &row);
 		if (is_reward)
 			redemption_cancel(&operation, number, &points, quantity);
 		cancel_return(&operation, &row, points);

@@ -291,44 +291,6 @@ catalogue_reward(Catalogue *catalogue, int32 reward_no)
 	return NULL;
 }
 
-/* -------- refusals -------- */
-
-/* see catalogue.h */
-void
-refuse(Refusal *refusal, int sqlerrcode, const char *detail, const char *hint,
-	   const char *message,...)
-{
-	StringInfoData text;
-	int			needed;
-
-	initStringInfo(&text);
-	do
-	{
-		va_list		args;
-
-		va_start(args, message);
-		needed = appendStringInfoVA(&text, message, args);
-		va_end(args);
-		if (needed > 0)
-			enlargeStringInfo(&text, needed);
-	} while (needed > 0);
-	refusal->sqlerrcode = sqlerrcode;
-	refusal->message = text.data;
-	refusal->detail = detail;
-	refusal->hint = hint;
-}
-
-/* see catalogue.h */
-void
-refusal_raise(const Refusal *refusal)
-{
-	ereport(ERROR,
-			(errcode(refusal->sqlerrcode),
-			 errmsg("%s", refusal->message),
-			 refusal->detail ? errdetail("%s", refusal->detail) : 0,
-			 refusal->hint ? errhint("%s", refusal->hint) : 0));
-}
-
 /* -------- who may have them -------- */
 
 /* see catalogue.h */
@@ -430,17 +392,29 @@ tier_names(ArrayType *tiers)
 	return names.data;
 }
 
+/* Says which column of a reward is in the way, and perhaps an instant. */
+static void
+about(Refusal *refusal, const RewardConfig *reward, const char *column, const char *what,
+	  Instant at)
+{
+	refusal_about(refusal, "reward", column,
+				  what ? facts("reward", fact_text(reward->name), what, fact_instant(at), NULL) :
+				  facts("reward", fact_text(reward->name), NULL));
+}
+
 /* see catalogue.h */
 bool
 reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
 {
 	Instant		now = asking->account->now;
+	Instant		opens;
 	bool		isnull;
 
 	if (!reward->enabled)
 	{
 		refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE, NULL, NULL,
 			   "reward \"%s\" is not on offer", reward->name);
+		about(refusal, reward, "enabled", NULL, INSTANT_NEVER);
 		return false;
 	}
 	if (reward->needs_pin && reward->pin == NULL)
@@ -449,6 +423,7 @@ reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
 			   "The view that holds its condition was dropped.",
 			   "Write the condition again.",
 			   "reward \"%s\" cannot be judged", reward->name);
+		about(refusal, reward, "pin", NULL, INSTANT_NEVER);
 		return false;
 	}
 	if (now >= reward->valid_until)
@@ -456,13 +431,15 @@ reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
 		refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE,
 			   psprintf("It was until %s.", instant_text(reward->valid_until)), NULL,
 			   "reward \"%s\" is not on offer any more", reward->name);
+		about(refusal, reward, "valid", "until", reward->valid_until);
 		return false;
 	}
-	if (now < reward->valid_from && now < opens_at(asking, reward))
+	if (now < reward->valid_from && now < (opens = opens_at(asking, reward)))
 	{
 		refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE,
-			   psprintf("It will be from %s.", instant_text(opens_at(asking, reward))), NULL,
+			   psprintf("It will be from %s.", instant_text(opens)), NULL,
 			   "reward \"%s\" is not on offer yet", reward->name);
+		about(refusal, reward, "valid", "from", opens);
 		return false;
 	}
 	if (reward->tiers && !holds_any(asking, reward->tiers))
@@ -470,6 +447,7 @@ reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
 		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
 			   psprintf("It is for members of tier %s.", tier_names(reward->tiers)), NULL,
 			   "the member is not eligible for reward \"%s\"", reward->name);
+		about(refusal, reward, "tiers", NULL, INSTANT_NEVER);
 		return false;
 	}
 	if (reward->condition >= 0 &&
@@ -478,6 +456,7 @@ reward_is_open(Asking *asking, const RewardConfig *reward, Refusal *refusal)
 		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
 			   "The reward's condition does not hold.", NULL,
 			   "the member is not eligible for reward \"%s\"", reward->name);
+		about(refusal, reward, "condition", NULL, INSTANT_NEVER);
 		return false;
 	}
 	return true;
@@ -496,6 +475,14 @@ price_names(const RewardConfig *reward)
 	for (i = 0; i < reward->nprices; i++)
 		appendStringInfo(&names, "%s\"%s\"", i > 0 ? ", " : "", reward->prices[i].name);
 	return names.data;
+}
+
+/* Says which column of a reward's prices is in the way; name NULL: of all of them. */
+static void
+about_price(Refusal *refusal, const RewardConfig *reward, const char *column, const char *name)
+{
+	refusal_about(refusal, "reward_price", column,
+				  facts("reward", fact_text(reward->name), "price", fact_text(name), NULL));
 }
 
 /* see catalogue.h */
@@ -526,6 +513,7 @@ reward_price(Asking *asking, const RewardConfig *reward, const char *name, Refus
 				refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
 					   psprintf("It is for members of tier %s.", tier_names(price->tiers)), NULL,
 					   "price \"%s\" of reward \"%s\" does not apply", name, reward->name);
+				about_price(refusal, reward, "tiers", name);
 				return NULL;
 			}
 			return price;
@@ -548,13 +536,19 @@ reward_price(Asking *asking, const RewardConfig *reward, const char *name, Refus
 		return NULL;
 	}
 	if (best == NULL && reward->nprices > 0)
+	{
 		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE,
 			   "All of them are for members of other tiers.", NULL,
 			   "no price of reward \"%s\" applies", reward->name);
+		about_price(refusal, reward, "tiers", NULL);
+	}
 	else if (best == NULL)
+	{
 		refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE, NULL,
 			   "Insert one into table \"reward_price\".",
 			   "reward \"%s\" has no price", reward->name);
+		about_price(refusal, reward, "reward", NULL);
+	}
 	else if (!alike)
 	{
 		refuse(refusal, ERRCODE_AMBIGUOUS_PARAMETER, NULL,

@@ -78,19 +78,6 @@ extern bool catalogue_has_automatic(Program *program);
 extern RewardConfig *catalogue_find(Catalogue *catalogue, const char *name);
 extern RewardConfig *catalogue_reward(Catalogue *catalogue, int32 reward_no);
 
-/* why somebody cannot have something */
-typedef struct Refusal
-{
-	int			sqlerrcode;		/* 0: nothing is in the way */
-	const char *message;
-	const char *detail;			/* or NULL */
-	const char *hint;			/* or NULL */
-} Refusal;
-
-extern void refuse(Refusal *refusal, int sqlerrcode, const char *detail, const char *hint,
-				   const char *message,...) pg_attribute_printf(5, 6);
-extern void refusal_raise(const Refusal *refusal) pg_attribute_noreturn();
-
 /*
  * Asks for one member whether he may have rewards: holds what expressions read
  * of him.
@@ -211,7 +198,12 @@ extern void redeem_pieces(Operation *operation, const RewardConfig *reward,
 						  const TimestampTz *deadline, bool automatic);
 
 /* LY005 */
-extern void refuse_stock(const RewardConfig *reward, int64 left) pg_attribute_noreturn();
+extern void refuse_stock(Program *program, const RewardConfig *reward, int64 left,
+						 int64 needed) pg_attribute_noreturn();
+
+/* The same, to be told. */
+extern void stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 left,
+						  int64 needed);
 
 /* -------- auto_redeem.c -------- */
 

@@ -37,7 +37,13 @@ unknown_member(Batch *batch, Event *event)
 						member_text(batch->program, event->member), batch->program->ref.name),
 				 errdetail("Event %s of source \"%s\" names it.",
 						   event_key_text(batch->source, event->key), batch->source->name),
-				 errhint("Insert the member into table \"member\", or set the program's enrolment to 'auto'.")));
+				 errhint("Insert the member into table \"member\", or set the program's enrolment to 'auto'."),
+				 refusal_fields(batch->program->ref.name, "member", "member_id",
+								facts("member", fact_text(member_text(batch->program,
+																	  event->member)),
+									  "source", fact_text(batch->source->name), "event",
+									  fact_text(event_key_text(batch->source, event->key)),
+									  NULL))));
 }
 
 /* Whether an event may not post because its member is not, or was not, enrolled. */

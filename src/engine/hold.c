@@ -143,7 +143,7 @@ begin_on_hold(Operation *operation, Program *program, const char *kind,
 
 /* LY008: a hold that is not open can be neither captured nor released. */
 static void
-refuse_closed(const OperationRow *row, Instant now)
+refuse_closed(const Program *program, const OperationRow *row, Instant now)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_LOYALTY_HOLD_CLOSED),
@@ -151,7 +151,8 @@ refuse_closed(const OperationRow *row, Instant now)
 			 errmsg("hold " INT64_FORMAT " has lapsed", row->number) :
 			 errmsg("hold " INT64_FORMAT " has been %s already", row->number, row->status),
 			 errdetail("Its deadline %s %s.", row->deadline <= now ? "was" : "is",
-					   instant_text(row->deadline))));
+					   instant_text(row->deadline)),
+			 hold_fields(program, row, operation_present_status(row, now))));
 }
 
 /*
@@ -190,12 +191,17 @@ static void
 capture_lapsed(Operation *operation, OperationRow *row, Points points)
 {
 	if (strcmp(row->status, STATUS_HELD) != 0)
-		refuse_closed(row, operation->account->now);
+		refuse_closed(operation->program, row, operation->account->now);
 	if (operation->account->status != ACCOUNT_ACTIVE)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
 				 errmsg("hold " INT64_FORMAT " has lapsed, and its member is not active",
-						row->number)));
+						row->number),
+				 refusal_fields(operation->program->ref.name, "member", "status",
+								facts("member", fact_text(member_text(operation->program,
+																	  operation->account->member)),
+									  "status", fact_text(member_status_text(operation->account->status)),
+									  "hold", fact_int(row->number), NULL))));
 	spend_take(operation, points);
 }
 
@@ -225,7 +231,7 @@ loyalty_capture(PG_FUNCTION_ARGS)
 		bool		open = is_open(&operation, &row, &held);
 
 		if (!open && strcmp(row.status, STATUS_HELD) != 0)
-			refuse_closed(&row, operation.account->now);
+			refuse_closed(program, &row, operation.account->now);
 		if (points > row.points)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -282,7 +288,7 @@ loyalty_release(PG_FUNCTION_ARGS)
 		Points		held;
 
 		if (!is_open(&operation, &row, &held))
-			refuse_closed(&row, operation.account->now);
+			refuse_closed(program, &row, operation.account->now);
 		release_open(&operation, &row, held);
 		operation_settle(&operation);
 		operation_write(&operation);
@@ -309,5 +315,5 @@ reverse_hold(Operation *operation, OperationRow *row)
 	else if (strcmp(row->status, STATUS_CAPTURED) == 0)
 		reverse_spend(operation, row);
 	else
-		refuse_closed(row, operation->account->now);
+		refuse_closed(operation->program, row, operation->account->now);
 }

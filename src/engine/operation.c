@@ -195,7 +195,7 @@ made_before(Operation *operation)
 	if (strcmp(row.kind, operation->kind) != 0 || row.request == (Datum) 0 ||
 		!DatumGetBool(DirectFunctionCall2(jsonb_eq, row.request,
 										  object_jsonb(&operation->request))))
-		refuse_key(operation->key);
+		refuse_key(program, operation->key);
 	if (operation->unit == NULL)
 		operation->unit = rules_unit(program->rules, row.unit_no);
 	operation->number = row.number;
@@ -212,6 +212,47 @@ made_before(Operation *operation)
 	return true;
 }
 
+/* see operation.h */
+void
+refuse_stranger(const Program *program, Datum member)
+{
+	const char *name = member_text(program, member);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
+			 errmsg("there is no member \"%s\"", name),
+			 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
+					 program->ref.name),
+			 refusal_fields(program->ref.name, "member", "member_id",
+							facts("member", fact_text(name), NULL))));
+}
+
+/* see operation.h */
+const char *
+member_status_text(int16 status)
+{
+	return status == ACCOUNT_ACTIVE ? "active" :
+		status == ACCOUNT_CLOSED ? "closed" : "blocked";
+}
+
+/* see operation.h */
+void
+refuse_inactive(const Program *program, const AccountState *account)
+{
+	const char *name = member_text(program, account->member);
+	const char *status = member_status_text(account->status);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
+			 account->status == ACCOUNT_CLOSED ?
+			 errmsg("member \"%s\" has left", name) :
+			 errmsg("member \"%s\" is blocked", name),
+			 errdetail("The member's status is \"%s\".", status),
+			 refusal_fields(program->ref.name, "member", "status",
+							facts("member", fact_text(name), "status", fact_text(status),
+								  NULL))));
+}
+
 /* Locks one account; LY002, LY003. */
 static AccountState *
 lock_member(Operation *operation, Datum member)
@@ -220,19 +261,9 @@ lock_member(Operation *operation, Datum member)
 	AccountState *account = ledger_account(operation->ledger, member);
 
 	if (account == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
-				 errmsg("there is no member \"%s\"", member_text(program, member)),
-				 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
-						 program->ref.name)));
+		refuse_stranger(program, member);
 	if (account->status > operation->worst_status)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
-				 account->status == ACCOUNT_CLOSED ?
-				 errmsg("member \"%s\" has left", member_text(program, member)) :
-				 errmsg("member \"%s\" is blocked", member_text(program, member)),
-				 errdetail("The member's status is \"%s\".",
-						   account->status == ACCOUNT_CLOSED ? "closed" : "blocked")));
+		refuse_inactive(program, account);
 	return account;
 }
 
@@ -424,27 +455,54 @@ operation_result(Operation *operation, FunctionCallInfo fcinfo)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull));
 }
 
+/* When the first of the account's holds in a unit ends. */
+static Instant
+first_deadline(const AccountState *account, const UnitConfig *unit)
+{
+	Points		sum;
+	Instant		until;
+
+	core_check(account_held(&account->core, unit->unit_no, &sum, &until));
+	return until;
+}
+
+/* see operation.h */
+char *
+insufficient_facts(const Program *program, const AccountState *account, const UnitConfig *unit,
+				   Points needed, Points missing)
+{
+	UnitBalance balance = account_unit_balance(account, unit->unit_no);
+
+	return facts("member", fact_text(member_text(program, account->member)),
+				 "unit", fact_text(unit->name),
+				 "available", fact_points(points_shown(balance.available, unit->decimals)),
+				 "needed", fact_points(needed),
+				 "missing", fact_points(missing),
+				 "pending", fact_points(balance.pending),
+				 "held", fact_points(balance.held),
+				 "held_until", balance.held > 0 ? fact_instant(first_deadline(account, unit)) : NULL,
+				 "owed", fact_points(balance.debt), NULL);
+}
+
 /* see operation.h */
 void
 insufficient_points(const Operation *operation, Points needed, Points missing)
 {
-	UnitBalance balance = account_unit_balance(operation->account,
-											   operation->unit->unit_no);
+	const UnitConfig *unit = operation->unit;
+	UnitBalance balance = account_unit_balance(operation->account, unit->unit_no);
 	char	   *held = points_text(balance.held);
-	Points		sum;
-	Instant		until;
 
 	if (balance.held > 0)
-	{
-		core_check(account_held(&operation->account->core, operation->unit->unit_no,
-								&sum, &until));
-		held = psprintf("%s until %s", held, instant_text(until));
-	}
+		held = psprintf("%s until %s", held,
+						instant_text(first_deadline(operation->account, unit)));
 	ereport(ERROR,
 			(errcode(ERRCODE_LOYALTY_INSUFFICIENT_POINTS),
-			 errmsg("insufficient %s: %s available, %s needed", operation->unit->name,
-					points_text(points_shown(balance.available, operation->unit->decimals)),
+			 errmsg("insufficient %s: %s available, %s needed", unit->name,
+					points_text(points_shown(balance.available, unit->decimals)),
 					points_text(needed)),
 			 errdetail("Missing %s; pending %s, held %s, owed %s.", points_text(missing),
-					   points_text(balance.pending), held, points_text(balance.debt))));
+					   points_text(balance.pending), held, points_text(balance.debt)),
+			 refusal_fields(operation->program->ref.name, "balances", "available",
+							insufficient_facts(operation->program, operation->account, unit,
+											   needed, missing))));
 }

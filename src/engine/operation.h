@@ -15,6 +15,7 @@
 #define LOYALTY_OPERATION_H
 
 #include "engine/ledger.h"
+#include "types/refusal.h"
 
 /* operation.status */
 #define STATUS_DONE		"done"
@@ -117,8 +118,11 @@ extern void operation_close_hold(Ledger *ledger, OperationRow *row, const char *
 								 Points spent, int64 first, int64 last);
 extern void operation_set_returned(Program *program, int64 number, Points returned);
 
+/* Within ereport(), of LY008: what programs read of a hold. */
+extern int	hold_fields(const Program *program, const OperationRow *row, const char *status);
+
 /* LY009; 55000: an operation can be reversed once */
-extern void refuse_key(const char *key) pg_attribute_noreturn();
+extern void refuse_key(const Program *program, const char *key) pg_attribute_noreturn();
 extern void refuse_reversal(int64 number) pg_attribute_noreturn();
 
 /* -------- operation.c: one call -------- */
@@ -183,6 +187,18 @@ extern void operation_write(Operation *operation);
 
 /* The row of the call's result; ends the operation. */
 extern Datum operation_result(Operation *operation, FunctionCallInfo fcinfo);
+
+/* LY002; LY003: the account's member is blocked or has left */
+extern void refuse_stranger(const Program *program, Datum member) pg_attribute_noreturn();
+extern void refuse_inactive(const Program *program, const AccountState *account)
+			pg_attribute_noreturn();
+
+/* "active", "blocked", "closed" */
+extern const char *member_status_text(int16 status);
+
+/* What programs read of missing points: see types/refusal.h. */
+extern char *insufficient_facts(const Program *program, const AccountState *account,
+								const UnitConfig *unit, Points needed, Points missing);
 
 /* LY001 */
 extern void insufficient_points(const Operation *operation, Points needed, Points missing)

@@ -162,16 +162,27 @@ operation_present_status(const OperationRow *row, Instant now)
 	return row->status;
 }
 
+/* see operation.h */
+int
+hold_fields(const Program *program, const OperationRow *row, const char *status)
+{
+	return refusal_fields(program->ref.name, "hold", "status",
+						  facts("hold", fact_int(row->number), "status", fact_text(status),
+								"deadline", fact_instant(row->deadline), NULL));
+}
+
 /* -------- writing -------- */
 
 /* see operation.h */
 void
-refuse_key(const char *key)
+refuse_key(const Program *program, const char *key)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_LOYALTY_KEY_REUSED),
 			 errmsg("key \"%s\" was used for another call", key),
-			 errhint("Repeat a call with the same arguments, or give each call a key of its own.")));
+			 errhint("Repeat a call with the same arguments, or give each call a key of its own."),
+			 refusal_fields(program->ref.name, "operation", "key",
+							facts("key", fact_text(key), NULL))));
 }
 
 /* see operation.h */
@@ -210,7 +221,7 @@ flush_row(Operation *operation)
 			PG_RE_THROW();
 		FlushErrorState();
 		if (operation->key)
-			refuse_key(operation->key);
+			refuse_key(operation->program, operation->key);
 		refuse_reversal(operation->reverses);
 	}
 	PG_END_TRY();

@@ -302,14 +302,21 @@ pay_move(Batch *batch, Datum **moves, int nmoves)
 
 /* LY006: the source does not allow to pay so much. */
 static void
-refuse_limit(Batch *batch, const Event *event, const UnitConfig *unit, const char *detail)
+refuse_limit(Batch *batch, const Event *event, const UnitConfig *unit, const char *column,
+			 Points limit, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_LOYALTY_LIMIT_REACHED),
 			 errmsg("event %s of source \"%s\" cannot be paid with %s %s",
 					event_key_text(batch->source, event->key), batch->source->name,
 					points_text(event->payment->wants), unit->name),
-			 errdetail_internal("%s", detail)));
+			 errdetail_internal("%s", detail),
+			 refusal_fields(batch->program->ref.name, "source", column,
+							facts("source", fact_text(batch->source->name), "event",
+								  fact_text(event_key_text(batch->source, event->key)),
+								  "unit", fact_text(unit->name),
+								  "limit", fact_points(limit),
+								  "needed", fact_points(event->payment->wants), NULL))));
 }
 
 /* The most points that spend_max_share allows. */
@@ -363,17 +370,18 @@ check_limits(Batch *batch, const Event *event, const UnitConfig *unit)
 						unit->name),
 				 errdetail("It takes multiples of %s.", points_text(source->spend_step))));
 	if (source->spend_min > 0 && wants < source->spend_min)
-		refuse_limit(batch, event, unit,
+		refuse_limit(batch, event, unit, "spend_min", source->spend_min,
 					 psprintf("It takes at least %s.", points_text(source->spend_min)));
 	if (source->has_spend_max && wants > source->spend_max)
-		refuse_limit(batch, event, unit,
+		refuse_limit(batch, event, unit, "spend_max", source->spend_max,
 					 psprintf("It takes at most %s.", points_text(source->spend_max)));
 	if (source->has_max_share)
 	{
 		Points		limit = share_limit(batch, event, unit);
 
 		if (wants > limit)
-			refuse_limit(batch, event, unit,
+			refuse_limit(batch, event, unit, "spend_max_share",
+						 limit - limit % unit->judge.step,
 						 psprintf("They may pay at most the share of %s, which is %s.",
 								  source->max_share_text,
 								  points_text(limit - limit % unit->judge.step)));
@@ -381,6 +389,16 @@ check_limits(Batch *batch, const Event *event, const UnitConfig *unit)
 }
 
 /* -------- taking and giving back -------- */
+
+/* Who was to pay what, for programs to read. */
+static char *
+payer_facts(Batch *batch, const Event *event, const char *status)
+{
+	return facts("member", fact_text(member_text(batch->program, event->payment->member)),
+				 "status", fact_text(status),
+				 "source", fact_text(batch->source->name),
+				 "event", fact_text(event_key_text(batch->source, event->key)), NULL);
+}
 
 /* Starts an operation within a batch, whose ledger is open. */
 static void
@@ -486,7 +504,9 @@ take(Batch *batch, Event *event, AccountState *account, Points points)
 				 errmsg("there is no member \"%s\"",
 						member_text(batch->program, event->payment->member)),
 				 errdetail("Event %s of source \"%s\" is paid with points.",
-						   event_key_text(batch->source, event->key), batch->source->name)));
+						   event_key_text(batch->source, event->key), batch->source->name),
+				 refusal_fields(batch->program->ref.name, "member", "member_id",
+								payer_facts(batch, event, NULL))));
 	if (batch->options.no_claims && !can_pay(account, unit, points))
 	{
 		ereport(WARNING,
@@ -503,7 +523,10 @@ take(Batch *batch, Event *event, AccountState *account, Points points)
 				 errmsg("member \"%s\" is not active",
 						member_text(batch->program, account->member)),
 				 errdetail("Event %s of source \"%s\" is paid with points.",
-						   event_key_text(batch->source, event->key), batch->source->name)));
+						   event_key_text(batch->source, event->key), batch->source->name),
+				 refusal_fields(batch->program->ref.name, "member", "status",
+								payer_facts(batch, event,
+											member_status_text(account->status)))));
 	check_limits(batch, event, unit);
 	begin(&operation, batch, event, account, "spend", ENTRY_REDEEM, unit);
 	operation.number = operation_next_number(batch->program);

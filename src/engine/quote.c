@@ -113,9 +113,13 @@ put_refusal(const Refusal *refusal, Datum *values, bool *isnull)
 static void
 check_member(Program *program, AccountState *account, Refusal *refusal)
 {
-	if (account->status != ACCOUNT_ACTIVE)
-		refuse(refusal, ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE, NULL, NULL,
-			   "member \"%s\" is not active", member_text(program, account->member));
+	if (account->status == ACCOUNT_ACTIVE)
+		return;
+	refuse(refusal, ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE, NULL, NULL,
+		   "member \"%s\" is not active", member_text(program, account->member));
+	refusal_about(refusal, "member", "status",
+				  facts("member", fact_text(member_text(program, account->member)),
+						"status", fact_text(member_status_text(account->status)), NULL));
 }
 
 /* Is there enough of it? */
@@ -129,8 +133,7 @@ check_stock(Program *program, AccountState *account, const RewardConfig *reward,
 		return;
 	left = stock_left(program, reward->reward_no, account->now, false);
 	if (left < quantity)
-		refuse(refusal, ERRCODE_LOYALTY_OUT_OF_STOCK, psprintf(INT64_FORMAT " left.", left),
-			   NULL, "reward \"%s\" is out of stock", reward->name);
+		stock_refusal(refusal, reward, left, quantity);
 }
 
 /*
@@ -154,11 +157,15 @@ loyalty_quote(PG_FUNCTION_ARGS)
 	reader_open(&reader, program);
 	account = called_account(fcinfo, program, &reader);
 	if (account == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
-				 errmsg("there is no such member"),
-				 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
-						 program->ref.name)));
+	{
+		if (PG_ARGISNULL(1))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("member must not be null")));
+		refuse_stranger(program, member_from_argument(program,
+													  get_fn_expr_argtype(fcinfo->flinfo, 1),
+													  PG_GETARG_DATUM(1)));
+	}
 	asking_begin(&asking, program, reader.snapshot, account);
 	check_member(program, account, &general);
 	if (general.sqlerrcode == 0 && reward_is_open(&asking, reward, &general) &&
@@ -175,8 +182,8 @@ loyalty_quote(PG_FUNCTION_ARGS)
 		DrawnLots	lots = {account};
 		Refusal		refusal = general;
 		Points		missing;
-		Datum		values[11];
-		bool		isnull[11] = {0};
+		Datum		values[12];
+		bool		isnull[12] = {0};
 
 		initStringInfo(&lots.json);
 		appendStringInfoChar(&lots.json, '[');
@@ -185,10 +192,14 @@ loyalty_quote(PG_FUNCTION_ARGS)
 		if (refusal.sqlerrcode == 0 &&
 			reward_price(&asking, reward, price->name, &refusal) &&
 			redeem_check_price(program, reward, price, &refusal) && missing > 0)
+		{
 			refuse(&refusal, ERRCODE_LOYALTY_INSUFFICIENT_POINTS,
 				   psprintf("Missing %s.", points_text(missing)), NULL,
 				   "insufficient %s: %s available, %s needed", unit->name,
 				   points_text(available), points_text(points));
+			refusal_about(&refusal, "balances", "available",
+						  insufficient_facts(program, account, unit, points, missing));
+		}
 
 		values[0] = CStringGetTextDatum(price->name);
 		values[1] = CStringGetTextDatum(unit->name);
@@ -207,6 +218,9 @@ loyalty_quote(PG_FUNCTION_ARGS)
 			values[7] = DirectFunctionCall1(jsonb_in, CStringGetDatum(lots.json.data));
 		values[8] = BoolGetDatum(refusal.sqlerrcode == 0);
 		put_refusal(&refusal, &values[9], &isnull[9]);
+		isnull[11] = refusal.sqlerrcode == 0;
+		if (refusal.sqlerrcode != 0)
+			values[11] = JsonbPGetDatum(refusal_object(&refusal));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
 	asking_end(&asking);

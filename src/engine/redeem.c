@@ -52,6 +52,9 @@ redeem_check_price(Program *program, const RewardConfig *reward, const PriceConf
 	refuse(refusal, ERRCODE_LOYALTY_UNIT_NOT_USABLE,
 		   psprintf("Price \"%s\" of reward \"%s\" is in that unit.", price->name, reward->name),
 		   NULL, "unit \"%s\" cannot be spent", unit->name);
+	refusal_about(refusal, "unit", "spendable",
+				  facts("unit", fact_text(unit->name), "reward", fact_text(reward->name),
+						"price", fact_text(price->name), NULL));
 	return false;
 }
 
@@ -88,7 +91,9 @@ reward_argument(FunctionCallInfo fcinfo, int number, Program *program)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
 				 errmsg("there is no reward \"%s\"", name),
-				 errhint("The program's rewards are the rows of its table \"reward\".")));
+				 errhint("The program's rewards are the rows of its table \"reward\"."),
+				 refusal_fields(program->ref.name, "reward", "name",
+								facts("reward", fact_text(name), NULL))));
 	return reward;
 }
 
@@ -128,7 +133,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 
 		slot = stock_take(operation->ledger, reward->reward_no, quantity, account->now, &left);
 		if (slot < 0)
-			refuse_stock(reward, left);
+			refuse_stock(program, reward, left, quantity);
 	}
 	operation_settle(operation);
 	if (deadline == NULL)
@@ -206,7 +211,7 @@ redeem(FunctionCallInfo fcinfo, const char *kind, int price_arg, int key_arg, in
 			ledger_refresh(operation.ledger);
 		asking_begin(&asking, program, operation.ledger->snapshot, account);
 		if (!redeem_check(&asking, reward, price_name, quantity, &price, &refusal))
-			refusal_raise(&refusal);
+			refusal_raise(&refusal, program->ref.name);
 		asking_end(&asking);
 		if (for_arg >= 0)
 			deadline = hold_deadline(&operation, PG_ARGISNULL(for_arg) ?

@@ -273,6 +273,19 @@ in_this(CalendarUnit period)
 		psprintf("in this %s", calendar_unit_name(period));
 }
 
+/* Says which limit it is, and how much of it is taken. */
+static void
+about_limit(Refusal *refusal, const char *table, const char *column, const char *name,
+			int32 limit, int64 taken, int32 quantity, CalendarUnit period)
+{
+	refusal_about(refusal, table, column,
+				  facts(table, fact_text(name), "limit", fact_int(limit),
+						"taken", quantity > limit ? NULL : fact_int(taken),
+						"needed", fact_int(quantity),
+						"period", fact_text(period == CALENDAR_EVER ? "ever" :
+											calendar_unit_name(period)), NULL));
+}
+
 /* see catalogue.h */
 bool
 redemption_within_limits(Program *program, AccountState *account, const RewardConfig *reward,
@@ -291,6 +304,8 @@ redemption_within_limits(Program *program, AccountState *account, const RewardCo
 				   psprintf("The member has " INT64_FORMAT ".", pieces), NULL,
 				   "a member can have only %d of reward \"%s\" %s", reward->max_per_member,
 				   reward->name, in_this(reward->period));
+			about_limit(refusal, "reward", "max_per_member", reward->name,
+						reward->max_per_member, pieces, quantity, reward->period);
 			return false;
 		}
 	}
@@ -308,6 +323,8 @@ redemption_within_limits(Program *program, AccountState *account, const RewardCo
 				   "A redemption that is cancelled frees the choice.",
 				   "a member can choose only %d of choice set \"%s\" %s", set->choose, set->name,
 				   in_this(set->period));
+			about_limit(refusal, "choice_set", "choose", set->name, set->choose, pieces,
+						quantity, set->period);
 			return false;
 		}
 	}
@@ -374,12 +391,23 @@ add_cancelled(Program *program, int64 number, int32 pieces)
 
 /* see catalogue.h */
 void
-refuse_stock(const RewardConfig *reward, int64 left)
+stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 left, int64 needed)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
-			 errmsg("reward \"%s\" is out of stock", reward->name),
-			 errdetail(INT64_FORMAT " left.", left)));
+	refuse(refusal, ERRCODE_LOYALTY_OUT_OF_STOCK, psprintf(INT64_FORMAT " left.", left), NULL,
+		   "reward \"%s\" is out of stock", reward->name);
+	refusal_about(refusal, "reward", "stock",
+				  facts("reward", fact_text(reward->name), "left", fact_int(left),
+						"needed", fact_int(needed), NULL));
+}
+
+/* see catalogue.h */
+void
+refuse_stock(Program *program, const RewardConfig *reward, int64 left, int64 needed)
+{
+	Refusal		refusal;
+
+	stock_refusal(&refusal, reward, left, needed);
+	refusal_raise(&refusal, program->ref.name);
 }
 
 /* Draws the codes of a hold that is captured, and says until when it is good. */
@@ -480,7 +508,7 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 				stock_give_back(program, row.reward_no, left - pieces);
 		}
 		else if (stock_take(operation->ledger, row.reward_no, pieces, now, &in_stock) < 0)
-			refuse_stock(reward, in_stock);
+			refuse_stock(program, reward, in_stock, pieces);
 	}
 	if (reward && row.held_until <= now)
 	{
@@ -488,7 +516,7 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 
 		if (!redemption_within_limits(program, operation->account, reward, pieces, number,
 									  &refusal))
-			refusal_raise(&refusal);
+			refusal_raise(&refusal, program->ref.name);
 	}
 
 	if (valid_until == 0)
@@ -553,7 +581,10 @@ redemption_cancel(Operation *operation, int64 number, Points *points, int32 quan
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_HOLD_CLOSED),
 				 errmsg("redemption " INT64_FORMAT " is only set aside", number),
-				 errhint("Call release().")));
+				 errhint("Call release()."),
+				 refusal_fields(program->ref.name, "hold", "status",
+								facts("hold", fact_int(number), "status", fact_text(STATUS_HELD),
+									  "deadline", fact_instant(row.held_until), NULL))));
 	if (left == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -23,6 +23,7 @@
 #include "utils/syscache.h"
 
 #include "engine/pin.h"
+#include "types/refusal.h"
 
 static bool is_key_type(Oid type);
 
@@ -332,7 +333,9 @@ check_spend_unit(const ProgramRef *ref, const char *unit)
 	if (!tuple_bool(&row, "spendable"))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_UNIT_NOT_USABLE),
-				 errmsg("unit \"%s\" is not spendable", unit)));
+				 errmsg("unit \"%s\" is not spendable", unit),
+				 refusal_fields(ref->name, "unit", "spendable",
+								facts("unit", fact_text(unit), NULL))));
 }
 
 /*

@@ -23,7 +23,9 @@ spendable_unit(Program *program, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_UNIT_NOT_USABLE),
 				 errmsg("unit \"%s\" cannot be spent", unit->name),
-				 errdetail("Its column \"spendable\" is false.")));
+				 errdetail("Its column \"spendable\" is false."),
+				 refusal_fields(program->ref.name, "unit", "spendable",
+								facts("unit", fact_text(unit->name), NULL))));
 	return unit;
 }
 

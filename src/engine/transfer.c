@@ -77,7 +77,9 @@ loyalty_transfer(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_UNIT_NOT_USABLE),
 				 errmsg("unit \"%s\" cannot be transferred", operation.unit->name),
-				 errdetail("Its column \"transferable\" is false.")));
+				 errdetail("Its column \"transferable\" is false."),
+				 refusal_fields(program->ref.name, "unit", "transferable",
+								facts("unit", fact_text(operation.unit->name), NULL))));
 	points = operation.points = operation_amount(fcinfo, 3, operation.unit, true, false);
 	operation.key = operation_text(fcinfo, 5);
 	operation.keeps_request = true;

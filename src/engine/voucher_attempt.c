@@ -20,8 +20,10 @@
 static void
 refuse_attempts(CodeCall *call, Instant until)
 {
-	code_refuse(call, ERRCODE_LOYALTY_TOO_MANY_ATTEMPTS,
-				"too many attempts: try again after %s", timestamptz_to_str(until));
+	refuse(&call->refusal, ERRCODE_LOYALTY_TOO_MANY_ATTEMPTS, NULL, NULL,
+		   "too many attempts: try again after %s", timestamptz_to_str(until));
+	refusal_about(&call->refusal, "program", "code_attempts",
+				  facts("until", fact_instant(until), NULL));
 	call->found = false;
 	call->attempts_left = 0;
 }
@@ -77,7 +79,7 @@ code_failed(CodeCall *call)
 	bool		isnull;
 	int			left;
 
-	switch (call->refusal)
+	switch (call->refusal.sqlerrcode)
 	{
 		case ERRCODE_LOYALTY_CODE_UNKNOWN:
 		case ERRCODE_LOYALTY_CODE_USED:
@@ -91,7 +93,7 @@ code_failed(CodeCall *call)
 		return;
 	values[0] = call->member;
 	values[1] = TimestampTzGetDatum(call->now);
-	values[2] = CStringGetTextDatum(unpack_sql_state(call->refusal));
+	values[2] = CStringGetTextDatum(unpack_sql_state(call->refusal.sqlerrcode));
 	plan_execute(call->program, query, query, 3, types, values, false,
 				 SPI_OK_INSERT_RETURNING);
 	row = config_result(0);

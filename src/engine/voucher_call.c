@@ -176,7 +176,7 @@ code_made_before(CodeCall *call)
 	if (strcmp(tuple_text(&row, "kind"), call->operation.kind) != 0 || isnull ||
 		!DatumGetBool(DirectFunctionCall2(jsonb_eq, request,
 										  object_of(call->operation.request.data))))
-		refuse_key(call->operation.key);
+		refuse_key(call->program, call->operation.key);
 	call->operation.number = DatumGetInt64(tuple_get(&row, "operation_no", &isnull));
 	return true;
 }
@@ -213,23 +213,12 @@ code_record(CodeCall *call, const char *result)
 	plan_execute_nulls(call->program, query, query, 7, types, values, nulls, false,
 					   SPI_OK_INSERT_RETURNING);
 	if (SPI_processed == 0)
-		refuse_key(call->operation.key);
+		refuse_key(call->program, call->operation.key);
 	call->operation.number =
 		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 /* -------- members -------- */
-
-/* Refuses a stranger. */
-static void
-refuse_stranger(const CodeCall *call)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
-			 errmsg("there is no member \"%s\"", member_text(call->program, call->member)),
-			 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
-					 call->program->ref.name)));
-}
 
 /* see voucher_call.h */
 bool
@@ -255,17 +244,11 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 		account = ledger_account(ledger, call->member);
 	}
 	if (account == NULL && needed)
-		refuse_stranger(call);
+		refuse_stranger(call->program, call->member);
 	if (account != NULL)
 	{
 		if (account->status != ACCOUNT_ACTIVE)
-			ereport(ERROR,
-					(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
-					 account->status == ACCOUNT_CLOSED ?
-					 errmsg("member \"%s\" has left", member_text(call->program, call->member)) :
-					 errmsg("member \"%s\" is blocked", member_text(call->program, call->member)),
-					 errdetail("The member's status is \"%s\".",
-							   account->status == ACCOUNT_CLOSED ? "closed" : "blocked")));
+			refuse_inactive(call->program, account);
 		call->now = account->now;
 
 		/*
@@ -306,7 +289,7 @@ code_require_member(const CodeCall *call)
 
 	plan_execute(call->program, query, query, 1, types, values, false, SPI_OK_SELECT);
 	if (SPI_processed == 0)
-		refuse_stranger(call);
+		refuse_stranger(call->program, call->member);
 }
 
 /* -------- the answer -------- */
@@ -334,6 +317,7 @@ enum
 	ANSWER_RESERVED_UNTIL,
 	ANSWER_VALID_UNTIL,
 	ANSWER_ATTEMPTS_LEFT,
+	ANSWER_REFUSAL,
 	ANSWER_COLUMNS
 };
 
@@ -401,20 +385,21 @@ code_call_end(CodeCall *call, FunctionCallInfo fcinfo)
 	MemoryContext old;
 
 	memset(answer.isnull, true, sizeof(answer.isnull));
-	set(&answer, ANSWER_OK, BoolGetDatum(call->refusal == 0));
-	if (call->refusal != 0)
+	set(&answer, ANSWER_OK, BoolGetDatum(call->refusal.sqlerrcode == 0));
+	if (call->refusal.sqlerrcode != 0)
 	{
-		set_text(&answer, ANSWER_SQLSTATE, unpack_sql_state(call->refusal));
-		set_text(&answer, ANSWER_MESSAGE, call->message);
+		set_text(&answer, ANSWER_SQLSTATE, unpack_sql_state(call->refusal.sqlerrcode));
+		set_text(&answer, ANSWER_MESSAGE, call->refusal.message);
 		set_text(&answer, ANSWER_STATUS, "refused");
+		set(&answer, ANSWER_REFUSAL, JsonbPGetDatum(refusal_object(&call->refusal)));
 	}
 	else
 		set_text(&answer, ANSWER_STATUS, call->status);
-	if (call->operation.number != 0 && call->refusal == 0)
+	if (call->operation.number != 0 && call->refusal.sqlerrcode == 0)
 		set(&answer, ANSWER_ID, Int64GetDatum(call->operation.number));
 	if (call->found)
 		describe_code(call, &answer);
-	if (call->refusal == 0)
+	if (call->refusal.sqlerrcode == 0)
 	{
 		set_numeric(&answer, ANSWER_DISCOUNT, call->discount);
 		set_numeric(&answer, ANSWER_POINTS, call->points);

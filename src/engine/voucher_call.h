@@ -122,8 +122,7 @@ typedef struct CodeCall
 	Voucher		voucher;
 
 	/* the answer */
-	int			refusal;		/* SQLSTATE; 0: none */
-	char	   *message;
+	Refusal		refusal;
 	const char *status;
 	Numeric		discount;
 	Numeric		points;
@@ -172,6 +171,9 @@ extern bool code_lock_account(CodeCall *call, bool needed, int64 reservation);
 /* Ends an operation that is not to be: what was due stays booked. */
 extern void code_abandon(CodeCall *call);
 
+/* What programs read of a code that is no good: NULL for what there is not. */
+extern char *code_facts(const CodeCall *call, const char *what, Instant at);
+
 /* LY002 unless the member exists */
 extern void code_require_member(const CodeCall *call);
 
@@ -211,10 +213,7 @@ extern char *numeric_text(Numeric number);
  */
 extern bool code_judge(CodeCall *call, int64 reservation);
 
-/* Refuses. */
-extern void code_refuse(CodeCall *call, int refusal, const char *message,...)
-			pg_attribute_printf(3, 4);
-
+/* Refuses: there is no such code. */
 extern void code_unknown(CodeCall *call);
 
 /* What is left on a card. */

@@ -17,32 +17,10 @@
 
 /* see voucher_call.h */
 void
-code_refuse(CodeCall *call, int refusal, const char *message,...)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, message);
-		needed = appendStringInfoVA(&text, message, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&text, needed);
-	}
-	call->refusal = refusal;
-	call->message = text.data;
-}
-
-/* see voucher_call.h */
-void
 code_unknown(CodeCall *call)
 {
-	code_refuse(call, ERRCODE_LOYALTY_CODE_UNKNOWN, "there is no such code");
+	refuse(&call->refusal, ERRCODE_LOYALTY_CODE_UNKNOWN, NULL, NULL, "there is no such code");
+	refusal_about(&call->refusal, "vouchers", "code", NULL);
 	call->found = false;
 }
 
@@ -173,37 +151,144 @@ used_up(const CodeCall *call)
 		numeric_compare(left, DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(0)))) <= 0;
 }
 
+/* see voucher_call.h */
+char *
+code_facts(const CodeCall *call, const char *what, Instant at)
+{
+	char	   *code = fact_text(call->voucher.written);
+	char	   *pool = fact_text(call->pool.name);
+
+	return what ? facts("code", code, "pool", pool, what, fact_instant(at), NULL) :
+		facts("code", code, "pool", pool, NULL);
+}
+
+/* Has the code ended, or not begun?  Then it is refused. */
+static bool
+not_in_time(CodeCall *call)
+{
+	const VoucherPool *pool = &call->pool;
+	const Voucher *voucher = &call->voucher;
+	Refusal    *refusal = &call->refusal;
+	Instant		from = Max(voucher->valid_from, pool->opens);
+	Instant		until = Min(voucher->valid_until, pool->closes);
+
+	if (until <= call->now)
+	{
+		refuse(refusal, ERRCODE_LOYALTY_CODE_EXPIRED, NULL, NULL, "the code expired at %s",
+			   timestamptz_to_str(until));
+		refusal_about(refusal, "vouchers", "valid_until", code_facts(call, "until", until));
+	}
+	else if (from > call->now)
+	{
+		refuse(refusal, ERRCODE_LOYALTY_CODE_EXPIRED, NULL, NULL, "the code is not valid before %s",
+			   timestamptz_to_str(from));
+		refusal_about(refusal, "vouchers", "valid_from", code_facts(call, "from", from));
+	}
+	else if (!pool->enabled)
+	{
+		refuse(refusal, ERRCODE_LOYALTY_CODE_EXPIRED, NULL, NULL, "the code is not valid any more");
+		refusal_about(refusal, "voucher_pool", "enabled", code_facts(call, NULL, 0));
+	}
+	else
+		return false;
+	return true;
+}
+
+/* Is the code void?  Then it is refused. */
+static bool
+is_void(CodeCall *call)
+{
+	if (!call->voucher.voided)
+		return false;
+	refuse(&call->refusal, ERRCODE_LOYALTY_CODE_EXPIRED, NULL, NULL, "the code has been voided");
+	refusal_about(&call->refusal, "vouchers", "voided_at", code_facts(call, NULL, 0));
+	return true;
+}
+
 /* Is the code good at all?  False if it has been refused. */
 static bool
 code_is_good(CodeCall *call, int64 reservation)
 {
 	const VoucherPool *pool = &call->pool;
 	const Voucher *voucher = &call->voucher;
-	Instant		from = Max(voucher->valid_from, pool->opens);
-	Instant		until = Min(voucher->valid_until, pool->closes);
+	Refusal    *refusal = &call->refusal;
 
-	if (voucher->voided)
-		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code has been voided");
-	else if (used_up(call))
-		code_refuse(call, ERRCODE_LOYALTY_CODE_USED, "the code has been used");
-	else if (until <= call->now)
-		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code expired at %s",
-					timestamptz_to_str(until));
-	else if (from > call->now)
-		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code is not valid before %s",
-					timestamptz_to_str(from));
-	else if (!pool->enabled)
-		code_refuse(call, ERRCODE_LOYALTY_CODE_EXPIRED, "the code is not valid any more");
+	if (is_void(call))
+		return false;
+	if (used_up(call))
+	{
+		refuse(refusal, ERRCODE_LOYALTY_CODE_USED, NULL, NULL, "the code has been used");
+		refusal_about(refusal, "vouchers", pool->kind == VOUCHER_BALANCE ? "balance" : "uses_left",
+					  code_facts(call, NULL, 0));
+		return false;
+	}
+	if (not_in_time(call))
+		return false;
+	call->open = open_reservations(call, reservation);
+	if (call->open == 0 ||
+		(pool->kind != VOUCHER_BALANCE &&
+		 (pool->uses == 0 || voucher->uses + call->open < pool->uses)))
+		return true;
+	refuse(refusal, ERRCODE_LOYALTY_CODE_RESERVED, NULL, NULL, "the code is reserved until %s",
+		   timestamptz_to_str(voucher->reserved_until));
+	refusal_about(refusal, "vouchers", "reserved_until",
+				  code_facts(call, "until", voucher->reserved_until));
+	return false;
+}
+
+/*
+ * May it be used by this member, for this purchase?  Then what it gives is worked
+ * out; else it has been refused.
+ */
+static bool
+is_eligible(CodeCall *call, int64 reservation, bool owned)
+{
+	const VoucherPool *pool = &call->pool;
+	Refusal    *refusal = &call->refusal;
+	char	   *minimum = pool->min_amount ? numeric_text(pool->min_amount) : NULL;
+
+	if (owned && !call->has_member)
+	{
+		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE, NULL, NULL,
+			   "the code works for the member who has it: say which member uses it");
+		refusal_about(refusal, "voucher_pool", "personal", code_facts(call, NULL, 0));
+	}
+	else if (!call->has_member && (pool->kind == VOUCHER_POINTS || pool->uses_per_member > 0))
+	{
+		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE, NULL, NULL,
+			   "the code works for members only: say which member uses it");
+		refusal_about(refusal, "voucher_pool",
+					  pool->kind == VOUCHER_POINTS ? "gives" : "uses_per_member",
+					  code_facts(call, NULL, 0));
+	}
+	else if (minimum && (call->amount == NULL ||
+						 numeric_compare(call->amount, pool->min_amount) < 0))
+	{
+		char	   *amount = call->amount ? numeric_text(call->amount) : NULL;
+
+		refuse(refusal, ERRCODE_LOYALTY_NOT_ELIGIBLE, NULL, NULL,
+			   "the code needs a purchase of at least %s%s", minimum,
+			   amount ? psprintf(", this is of %s", amount) : ": say the amount");
+		refusal_about(refusal, "voucher_pool", "min_amount",
+					  facts("code", fact_text(call->voucher.written),
+							"pool", fact_text(pool->name), "limit", minimum,
+							"amount", amount, NULL));
+	}
+	else if (pool->uses_per_member > 0 &&
+			 uses_of_member(call, reservation) >= pool->uses_per_member)
+	{
+		refuse(refusal, ERRCODE_LOYALTY_LIMIT_REACHED, NULL, NULL,
+			   "the member has used %d of %d such codes", pool->uses_per_member,
+			   pool->uses_per_member);
+		refusal_about(refusal, "voucher_pool", "uses_per_member",
+					  facts("code", fact_text(call->voucher.written),
+							"pool", fact_text(pool->name),
+							"limit", fact_int(pool->uses_per_member), NULL));
+	}
 	else
 	{
-		call->open = open_reservations(call, reservation);
-		if (call->open > 0 &&
-			(pool->kind == VOUCHER_BALANCE ||
-			 (pool->uses > 0 && voucher->uses + call->open >= pool->uses)))
-			code_refuse(call, ERRCODE_LOYALTY_CODE_RESERVED, "the code is reserved until %s",
-						timestamptz_to_str(voucher->reserved_until));
-		else
-			return true;
+		work_out(call);
+		return true;
 	}
 	return false;
 }
@@ -225,29 +310,5 @@ code_judge(CodeCall *call, int64 reservation)
 	}
 	if (!code_is_good(call, reservation))
 		return false;
-	if (owned && !call->has_member)
-		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
-					"the code works for the member who has it: say which member uses it");
-	else if (!call->has_member && (pool->kind == VOUCHER_POINTS || pool->uses_per_member > 0))
-		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
-					"the code works for members only: say which member uses it");
-	else if (pool->min_amount != NULL && call->amount == NULL)
-		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
-					"the code needs a purchase of at least %s: say the amount",
-					numeric_text(pool->min_amount));
-	else if (pool->min_amount != NULL && numeric_compare(call->amount, pool->min_amount) < 0)
-		code_refuse(call, ERRCODE_LOYALTY_NOT_ELIGIBLE,
-					"the code needs a purchase of at least %s, this is of %s",
-					numeric_text(pool->min_amount), numeric_text(call->amount));
-	else if (pool->uses_per_member > 0 &&
-			 uses_of_member(call, reservation) >= pool->uses_per_member)
-		code_refuse(call, ERRCODE_LOYALTY_LIMIT_REACHED,
-					"the member has used %d of %d such codes", pool->uses_per_member,
-					pool->uses_per_member);
-	else
-	{
-		work_out(call);
-		return true;
-	}
-	return false;
+	return is_eligible(call, reservation, owned);
 }

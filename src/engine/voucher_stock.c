@@ -137,7 +137,10 @@ voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datu
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
 				 errmsg("codes of pool \"%s\" are not given any more", pool->name),
-				 errhint("It is disabled, or its \"valid\" is over.")));
+				 errhint("It is disabled, or its \"valid\" is over."),
+				 refusal_fields(program->ref.name, "voucher_pool",
+								pool->enabled ? "valid" : "enabled",
+								facts("pool", fact_text(pool->name), NULL))));
 	valid_until = given_until(program, pool, now, valid_until);
 	if (pool->endless)
 		code = make_code(program, pool, operation_no);
@@ -150,7 +153,10 @@ voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datu
 			ereport(ERROR,
 					(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
 					 errmsg("there are no codes left in pool \"%s\"", pool->name),
-					 errhint("Generate or import some, or set supply = 'endless'.")));
+					 errhint("Generate or import some, or set supply = 'endless'."),
+					 refusal_fields(program->ref.name, "voucher_pool", "supply",
+									facts("pool", fact_text(pool->name), "left", fact_int(0),
+										  NULL))));
 	}
 	give(program, code, member, redemption_no, now, valid_until);
 	return code;
@@ -207,13 +213,18 @@ voucher_give_back(Program *program, int64 redemption_no)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOYALTY_CODE_USED),
 					 errmsg("a code of redemption " INT64_FORMAT " has been used", redemption_no),
-					 errhint("Cancel the use of the code first.")));
+					 errhint("Cancel the use of the code first."),
+					 refusal_fields(program->ref.name, "vouchers", "uses_left",
+									facts("redemption", fact_int(redemption_no), NULL))));
 		until = tuple_get(&row, "reserved_until", &isnull);
 		if (!isnull && DatumGetTimestampTz(until) > now)
 			ereport(ERROR,
 					(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
 					 errmsg("a code of redemption " INT64_FORMAT " is reserved until %s",
-							redemption_no, timestamptz_to_str(DatumGetTimestampTz(until)))));
+							redemption_no, timestamptz_to_str(DatumGetTimestampTz(until))),
+					 refusal_fields(program->ref.name, "vouchers", "reserved_until",
+									facts("redemption", fact_int(redemption_no), "until",
+										  fact_instant(DatumGetTimestampTz(until)), NULL))));
 	}
 	values[1] = TimestampTzGetDatum(now);
 	if (SPI_processed > 0)
@@ -233,20 +244,28 @@ lock_certain(CodeCall *call, const char *text)
 	if (code_from_text(text, code) == 0 || !code_find(call, code) || !code_lock(call))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_CODE_UNKNOWN),
-				 errmsg("there is no code \"%s\"", text)));
+				 errmsg("there is no code \"%s\"", text),
+				 refusal_fields(call->program->ref.name, "vouchers", "code", NULL)));
 	if (voucher->voided || Min(voucher->valid_until, call->pool.closes) <= call->now)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_CODE_EXPIRED),
-				 errmsg("code \"%s\" is not valid any more", text)));
+				 errmsg("code \"%s\" is not valid any more", text),
+				 refusal_fields(call->program->ref.name, "vouchers",
+								voucher->voided ? "voided_at" : "valid_until",
+								code_facts(call, NULL, 0))));
 	if (voucher->uses > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_CODE_USED),
-				 errmsg("code \"%s\" has been used", text)));
+				 errmsg("code \"%s\" has been used", text),
+				 refusal_fields(call->program->ref.name, "vouchers", "uses_left",
+								code_facts(call, NULL, 0))));
 	if (voucher->reserved_until > call->now)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
 				 errmsg("code \"%s\" is reserved until %s", text,
-						timestamptz_to_str(voucher->reserved_until))));
+						timestamptz_to_str(voucher->reserved_until)),
+				 refusal_fields(call->program->ref.name, "vouchers", "reserved_until",
+								code_facts(call, "until", voucher->reserved_until))));
 	if (!voucher->in_stock)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

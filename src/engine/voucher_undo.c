@@ -95,7 +95,12 @@ loyalty_release_code(PG_FUNCTION_ARGS)
 				 errmsg("reservation " INT64_FORMAT " is not open any more", number),
 				 strcmp(use.state, "reserved") == 0 ?
 				 errdetail("It lapsed at %s.", timestamptz_to_str(use.reserved_until)) :
-				 errdetail("It is \"%s\".", use.state)));
+				 errdetail("It is \"%s\".", use.state),
+				 refusal_fields(call.program->ref.name, "code_uses", "status",
+								facts("reservation", fact_int(number), "status",
+									  fact_text(strcmp(use.state, "reserved") == 0 ? "lapsed" :
+												use.state),
+									  "deadline", fact_instant(use.reserved_until), NULL))));
 	code_record(&call, "");
 	update_use(&call, number, "released", NULL);
 	voucher_update(&call, call.voucher.uses, call.voucher.spent);
@@ -293,7 +298,8 @@ loyalty_void_code(PG_FUNCTION_ARGS)
 	if (!code_find(&call, code))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_CODE_UNKNOWN),
-				 errmsg("there is no code \"%s\"", text)));
+				 errmsg("there is no code \"%s\"", text),
+				 refusal_fields(call.program->ref.name, "vouchers", "code", NULL)));
 	call.status = "void";
 	if (!code_made_before(&call))
 	{
@@ -303,7 +309,9 @@ loyalty_void_code(PG_FUNCTION_ARGS)
 			if (call.voucher.voided)
 				ereport(ERROR,
 						(errcode(ERRCODE_LOYALTY_CODE_EXPIRED),
-						 errmsg("code \"%s\" is void already", text)));
+						 errmsg("code \"%s\" is void already", text),
+						 refusal_fields(call.program->ref.name, "vouchers", "voided_at",
+										code_facts(&call, NULL, 0))));
 			code_record(&call, "");
 			write_void(&call);
 		}

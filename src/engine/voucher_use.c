@@ -308,7 +308,7 @@ loyalty_redeem_code(PG_FUNCTION_ARGS)
 		reservation = own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
 		if (!begin_use(&call, reservation))
 		{
-			if (call.refusal)
+			if (call.refusal.sqlerrcode)
 				code_failed(&call);
 			else
 				code_answer_again(&call);

@@ -18,6 +18,7 @@
 #include "loyalty.h"
 #include "types/lots.h"
 #include "types/points.h"
+#include "types/refusal.h"
 
 /* version of the binary format, and the bytes of a piece in it */
 #define LOTS_WIRE_VERSION	1
@@ -527,7 +528,10 @@ lots_spend_at(PG_FUNCTION_ARGS)
 				 errmsg("insufficient points"),
 				 errdetail("%s are to be spent, %s too many.",
 						   points_to_cstring(amount),
-						   points_to_cstring(missing))));
+						   points_to_cstring(missing)),
+				 refusal_fields(NULL, NULL, NULL,
+								facts("needed", fact_points(amount), "missing",
+									  fact_points(missing), NULL))));
 	lots_end(rest, nrest);
 	lots_end(taken, ntaken);
 
