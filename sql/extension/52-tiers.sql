@@ -20,7 +20,7 @@ CREATE FUNCTION loyalty.tier_at_1(program regclass, member anyelement, tier_grou
 COMMENT ON FUNCTION loyalty.tier_at_1(regclass, anyelement, text, timestamp with time zone, timestamp with time zone) IS
 	'implementation of a program''s tier_at()';
 
-CREATE FUNCTION loyalty.standing_1(groups jsonb, tiers jsonb, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone, OUT tier_group text, OUT tier text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT next_tier text, OUT points_to_next numeric, OUT points_to_keep numeric, OUT projected text, OUT given boolean) RETURNS SETOF record
+CREATE FUNCTION loyalty.standing_1(groups jsonb, tiers jsonb, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone, OUT tier_group text, OUT tier text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT next_tier text, OUT points_to_next numeric, OUT points_to_keep numeric, OUT projected text, OUT given boolean, OUT stay_since timestamp with time zone) RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_standing';
 COMMENT ON FUNCTION loyalty.standing_1(jsonb, jsonb, bytea, loyalty.lots, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS
 	'where a member stands in each group of tiers, by what the row of an account says; reads no table';

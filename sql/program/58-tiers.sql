@@ -68,7 +68,8 @@ SELECT a.member_id,
 	s.points_to_next,
 	s.points_to_keep,
 	s.projected,
-	s.given
+	s.given,
+	s.stay_since
 FROM @program@.account AS a
 	LEFT JOIN (SELECT member_id, loyalty.sum(lots) AS lots FROM @program@.account_page GROUP BY member_id) AS g USING (member_id)
 	CROSS JOIN LATERAL loyalty.standing_1(
@@ -89,3 +90,4 @@ COMMENT ON COLUMN @program@.standing.points_to_next IS 'Points of the group''s u
 COMMENT ON COLUMN @program@.standing.points_to_keep IS 'Points that are still needed to keep the tier at the end of the stay';
 COMMENT ON COLUMN @program@.standing.projected IS 'The tier after that end, if nothing more comes; null: none';
 COMMENT ON COLUMN @program@.standing.given IS 'Whether the member holds a tier that was given by hand';
+COMMENT ON COLUMN @program@.standing.stay_since IS 'When the stay began: the tier was reached, or last renewed';

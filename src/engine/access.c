@@ -48,7 +48,8 @@ static const TablePrivilege table_privileges[] = {
 	{ACCESS_REPORT, "SELECT",
 		"IN (SELECT s.name || '_points' FROM @.source AS s)"},
 	{ACCESS_REPORT, "SELECT", "= 'pools'"},
-	{ACCESS_REPORT, "SELECT", "IN ('standing', 'tier_history', 'tier_group', 'tier', 'tier_threshold')"},
+	{ACCESS_REPORT, "SELECT", "IN ('standing', 'tier_history', 'tier_group', 'tier', 'tier_threshold',"
+		" 'benefits', 'tier_benefit')"},
 	{ACCESS_APP, "SELECT", "IN ('vouchers', 'code_uses', 'voucher_pool')"},
 	{ACCESS_APP, "SELECT, INSERT, UPDATE", "= 'member'"},
 	{ACCESS_APP, "INSERT", "= 'activity'"},
@@ -57,7 +58,7 @@ static const TablePrivilege table_privileges[] = {
 	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE",
 		"IN ('reward', 'reward_price', 'choice_set', 'bonus')"},
 	{ACCESS_ADMIN, "INSERT, UPDATE, DELETE",
-		"IN ('tier_group', 'tier', 'tier_threshold')"},
+		"IN ('tier_group', 'tier', 'tier_threshold', 'tier_benefit')"},
 	{ACCESS_ADMIN, "UPDATE", "IN ('program', 'source')"},
 	{ACCESS_ADMIN, "DELETE", "= 'failed_event'"}
 };
@@ -68,7 +69,7 @@ static const char report_functions[] =
 static const char app_functions[] =
 "IN ('balance', 'tier_at', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers',"
 " 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer',"
-" 'redeem', 'hold_reward', 'claim',"
+" 'redeem', 'hold_reward', 'claim', 'use_benefit',"
 " 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code', 'give_code')";
 static const char admin_functions[] =
 "<> 'grant_access'";

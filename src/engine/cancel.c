@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/activity.h"
+#include "engine/benefit.h"
 #include "engine/pages.h"
 #include "engine/spend.h"
 
@@ -256,6 +257,7 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 	Points		points;
 	int32		quantity = PG_ARGISNULL(5) ? 0 : PG_GETARG_INT32(5);
 	bool		is_reward;
+	bool		is_benefit;
 
 	program_require_owner(&program->ref);
 	if (PG_ARGISNULL(1))
@@ -266,13 +268,14 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 	operation_init(&operation, program, "cancel", ENTRY_RETURN);
 	if (!operation_find(program, number, &row) ||
 		(strcmp(row.kind, "spend") != 0 && strcmp(row.kind, "hold") != 0 &&
-		 !is_redemption(row.kind)))
+		 !is_redemption(row.kind) && strcmp(row.kind, BENEFIT_KIND) != 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no redemption " INT64_FORMAT, number),
-				 errhint("Give the id that spend(), redeem() or a hold that was captured returned.")));
+				 errhint("Give the id that spend(), redeem(), use_benefit() or a hold that was captured returned.")));
 	refuse_paid_event(program, &row);
 	is_reward = is_redemption(row.kind);
+	is_benefit = strcmp(row.kind, BENEFIT_KIND) == 0;
 	operation.unit = rules_unit(program->rules, row.unit_no);
 	points = operation_amount(fcinfo, 2, operation.unit, true, true);
 	if (!PG_ARGISNULL(5) && (quantity <= 0 || points > 0 || !is_reward))
@@ -281,6 +284,11 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 				 !is_reward ? errmsg("operation " INT64_FORMAT " redeemed no reward", number) :
 				 quantity <= 0 ? errmsg("quantity must be more than zero") :
 				 errmsg("give points or quantity, not both")));
+	if (is_benefit && points > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("operation " INT64_FORMAT " used a benefit, and spent no points", number),
+				 errhint("Leave points out: the use is given back as a whole.")));
 	operation.reason = operation_text(fcinfo, 3);
 	operation.key = operation_text(fcinfo, 4);
 	operation.concerns = number;
@@ -299,7 +307,10 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 		check_spent(program, &row);
 		if (is_reward)
 			redemption_cancel(&operation, number, &points, quantity);
-		cancel_return(&operation, &row, points);
+		if (is_benefit)
+			benefit_cancel(&operation, number);
+		else
+			cancel_return(&operation, &row, points);
 		operation_settle(&operation);
 		operation_write(&operation);
 	}

@@ -86,6 +86,9 @@ loyalty_tier_renamed(PG_FUNCTION_ARGS)
 		config_execute(&trigger.ref,
 					   "UPDATE @.reward_price SET tiers = array_replace(tiers, $1, $2)"
 					   " WHERE $1 = ANY (tiers)", 2, types, values, NULL);
+		config_execute(&trigger.ref,
+					   "UPDATE @.tier_benefit SET tier = $2 WHERE tier = $1", 2, types, values,
+					   NULL);
 	}
 	config_trigger_end(&trigger);
 

@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "engine/benefit.h"
 #include "engine/reprice.h"
 #include "engine/spend.h"
 
@@ -38,6 +39,7 @@ static const Reversal reversals[] = {
 	{"hold", ENTRY_RETURN, reverse_hold},
 	{"hold_reward", ENTRY_RETURN, reverse_hold},
 	{"transfer", ENTRY_TRANSFER, reverse_transfer},
+	{BENEFIT_KIND, ENTRY_ADJUST, reverse_benefit},
 };
 
 /* How a kind is undone; an error if it is not. */

@@ -26,6 +26,8 @@
 #include "types/numbers.h"
 #include "types/zone.h"
 
+#define STANDING_COLUMNS 10
+
 /* -------- the groups -------- */
 
 /* what a call remembers for the next */
@@ -232,7 +234,7 @@ fill_standing(AccountState *account, int group, Datum *values, bool *isnull)
 	Instant		end = state.until;
 	int			i;
 
-	memset(isnull, true, sizeof(bool) * 9);
+	memset(isnull, true, sizeof(bool) * STANDING_COLUMNS);
 	values[0] = CStringGetTextDatum(config->group_names[group]);
 	isnull[0] = false;
 	for (i = 0; ladder && i < ladder->nsteps && next == NULL; i++)
@@ -280,7 +282,8 @@ fill_standing(AccountState *account, int group, Datum *values, bool *isnull)
 		isnull[7] = false;
 	}
 	values[8] = BoolGetDatum(state.given != 0 && state.given_until > account->now);
-	isnull[8] = false;
+	values[9] = TimestampTzGetDatum(state.counted_at);
+	isnull[8] = isnull[9] = false;
 }
 
 /* Makes room for more lots; never needed, for nothing is booked. */
@@ -294,7 +297,7 @@ grow_lots(Account *account, int capacity)
 /*
  * standing_1(groups, tiers, stored, lots, last_at, joined_at, zone, at): one row
  * for each group: tier_group, tier, since, until, next_tier, points_to_next,
- * points_to_keep, projected, given.
+ * points_to_keep, projected, given, stay_since.
  */
 LOYALTY_FUNCTION(loyalty_standing);
 Datum
@@ -328,8 +331,8 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	account.now = PG_GETARG_TIMESTAMPTZ(7);
 	for (g = 0; g < program.tiers->ngroups; g++)
 	{
-		Datum		values[9];
-		bool		isnull[9];
+		Datum		values[STANDING_COLUMNS];
+		bool		isnull[STANDING_COLUMNS];
 
 		if (program.tiers->group_deleted[g])
 			continue;

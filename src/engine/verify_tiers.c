@@ -44,5 +44,23 @@ const char *const tier_invariants[] = {
 	"  ORDER BY t.rank DESC LIMIT 1) AS q ON true"
 	" WHERE coalesce(b.qualified, 0) <> coalesce(q.tier_no, 0)",
 
+	/* a use of a benefit is an operation of its member, given back or not */
+	"SELECT 'benefits', coalesce(u.member_id, o.member_id)::text, format('use %s of a benefit: the operation says %s, the use %s',"
+	"  coalesce(u.use_no, o.operation_no), coalesce(o.status, 'nothing'), CASE WHEN u.use_no IS NULL THEN 'nothing'"
+	"  WHEN u.cancelled_at IS NULL THEN 'done' ELSE 'cancelled' END)"
+	" FROM (SELECT * FROM @.benefit_use AS u WHERE true{u.member_id}) AS u"
+	" FULL JOIN (SELECT * FROM @.operation AS o WHERE o.kind = 'use_benefit'{o.member_id}) AS o"
+	"  ON o.operation_no = u.use_no AND o.member_id = u.member_id AND o.performed_at = u.used_at"
+	" WHERE coalesce(o.status, '') <> CASE WHEN u.use_no IS NULL THEN 'nothing'"
+	"  WHEN u.cancelled_at IS NULL THEN 'done' ELSE 'cancelled' END",
+
+	/* nobody has used more than was allowed when it was used */
+	"SELECT 'benefits', u.member_id::text, format('benefit \"%s\" was used %s times since %s, %s were allowed',"
+	"  u.benefit, n.used, u.span_start, u.allowed)"
+	" FROM @.benefit_use AS u CROSS JOIN LATERAL (SELECT count(*) AS used FROM @.benefit_use AS n"
+	"  WHERE n.member_id = u.member_id AND n.benefit = u.benefit AND n.used_at >= u.span_start"
+	"   AND n.used_at <= u.used_at AND n.use_no <= u.use_no AND n.cancelled_at IS NULL) AS n"
+	" WHERE n.used > u.allowed AND u.cancelled_at IS NULL{u.member_id}",
+
 	NULL
 };
