@@ -23,6 +23,7 @@
 #include "engine/config.h"
 #include "engine/plan.h"
 #include "engine/tiers.h"
+#include "types/refusal.h"
 #include "types/zone.h"
 
 /* see plan_execute */
@@ -207,12 +208,14 @@ refuse_benefit(const Operation *operation, const char *name, const char *tiers)
 			(errcode(ERRCODE_LOYALTY_NOT_ELIGIBLE),
 			 errmsg("member \"%s\" holds no tier that brings benefit \"%s\" now",
 					member_text(operation->program, operation->account->member), name),
-			 errdetail("It belongs to %s.", tiers)));
+			 errdetail("It belongs to %s.", tiers),
+			 refusal_fields(operation->program->ref.name, "tier_benefit", "tier",
+							facts("benefit", fact_text(name), NULL))));
 }
 
 /* LY006, with when it frees up. */
 static void
-refuse_use(const char *name, const Benefit *benefit)
+refuse_use(const Program *program, const char *name, const Benefit *benefit)
 {
 	const char *period = benefit->period;
 	bool		is_ever = period == NULL || strcmp(period, "ever") == 0;
@@ -227,7 +230,12 @@ refuse_use(const char *name, const Benefit *benefit)
 						   benefit->uses, name, benefit->uses,
 						   is_ever ? "ever" : psprintf("in a %s", period)),
 			 errdetail("Used: " INT64_FORMAT "; %s.", benefit->used, frees_up),
-			 errhint("A use that is cancelled can be made again.")));
+			 errhint("A use that is cancelled can be made again."),
+			 refusal_fields(program->ref.name, "tier_benefit", "uses",
+							facts("benefit", fact_text(name), "limit", fact_int(benefit->uses),
+								  "taken", fact_int(benefit->used), "needed", fact_int(1),
+								  "period", fact_text(is_ever ? "ever" : period),
+								  "until", fact_instant(benefit->span.end), NULL))));
 }
 
 /* -------- using -------- */
@@ -332,7 +340,7 @@ loyalty_use_benefit(PG_FUNCTION_ARGS)
 		if (benefit.tier_no == 0)
 			refuse_benefit(&operation, name, tiers);
 		if (benefit.limited && benefit.used >= benefit.uses)
-			refuse_use(name, &benefit);
+			refuse_use(program, name, &benefit);
 		operation.reason = name;
 		operation_settle(&operation);
 		operation_write(&operation);

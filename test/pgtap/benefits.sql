@@ -6,7 +6,7 @@ BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/errors.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(54);
+SELECT plan(56);
 
 \o /dev/null
 SELECT t.group('status', '12 months');
@@ -16,6 +16,22 @@ SELECT t.tier('Silver', 10, 1000), t.tier('Gold', 20, 3000);
 CREATE FUNCTION t.benefit(member_id bigint, benefit text) RETURNS text STABLE LANGUAGE sql AS $$
 	SELECT string_agg(format('%s %s of %s used, %s left', b.tier, b.used, coalesce(b.uses::text, 'any'), coalesce(b.remaining::text, 'any')), '; ' ORDER BY b.tier_group)
 	FROM rewards.benefits b WHERE b.member_id = $1 AND b.benefit = $2
+$$;
+-- "limit_reached tier_benefit.uses {...}": what programs read of a refusal
+CREATE FUNCTION t.fields_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	word text;
+	relation text;
+	column_ text;
+	facts text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION
+	WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS word = CONSTRAINT_NAME, relation = TABLE_NAME, column_ = COLUMN_NAME, facts = PG_DATATYPE_NAME;
+		RETURN format('%s %s.%s %s', word, relation, column_, facts::json);
+END
 $$;
 
 -- -------- configuration --------
@@ -59,6 +75,8 @@ SELECT rewards.use_benefit(1, 'lounge');
 \o
 SELECT is(t.error_of($$SELECT rewards.use_benefit(1, 'lounge', key => 'b')$$), 'LY006: benefit "lounge" can be used only 2 times in a year; Used: 2; it frees up at 2027-01-01 00:00:00+00.',
 	'the limit, and when it frees up');
+SELECT is(t.fields_of($$SELECT rewards.use_benefit(1, 'lounge')$$), 'limit_reached tier_benefit.uses {"benefit": "lounge", "limit": 2, "taken": 2, "needed": 1, "period": "year", "until": "2027-01-01 00:00:00+00"}', 'as programs read it');
+SELECT is(t.fields_of($$SELECT rewards.use_benefit(1, 'early boarding')$$), 'not_eligible tier_benefit.tier {"benefit": "early boarding"}', 'likewise');
 SELECT is((SELECT count(*) FROM rewards.operation WHERE key = 'b'), 0::bigint, 'what is refused leaves nothing');
 
 -- an upgrade within the period: the higher limit, less what was used before
