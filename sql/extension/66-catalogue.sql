@@ -15,6 +15,16 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_reward_price_check';
 COMMENT ON FUNCTION loyalty.reward_price_check_1() IS
 'Internal: before a row of table reward_price is written';
 
+CREATE FUNCTION loyalty.reward_price_changed_1() RETURNS trigger
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_reward_price_changed';
+COMMENT ON FUNCTION loyalty.reward_price_changed_1() IS
+'Internal: after a row of table reward_price was written';
+
+CREATE FUNCTION loyalty.choice_set_changed_1() RETURNS trigger
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_choice_set_changed';
+COMMENT ON FUNCTION loyalty.choice_set_changed_1() IS
+'Internal: after a row of table choice_set was written';
+
 CREATE FUNCTION loyalty.choice_set_check_1() RETURNS trigger
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'loyalty_choice_set_check';
 COMMENT ON FUNCTION loyalty.choice_set_check_1() IS

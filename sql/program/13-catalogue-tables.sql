@@ -88,6 +88,18 @@ COMMENT ON COLUMN @program@.reward_stock.reward_no IS 'The reward';
 COMMENT ON COLUMN @program@.reward_stock.slot IS 'Number of the part';
 COMMENT ON COLUMN @program@.reward_stock.room IS 'Pieces left in it; what holds that have lapsed had set aside comes to that';
 
+CREATE TABLE @program@.reward_sweep (
+	reward_no		integer NOT NULL PRIMARY KEY,
+	change_no		bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+	starts_at		timestamptz NOT NULL,
+	after_member	@member_column@
+);
+COMMENT ON TABLE @program@.reward_sweep IS 'Automatic rewards that members may have been able to afford before they were there: book_due() goes through the members';
+COMMENT ON COLUMN @program@.reward_sweep.reward_no IS 'The reward';
+COMMENT ON COLUMN @program@.reward_sweep.change_no IS 'Number of the change of the reward, or its prices, that made it necessary';
+COMMENT ON COLUMN @program@.reward_sweep.starts_at IS 'From when on: when the reward was changed, or opens';
+COMMENT ON COLUMN @program@.reward_sweep.after_member IS 'The last member that was looked at; NULL: none so far';
+
 CREATE TABLE @program@.redemption (
 	redemption_no	bigint NOT NULL PRIMARY KEY,
 	redeemed_at		timestamptz NOT NULL,
@@ -163,6 +175,10 @@ CREATE TRIGGER reward_changed AFTER INSERT OR UPDATE OR DELETE ON @program@.rewa
 	FOR EACH ROW EXECUTE FUNCTION loyalty.reward_changed_1();
 CREATE TRIGGER reward_price_check BEFORE INSERT OR UPDATE OR DELETE ON @program@.reward_price
 	FOR EACH ROW EXECUTE FUNCTION loyalty.reward_price_check_1();
+CREATE TRIGGER reward_price_changed AFTER INSERT OR UPDATE OR DELETE ON @program@.reward_price
+	FOR EACH ROW EXECUTE FUNCTION loyalty.reward_price_changed_1();
+CREATE TRIGGER choice_set_changed AFTER INSERT OR UPDATE OR DELETE ON @program@.choice_set
+	FOR EACH ROW EXECUTE FUNCTION loyalty.choice_set_changed_1();
 CREATE TRIGGER bonus_check BEFORE INSERT OR UPDATE OR DELETE ON @program@.bonus
 	FOR EACH ROW EXECUTE FUNCTION loyalty.bonus_check_1();
 
@@ -177,6 +193,9 @@ ALTER TABLE @program@.reward ENABLE ALWAYS TRIGGER reward_invalidate;
 CREATE TRIGGER reward_price_invalidate AFTER INSERT OR UPDATE OR DELETE ON @program@.reward_price
 	FOR EACH ROW EXECUTE FUNCTION loyalty.config_invalidate_1();
 ALTER TABLE @program@.reward_price ENABLE ALWAYS TRIGGER reward_price_invalidate;
+CREATE TRIGGER reward_sweep_invalidate AFTER INSERT ON @program@.reward_sweep
+	FOR EACH ROW EXECUTE FUNCTION loyalty.config_invalidate_1();
+ALTER TABLE @program@.reward_sweep ENABLE ALWAYS TRIGGER reward_sweep_invalidate;
 
 CREATE TRIGGER choice_set_no_truncate BEFORE TRUNCATE ON @program@.choice_set
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.truncate_guard_1();
@@ -185,6 +204,8 @@ CREATE TRIGGER reward_no_truncate BEFORE TRUNCATE ON @program@.reward
 CREATE TRIGGER reward_price_no_truncate BEFORE TRUNCATE ON @program@.reward_price
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.truncate_guard_1();
 CREATE TRIGGER redemption_no_truncate BEFORE TRUNCATE ON @program@.redemption
+	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.truncate_guard_1();
+CREATE TRIGGER reward_sweep_no_truncate BEFORE TRUNCATE ON @program@.reward_sweep
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.truncate_guard_1();
 CREATE TRIGGER reward_stock_no_truncate BEFORE TRUNCATE ON @program@.reward_stock
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.truncate_guard_1();

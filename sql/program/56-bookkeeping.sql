@@ -8,7 +8,7 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION @program@.book_due(integer) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.book_due(integer) IS
-	'Writes into the ledger what has fallen due: expiries and repayments of debt, of at most so many members. Returns how many there were. No balance depends on it; any scheduler may call it, any number at once.';
+	'Writes into the ledger what has fallen due: expiries and repayments of debt, and redeems automatic rewards that members can afford now, of at most so many members. Returns how many it has booked or looked at: 0 when there is nothing left. No balance depends on it; any scheduler may call it, any number at once.';
 
 CREATE FUNCTION @program@.verify(member @member@ DEFAULT NULL)
 	RETURNS TABLE (invariant text, member_id @member@, detail text)

@@ -68,17 +68,24 @@ automatic_price(Asking *asking, const RewardConfig *reward)
 	return NULL;
 }
 
+/* What the member can spend of a price's unit. */
+static Points
+available(Program *program, AccountState *account, const PriceConfig *price)
+{
+	UnitConfig *unit = rules_unit(program->rules, price->unit_no);
+
+	return points_shown(account_unit_balance(account, unit->unit_no).available, unit->decimals);
+}
+
 /* How many pieces the member can have; stands at now. */
 static int32
 affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
 				  const RewardConfig *reward, const PriceConfig *price)
 {
 	Program    *program = ledger->program;
-	UnitConfig *unit = rules_unit(program->rules, price->unit_no);
-	Points		available = points_shown(account_unit_balance(account, unit->unit_no).available,
-										 unit->decimals);
 	Refusal		refusal = {0};
-	int32		pieces = (int32) Min(reward->max_auto, available / price->points);
+	int32		pieces = (int32) Min(reward->max_auto,
+									 available(program, account, price) / price->points);
 
 	if (pieces == 0 || !reward_is_open(asking, reward, &refusal))
 		return 0;
@@ -140,20 +147,49 @@ draw_codes(Operation *operation, const RewardConfig *reward, int32 pieces)
 void
 auto_redeem(Ledger *ledger, AccountState *account)
 {
+	Catalogue  *catalogue = catalogue_get(ledger->program);
+
+	if (catalogue->nautomatic > 0)
+		auto_redeem_these(ledger, account, catalogue->automatic, catalogue->nautomatic);
+}
+
+/* see catalogue.h */
+bool
+auto_redeem_affordable(Ledger *reader, AccountState *account, RewardConfig **rewards,
+					   int nrewards)
+{
+	Program    *program = reader->program;
+	Asking		asking;
+	bool		affordable = false;
+	int			i;
+
+	if (account == NULL || account->status != ACCOUNT_ACTIVE)
+		return false;
+	asking_begin(&asking, program, reader->snapshot, account);
+	for (i = 0; i < nrewards && !affordable; i++)
+	{
+		const PriceConfig *price = automatic_price(&asking, rewards[i]);
+
+		affordable = price && available(program, account, price) >= price->points;
+	}
+	asking_end(&asking);
+	return affordable;
+}
+
+/* see catalogue.h */
+void
+auto_redeem_these(Ledger *ledger, AccountState *account, RewardConfig **rewards, int nrewards)
+{
 	Program    *program = ledger->program;
-	Catalogue  *catalogue;
 	Asking		asking;
 	int			i;
 
 	if (ledger->dry || account->status != ACCOUNT_ACTIVE)
 		return;
-	catalogue = catalogue_get(program);
-	if (catalogue->nautomatic == 0)
-		return;
 	asking_begin(&asking, program, ledger->snapshot, account);
-	for (i = 0; i < catalogue->nautomatic; i++)
+	for (i = 0; i < nrewards; i++)
 	{
-		RewardConfig *reward = catalogue->automatic[i];
+		RewardConfig *reward = rewards[i];
 		const PriceConfig *price = automatic_price(&asking, reward);
 		int32		pieces = price ?
 			affordable_pieces(ledger, account, &asking, reward, price) : 0;

@@ -108,7 +108,8 @@ warn_unwired(Program *program)
 }
 
 /*
- * book_due_1(program, limit): returns how many accounts were booked.
+ * book_due_1(program, limit): returns how many accounts were booked, or looked
+ * at for rewards that have become affordable.
  */
 LOYALTY_FUNCTION(loyalty_book_due);
 Datum
@@ -159,6 +160,7 @@ loyalty_book_due(PG_FUNCTION_ARGS)
 		MemoryContextReset(batch_context);
 	} while (count == BOOK_BATCH && booked < limit);
 	MemoryContextSwitchTo(old);
+	booked += sweep_members(ledger, limit - booked);
 	ledger_close(ledger);
 	MemoryContextDelete(batch_context);
 	PG_RETURN_INT64(booked);

@@ -109,6 +109,8 @@ load_reward(Program *program, Catalogue *catalogue, const ConfigRow *row,
 	reward->priority = config_int(row, "priority", 0);
 	reward->automatic = config_bool(row, "auto_redeem");
 	reward->max_auto = config_int(row, "max_auto", 1);
+	value = config_datum(row, "change_no", INT8OID, &isnull);
+	reward->change_no = isnull ? 0 : DatumGetInt64(value);
 	reward->pool = config_text(row, "pool");
 	config_struct(row, "code_valid", "period", &reward->code_valid, sizeof(Period));
 	reward->needs_pin = config_bool(row, "needs_pin");
@@ -209,7 +211,7 @@ catalogue_get(Program *program)
 	SPI_connect();
 	load_sets(program, catalogue);
 	config_query(&program->ref,
-				 "SELECT name, reward_no, enabled, stock IS NOT NULL AS limited, max_per_member,"
+				 "SELECT name, r.reward_no, s.change_no, enabled, stock IS NOT NULL AS limited, max_per_member,"
 				 " cap_period, choice_set, tiers, hold_for, priority,"
 				 " auto_redeem, max_auto, pool, code_valid, pin,"
 				 " (condition IS NOT NULL OR early_access IS NOT NULL) AS needs_pin,"
@@ -221,7 +223,9 @@ catalogue_get(Program *program)
 				 "  WHEN NOT pg_catalog.upper_inc(valid) THEN pg_catalog.upper(valid)"
 				 "  ELSE pg_catalog.upper(valid) OPERATOR(pg_catalog.+)"
 				 "   pg_catalog.make_interval(secs => 0.000001) END AS valid_until"
-				 " FROM %s.reward ORDER BY name COLLATE pg_catalog.\"C\"", 0, 0, 0);
+				 " FROM %s.reward AS r LEFT JOIN %s.reward_sweep AS s"
+				 "  ON s.reward_no OPERATOR(pg_catalog.=) r.reward_no"
+				 " ORDER BY name COLLATE pg_catalog.\"C\"", 0, 0, 0);
 	n = SPI_processed;
 	MemoryContextSwitchTo(program->context);
 	catalogue->rewards = palloc0(sizeof(RewardConfig) * Max(1, n));

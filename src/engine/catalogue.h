@@ -49,6 +49,8 @@ typedef struct RewardConfig
 	int32		priority;
 	bool		automatic;
 	int32		max_auto;
+	int64		change_no;		/* of its row in reward_sweep, 0: none */
+	bool		swept;			/* by the sweep that is being put together */
 	char	   *pool;
 	Period		code_valid;		/* kind 0: for ever */
 	bool		needs_pin;
@@ -209,6 +211,26 @@ extern void stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 le
 
 /* Redeems what the member can afford now, of what goes by itself. */
 extern void auto_redeem(Ledger *ledger, AccountState *account);
+/* The same of some of them, in the order in which they go. */
+extern void auto_redeem_these(Ledger *ledger, AccountState *account, RewardConfig **rewards,
+							  int nrewards);
+/* Has a member enough points for one of them?  The account is only read; NULL: no. */
+extern bool auto_redeem_affordable(Ledger *reader, AccountState *account,
+								   RewardConfig **rewards, int nrewards);
+
+/* -------- reward_sweep.c -------- */
+
+/* After a reward was written: members may be able to afford it by now. */
+extern void sweep_after_reward(const ConfigTrigger *trigger);
+
+/* After codes were made for a pool: connected to SPI. */
+extern void sweep_after_codes(Program *program, const char *pool);
+
+/*
+ * Offers rewards that have become affordable by themselves to so many members at
+ * most; returns how many it has looked at.
+ */
+extern int64 sweep_members(Ledger *ledger, int64 limit);
 
 /* -------- config_reward.c -------- */
 

@@ -115,10 +115,13 @@ loyalty_reward_changed(PG_FUNCTION_ARGS)
 			config_execute(&trigger.ref, "DELETE FROM @.reward_stock"
 						   " WHERE reward_no OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
+			sweep_after_reward(&trigger);
 			drop_pin(&trigger.ref, &trigger.old);
 		}
 		else
 		{
+			/* this first: book_due() has it before it has any stock */
+			sweep_after_reward(&trigger);
 			stock_set(&trigger);
 			if (tuple_differs(&trigger.old, &trigger.new, "condition") ||
 				tuple_differs(&trigger.old, &trigger.new, "early_access"))

@@ -40,6 +40,11 @@ const char *const catalogue_invariants[] = {
 	" WHERE b.claimed_by IS NOT NULL{b.member_id}"
 	"  AND (o.operation_no IS NULL OR o.kind <> 'claim' OR o.member_id <> b.member_id)",
 
+	/* what is swept exists */
+	"SELECT 'redemptions', NULL, format('reward %s is swept, but is not there or does not go by itself', s.reward_no)"
+	" FROM @.reward_sweep AS s LEFT JOIN @.reward AS r ON r.reward_no = s.reward_no"
+	" WHERE (r.auto_redeem AND r.enabled) IS NOT TRUE",
+
 	NULL
 };
 

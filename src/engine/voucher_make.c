@@ -17,6 +17,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "engine/catalogue.h"
 #include "engine/voucher_call.h"
 #include "types/code.h"
 #include "types/numbers.h"
@@ -174,6 +175,7 @@ loyalty_generate_codes(PG_FUNCTION_ARGS)
 			plan_execute_nulls(call.program, query, query, 9, types, values, nulls, false,
 							   SPI_OK_INSERT);
 		}
+		sweep_after_codes(call.program, pool->name);
 	}
 	return codes_result(&call, fcinfo);
 }
@@ -351,6 +353,7 @@ loyalty_import_codes(PG_FUNCTION_ARGS)
 						   SPI_OK_INSERT);
 		if (SPI_processed < count)
 			refuse_existing(&call, values[2]);
+		sweep_after_codes(call.program, call.pool.name);
 	}
 	return codes_result(&call, fcinfo);
 }
