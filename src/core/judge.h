@@ -137,4 +137,31 @@ extern CoreResult judge_unit(const JudgeUnit *unit, JudgeTerm *terms, int nterms
 extern CoreResult judge_change(const Points *held, const Points *computed, int n,
 							   Points *delta);
 
+/* -------- judge_sum.c: rules that nothing limits, taken together -------- */
+
+/* (amount * per_amount + flat) / den steps of the unit */
+typedef struct JudgeSum
+{
+	int64_t		per_amount;
+	int64_t		flat;
+	int64_t		den;			/* > 0 */
+} JudgeSum;
+
+/* Whether a rule can be: nothing limits it, and it pays in proportion. */
+extern bool judge_can_sum(const JudgeRule *rule);
+
+/*
+ * What such rules pay together for any amount of an event of one row that all
+ * of them match.  CORE_RANGE if the numbers become too large for this.
+ */
+extern CoreResult judge_sum(const JudgeUnit *unit, const JudgeRule *const *rules, int nrules,
+							JudgeSum *sum);
+
+/*
+ * The total that judge_unit comes to.  CORE_RANGE if that has to be asked: then
+ * it may be too large for this alone.
+ */
+extern CoreResult judge_sum_pays(const JudgeUnit *unit, const JudgeSum *sum, Frac amount,
+								 Points *total);
+
 #endif							/* LOYALTY_CORE_JUDGE_H */

@@ -937,6 +937,65 @@ test_properties(void)
 	ok(wrong == 0, "contributions agree with plain numbers (%d compared)", compared);
 }
 
+/*
+ * Rules that nothing limits come, taken together, to what they come to one by
+ * one.
+ */
+static void
+test_sums(void)
+{
+	int			n = 20000;
+	int			wrong = 0;
+	int			compared = 0;
+	Event		e = event(STACKING_ADDITIVE, ROUNDING_FLOOR, 1);
+	JudgeRule	limited = {0};
+
+	for (int k = 0; k < n; k++)
+	{
+		const JudgeRule *rules[MAX_TERMS];
+		JudgeSum	sum;
+		Frac		amount = frac(below(3000000));
+		Points		total = -1;
+		int			nrules = 0;
+
+		e = random_event();
+		e.nrows = 1;
+		if (below(20) == 0)
+			amount.num *= 1000000000000;
+		for (int t = 0; t < e.nterms; t++)
+		{
+			e.rules[t].exclusive_group = 0;
+			e.rules[t].has_max_per_event = false;
+			e.terms[t].room = LOTS_OF_ROOM;
+			e.terms[t].was_short = false;
+			e.match[t][0] = judge_can_sum(&e.rules[t]) && below(4) != 0;
+			e.amount[t][0] = amount;
+			if (e.match[t][0])
+				rules[nrules++] = &e.rules[t];
+		}
+		if (judge(&e) != CORE_OK || judge_sum(&e.unit, rules, nrules, &sum) != CORE_OK ||
+			judge_sum_pays(&e.unit, &sum, amount, &total) != CORE_OK)
+			continue;
+		compared++;
+		if (total != e.total && wrong++ < 5)
+			printf("# event %d: %" PRId64 ", expected %" PRId64 "\n", k, total, e.total);
+	}
+	if (wrong > 0)
+		printf("# rerun with SEED=%" PRIu64 "\n", first_seed);
+	ok(compared > n / 10 * 9, "rules can be added up (%d of %d)", compared, n);
+	ok(wrong == 0, "rules added up pay what they pay one by one");
+
+	rate_parse("1 per full 10", 13, &limited.earn);
+	ok(!judge_can_sum(&limited), "whole blocks are not in proportion to the amount");
+	rate_parse("1 per 10", 8, &limited.earn);
+	ok(judge_can_sum(&limited), "points for the amount are");
+	limited.exclusive_group = 1;
+	ok(!judge_can_sum(&limited), "a rule of a group is not alone");
+	limited.exclusive_group = 0;
+	limited.has_max_per_event = true;
+	ok(!judge_can_sum(&limited), "a rule with a cap of its own is limited");
+}
+
 /* Properties of changes. */
 static void
 test_change_properties(void)
@@ -1003,6 +1062,7 @@ main(void)
 	test_groups();
 	test_range();
 	test_properties();
+	test_sums();
 	test_change_properties();
 	return end_tests();
 }
