@@ -235,6 +235,10 @@ typedef struct EvalError
 extern bool guarded(Batch *batch, void (*function) (void *arg), void *arg,
 					EvalError *error);
 
+/* The same even if the program raises errors: somebody else will do so. */
+extern bool attempted(Batch *batch, void (*function) (void *arg), void *arg,
+					  EvalError *error);
+
 /* The same without a subtransaction: whatever goes wrong is thrown. */
 extern void unguarded(Batch *batch, void (*function) (void *arg), void *arg);
 

@@ -77,7 +77,7 @@ unguarded(Batch *batch, void (*function) (void *arg), void *arg)
 
 /* see batch.h */
 bool
-guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
+attempted(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 {
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -87,12 +87,6 @@ guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 	PinScope	scope;
 
 	reader->part = NULL;
-	if (!batch->program->queue_errors || batch->options.raise_errors)
-	{
-		unguarded(batch, function, arg);
-		return true;
-	}
-
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(old);
 	pin_enter(program_owner, reader->tz, reader->builtin, &scope);
@@ -125,6 +119,16 @@ guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 	MemoryContextSwitchTo(old);
 	CurrentResourceOwner = owner;
 	return fine;
+}
+
+/* see batch.h */
+bool
+guarded(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
+{
+	if (batch->program->queue_errors && !batch->options.raise_errors)
+		return attempted(batch, function, arg, error);
+	unguarded(batch, function, arg);
+	return true;
 }
 
 /* arguments of match_rows, for guarded() */

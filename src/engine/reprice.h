@@ -86,6 +86,27 @@ extern void choose_rules_end(RulesChooser *chooser);
 /* Which versions postings of a source have. */
 extern List *posted_versions(Program *program, const SourceConfig *source, bool read_only);
 
+/* -------- reprice_sums.c: rules that match the same events, added up -------- */
+
+/* what rules of a unit pay together */
+typedef struct UnitSum
+{
+	bool		usable;			/* else they have to be judged */
+	JudgeSum	sum;
+} UnitSum;
+
+typedef struct RuleSums RuleSums;
+
+/* NULL if there are too many rules. */
+extern RuleSums *sums_create(RuleSet *rules, const SourceConfig *source);
+
+/*
+ * Of an event of one row what the rules pay whose conditions hold, by unit of
+ * the set; good until the next call.
+ */
+extern const UnitSum *sums_find(RuleSums *sums, const EventReader *reader, uint64 match,
+								Instant at, Frac amount);
+
 /* -------- reprice.c -------- */
 
 /*

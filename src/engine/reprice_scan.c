@@ -23,10 +23,12 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "engine/feed.h"
+#include "engine/match.h"
 #include "types/lines.h"
 
 /* events left to keys.c; with more of them all may as well go there */
@@ -45,6 +47,18 @@ enum ScanColumn
 	SCAN_LINES
 };
 
+/* what events posted by one configuration version are judged by */
+typedef struct ScanRules
+{
+	int32		version;
+	RuleSet    *rules;			/* NULL: not here */
+	bool	   *judged;			/* by slot of the tally: the unit is one of theirs */
+	RuleSums   *sums;			/* NULL: they have to be judged one by one */
+	uint64		generation;		/* of the expressions that are ready */
+	MemoryContext matcher_context;
+	RuleMatcher *matcher;		/* NULL: they are evaluated one by one */
+} ScanRules;
+
 /* receives the query's rows */
 typedef struct EventScan
 {
@@ -58,11 +72,8 @@ typedef struct EventScan
 	bool		refused;		/* an event needs what is not done here */
 	int			nleft;
 
-	/* by what the latest event was judged */
-	int32		version;
-	RuleSet    *rules;
-	uint64		generation;		/* of the expressions that are ready */
-	bool	   *judged;			/* by slot of the tally: the unit is one of theirs */
+	List	   *all_rules;		/* of ScanRules */
+	ScanRules  *rules;			/* by what the latest event was judged */
 
 	Judgement	j;
 	Event		event;
@@ -96,35 +107,76 @@ reprice_can_scan(const Program *program, const SourceConfig *source)
 		source->member >= 0 && source->occurred_at >= 0 && each_for_itself(program->rules);
 }
 
+/* Makes the expressions of rules ready. */
+static void
+prepare_rules(EventScan *scan, ScanRules *rules)
+{
+	MemoryContext old;
+
+	prepare_expressions(scan->batch, rules->rules);
+	rules->generation = pin_generation();
+	if (rules->matcher_context)
+		MemoryContextDelete(rules->matcher_context);
+	rules->matcher_context = AllocSetContextCreate(scan->batch->context, "loyalty matcher",
+												   ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(rules->matcher_context);
+	rules->matcher = matcher_create(scan->batch->reader, rules->rules);
+	MemoryContextSwitchTo(old);
+}
+
+/* What events are judged by that were posted as the latest one was. */
+static ScanRules *
+make_rules(EventScan *scan)
+{
+	Batch	   *batch = scan->batch;
+	Tally	   *tally = scan->tally;
+	ScanRules  *rules = palloc0(sizeof(ScanRules));
+	int			i;
+
+	rules->version = scan->posting.config_version;
+	scan->all_rules = lappend(scan->all_rules, rules);
+
+	/* what its events claimed by rules of old may now be free for others */
+	if (!each_for_itself(program_rules(batch->program, rules->version)))
+		return rules;
+	rules->rules = choose_rules(scan->chooser, batch, &scan->posting);
+	if (rules->rules && !each_for_itself(rules->rules))
+		rules->rules = NULL;
+	if (rules->rules == NULL)
+		return rules;
+	rules->judged = palloc0(sizeof(bool) * Max(1, tally->nunits));
+	for (i = 0; i < rules->rules->nunits; i++)
+		rules->judged[tally->slot_of[rules->rules->units[i].unit_no]] = true;
+	rules->sums = sums_create(rules->rules, batch->source);
+	prepare_rules(scan, rules);
+	return rules;
+}
+
 /* Makes the rules ready by which a posting is judged; false if they are not for us. */
 static bool
 take_rules(EventScan *scan)
 {
-	Batch	   *batch = scan->batch;
-	int			i;
-
-	if (scan->rules == NULL || scan->version != scan->posting.config_version)
+	if (scan->rules == NULL || scan->rules->version != scan->posting.config_version)
 	{
-		scan->version = scan->posting.config_version;
+		MemoryContext old;
+		ListCell   *lc;
 
-		/* what its events claimed by rules of old may now be free for others */
-		if (!each_for_itself(program_rules(batch->program, scan->version)))
-			return false;
-		scan->rules = choose_rules(scan->chooser, batch, &scan->posting);
-		if (scan->rules == NULL || !each_for_itself(scan->rules))
-			return false;
-		prepare_expressions(batch, scan->rules);
-		scan->generation = pin_generation();
-		memset(scan->judged, false, sizeof(bool) * Max(1, scan->tally->nunits));
-		for (i = 0; i < scan->rules->nunits; i++)
-			scan->judged[scan->tally->slot_of[scan->rules->units[i].unit_no]] = true;
+		foreach(lc, scan->all_rules)
+		{
+			scan->rules = (ScanRules *) lfirst(lc);
+			if (scan->rules->version == scan->posting.config_version)
+				break;
+		}
+		if (lc == NULL)
+		{
+			old = MemoryContextSwitchTo(scan->batch->context);
+			scan->rules = make_rules(scan);
+			MemoryContextSwitchTo(old);
+		}
 	}
-	else if (scan->generation != pin_generation())
-	{
-		prepare_expressions(batch, scan->rules);
-		scan->generation = pin_generation();
-	}
-	return true;
+	if (scan->rules->rules && scan->rules->generation != pin_generation())
+		prepare_rules(scan, scan->rules);
+	return scan->rules->rules != NULL;
 }
 
 /* Sums what an event holds by its lines; false if these are not all of them. */
@@ -141,12 +193,43 @@ sum_lines(EventScan *scan, Datum value, int nlines)
 		int			slot = scan->tally->slot_of[line.unit];
 
 		n++;
-		if (scan->judged[slot])
+		if (scan->rules->judged[slot])
 			core_check(points_add(scan->held[slot],
 								  line.points - line.lapsed - line.forgiven,
 								  &scan->held[slot]) ? CORE_OK : CORE_RANGE);
 	}
 	return n == nlines;
+}
+
+/* Adds up what an event is entitled to, whose rules are known. */
+static void
+add_entitled(EventScan *scan, Points *sums)
+{
+	RuleSet    *rules = scan->rules->rules;
+	Event	   *event = &scan->event;
+	EventReader *reader = scan->batch->reader;
+	Frac		amount = event_row_amount(&event->row);
+	const UnitSum *added = NULL;
+	int			i;
+
+	if (scan->batch->source->amount >= 0 && frac_sign(amount) <= 0)
+		return;
+	if (scan->rules->sums)
+		added = sums_find(scan->rules->sums, reader, event->row.match_word, event->at, amount);
+	scan->j.rules = rules;
+	for (i = 0; i < rules->nunits; i++)
+	{
+		UnitConfig *unit = &rules->units[i];
+
+		if (added == NULL || !added[i].usable ||
+			judge_sum_pays(&unit->judge, &added[i].sum, amount, &scan->j.due) != CORE_OK)
+		{
+			scan->j.due = 0;
+			judge_event_unit(&scan->j, i, &event->row, amount, amount, NULL, true,
+							 &scan->posting, NULL);
+		}
+		tally_add(scan->tally, sums, unit->unit_no, scan->j.due);
+	}
 }
 
 /* Judges the event in the slot; false if keys.c has to. */
@@ -157,7 +240,6 @@ judge_plain(EventScan *scan, const SourceRow *row, const Datum *posted, const bo
 	Tally	   *tally = scan->tally;
 	Event	   *event = &scan->event;
 	TallyMember *sums;
-	Frac		amount;
 	int			i;
 
 	if (!row->holds || isnull[SCAN_MEMBER_ID] || !DatumGetBool(posted[SCAN_PLAIN]) ||
@@ -183,28 +265,21 @@ judge_plain(EventScan *scan, const SourceRow *row, const Datum *posted, const bo
 	event->row.holds = true;
 	event->at = row->at;
 	event->member = row->member;
-	event->rules = scan->rules;
-	event_match_rules(batch->reader, scan->rules, &event->row, scan->slot, false, true);
+	event->rules = scan->rules->rules;
+	if (scan->rules->matcher)
+		matcher_match(scan->rules->matcher, &event->row, scan->slot);
+	else
+		event_match_rules(batch->reader, event->rules, &event->row, scan->slot, false, true);
 	batch->reader->part = NULL;
 
 	sums = tally_member(tally, row->member);
 	sums->events++;
 	for (i = 0; i < tally->nunits; i++)
 	{
-		if (scan->judged[i])
+		if (scan->rules->judged[i])
 			tally_add(tally, sums->before, tally->unit_no[i], scan->held[i]);
 	}
-	amount = event_row_amount(&event->row);
-	if (batch->source->amount >= 0 && frac_sign(amount) <= 0)
-		return true;
-	scan->j.rules = scan->rules;
-	for (i = 0; i < scan->rules->nunits; i++)
-	{
-		scan->j.due = 0;
-		judge_event_unit(&scan->j, i, &event->row, amount, amount, NULL, true,
-						 &scan->posting, NULL);
-		tally_add(tally, sums->after, scan->rules->units[i].unit_no, scan->j.due);
-	}
+	add_entitled(scan, sums->after);
 	return true;
 }
 
@@ -260,9 +335,15 @@ run_scan(void *arg)
 	SPIExecuteOptions options;
 	ParamListInfo params = makeParamList(2);
 	RightsSave	rights;
+	int			guc_level = NewGUCNestLevel();
+	char		memory[32];
 	int			result;
 	int			i;
 
+	/* as the check of a foreign key does, which is a query like this */
+	snprintf(memory, sizeof(memory), "%d", Max(work_mem, maintenance_work_mem));
+	(void) set_config_option("work_mem", memory, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	params->params[0].value = TimestampTzGetDatum(batch->window_from);
 	params->params[1].value = TimestampTzGetDatum(batch->window_until);
 	for (i = 0; i < 2; i++)
@@ -282,6 +363,7 @@ run_scan(void *arg)
 		elog(ERROR, "could not read a source: %s", SPI_result_code_string(result));
 	SPI_finish();
 	rights_leave(&rights);
+	AtEOXact_GUC(true, guc_level);
 }
 
 /* see reprice.h */
@@ -305,7 +387,6 @@ reprice_scan(Batch *batch, RulesChooser *chooser, Tally *tally)
 	scan->event_context = AllocSetContextCreate(batch->context, "loyalty event",
 												ALLOCSET_DEFAULT_SIZES);
 	scan->slot = MakeSingleTupleTableSlot(batch->reader->desc, &TTSOpsVirtual);
-	scan->judged = palloc0(sizeof(bool) * Max(1, tally->nunits));
 	scan->held = palloc0(sizeof(Points) * Max(1, tally->nunits));
 	scan->event.nrows = 1;
 	scan->event.reduction = FRAC_ZERO;
@@ -314,7 +395,7 @@ reprice_scan(Batch *batch, RulesChooser *chooser, Tally *tally)
 	scan->j.event = &scan->event;
 	scan->j.probes = true;
 	batch->reader->context = scan->event_context;
-	fine = guarded(batch, run_scan, scan, &error) && !scan->refused;
+	fine = attempted(batch, run_scan, scan, &error) && !scan->refused;
 	batch->reader->context = batch->chunk;
 	ExecDropSingleTupleTableSlot(scan->slot);
 	MemoryContextDelete(scan->event_context);

@@ -72,8 +72,70 @@ SELECT same('rule 8', '-infinity', 'infinity', 'events repriced before, one rule
 UPDATE rewards.rule SET condition = '10 / (order_id % 100) >= 0' WHERE name = 'rule 2';
 SELECT same(NULL, '-infinity', 'infinity', 'a condition that fails');
 
+UPDATE rewards.program SET on_error = 'raise';
+SELECT throws_ok($$SELECT * FROM rewards.reprice(NULL, '-infinity', 'infinity')$$, '22012', 'division by zero', 'unless the program raises errors');
+UPDATE rewards.program SET on_error = 'queue';
+
 -- a cap
 UPDATE rewards.rule SET condition = NULL, max_per_member = 20, cap_period = 'month' WHERE name = 'rule 2';
 SELECT same(NULL, '-infinity', 'infinity', 'a cap');
+UPDATE rewards.rule SET max_per_member = NULL, cap_period = NULL WHERE name = 'rule 2';
+
+CREATE FUNCTION shop.is_even(n bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN n % 2 = 0; END';
+
+-- any rules at all: what the configuration refuses is left as it was
+CREATE FUNCTION pick(VARIADIC of text[]) RETURNS text LANGUAGE sql VOLATILE RETURN of[1 + floor(random() * cardinality(of))::int];
+CREATE FUNCTION draw_rules() RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	n int := 0;
+	-- what makes rules ones that cannot be added up is not in every program
+	grouped bool := random() < 0.2;
+	limited bool := random() < 0.2;
+	blocks bool := random() < 0.2;
+	amounts bool := random() < 0.2;
+BEGIN
+	UPDATE rewards.program SET stacking = pick('additive', 'multiplicative', 'best');
+	UPDATE rewards.unit SET rounding = pick('floor', 'half_up', 'half_even', 'ceil'), max_per_event = pick(NULL, NULL, '10', '40')::numeric;
+	FOR r IN SELECT name FROM rewards.rule ORDER BY name LOOP
+		BEGIN
+			UPDATE rewards.rule SET
+				earn = pick('1 per 1', '1 per 3', '2 per 7', CASE WHEN blocks THEN '3 per full 10' ELSE '0.7%' END, '33.3333%', '12.5%', '5', '2.5', 'x2', 'x1.25', 'x1.5', 'x1.333333')::loyalty.rate,
+				amount = CASE WHEN amounts THEN pick(NULL, 'total * 2', 'total / 3.0', 'nullif(order_id % 7, 3)') END,
+				condition = pick(NULL, 'extract(dow FROM placed_at) = 3', 'extract(dow FROM placed_at) IN (1, 3, 5)',
+					'total > 20 AND extract(dow FROM placed_at) = 3', 'NOT (order_id % 5 = 2)', 'order_id % 5 = 2', 'order_id % 5 = 2 OR total < 30',
+					'CASE WHEN order_id % 5 = 2 THEN 10 / (order_id % 5) > 4 ELSE total > 50 END',
+					'nullif(order_id % 3, 1) > 0', 'total > 50 IS NOT TRUE', 'shop.is_even(order_id)'),
+				min_amount = pick(NULL, NULL, '15', '33.3')::numeric,
+				valid = pick('(,)', '(,)', '[2026-01-05,)', '[2026-01-03,2026-01-12)')::tstzrange,
+				priority = pick('0', '1', '2')::int,
+				exclusive_group = CASE WHEN grouped THEN unit || pick(NULL, NULL, ' a', ' b') END,
+				max_per_event = CASE WHEN limited THEN pick(NULL, '6')::numeric END,
+				enabled = random() < 0.8
+			WHERE name = r.name;
+			n := n + 1;
+		EXCEPTION WHEN OTHERS THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN n;
+END
+$$;
+CREATE FUNCTION draw_rules(times int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	drawn int := 0;
+BEGIN
+	FOR i IN 1 .. times LOOP
+		drawn := drawn + draw_rules();
+		RETURN QUERY SELECT same(NULL, '-infinity', 'infinity', 'random rules ' || i);
+		IF i % 5 = 0 THEN
+			PERFORM rewards.reprice(pick(NULL, 'rule 3'), '2026-01-02', '2026-01-14', apply => true);
+		END IF;
+	END LOOP;
+	RETURN NEXT cmp_ok(drawn, '>', 6 * times, 'at least half of the rules are drawn');
+END
+$$;
+SELECT setseed(0.5) \g /dev/null
+SELECT draw_rules(30);
 SELECT * FROM finish();
 ROLLBACK;
