@@ -139,6 +139,7 @@ eval "$(test/cluster.sh env test)"
 [ ! -d test/tap ] || suite tap tap
 [ ! -e test/model/run.py ] || suite model python3 test/model/run.py
 [ ! -e test/real/run.sh ] || suite real test/real/run.sh
+[ ! -d test/clients ] || suite clients test/clients/run.sh
 [ ! -e test/demo/test.sh ] || suite demo test/demo/test.sh
 [ ! -e test/readme.py ] || [ ! -e README.md ] || suite readme python3 test/readme.py
 [ ! -e test/build.sh ] || suite build test/build.sh

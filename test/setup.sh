@@ -19,6 +19,9 @@ missing() {
 	has gzip || echo 'gzip gzip'
 	[ "$for_what" = test ] || return 0
 	has python3 || echo 'python3 python3'
+	# drivers whose tests are left out elsewhere
+	! has apt-get || /usr/bin/python3 -c 'import psycopg' 2>/dev/null || echo 'psycopg python3-psycopg'
+	! has apt-get || /usr/bin/python3 -c 'import asyncpg' 2>/dev/null || echo 'asyncpg python3-asyncpg'
 	has pg_prove || echo 'pg_prove libtap-parser-sourcehandler-pgtap-perl'
 	perl -MIPC::Run -e1 2>/dev/null || echo 'IPC::Run libipc-run-perl'
 	perl -MTest::More -e1 2>/dev/null || echo 'Test::More perl'

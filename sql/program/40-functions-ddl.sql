@@ -5,7 +5,7 @@
 
 CREATE FUNCTION @program@.attach(
 	relation regclass,
-	name text,
+	name text DEFAULT NULL,
 	member text DEFAULT NULL,
 	amount text DEFAULT NULL,
 	occurred_at text DEFAULT NULL,
@@ -28,7 +28,7 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION @program@.attach(regclass, text, text, text, text, text, text, text, text, text, boolean, text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.attach(regclass, text, text, text, text, text, text, text, text, text, boolean, text, text, text, text) IS
-'Makes a table a source of events. Arguments are SQL expressions over its columns.';
+'Makes a table a source of events. Arguments are SQL expressions over its columns; the name is the table''s if left out.';
 
 CREATE FUNCTION @program@.detach(name text)
 RETURNS void LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

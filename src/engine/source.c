@@ -176,6 +176,8 @@ source_attach(const ProgramRef *ref, const AttachArguments *args)
 	Oid			posting = InvalidOid;
 	Oid			pin;
 
+	if (given.name == NULL)
+		given.name = get_rel_name(given.relid);
 	check_arguments(&given);
 	if (given.spend != NULL && given.spend_unit == NULL)
 		given.spend_unit = "points";

@@ -55,7 +55,7 @@ SELECT throws_ok($$SELECT attach('deferred', 'name => ''x'', member => ''custome
 
 -- -------- arguments --------
 SELECT throws_ok($$SELECT attach('orders', 'name => ''My Orders'', member => ''customer''')$$, '42602', '"My Orders" cannot be the name of a source');
-SELECT throws_ok($$SELECT attach('orders', 'name => NULL, member => ''customer''')$$, '22004', NULL);
+SELECT throws_ok($$SELECT attach('orders', 'name => NULL')$$, '22023', 'source "orders" needs member', 'without a name it is the table''s');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x''')$$, '22023', 'source "x" needs member');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', on_delete => ''forget''')$$, '22023', 'on_delete cannot be "forget"');
 SELECT throws_ok($$SELECT attach('orders', 'name => ''x'', member => ''customer'', spend => ''used'', spend_unit => ''status''')$$, NULL, 'unit "status" is not spendable', 'points are of a unit that can be spent');
