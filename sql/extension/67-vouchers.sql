@@ -83,3 +83,15 @@ CREATE FUNCTION loyalty.give_code_1(program regclass, member anyelement, pool te
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_give_code';
 COMMENT ON FUNCTION loyalty.give_code_1(regclass, anyelement, text, text, timestamp with time zone, text, text) IS
 	'implementation of a program''s give_code()';
+
+CREATE FUNCTION loyalty.top_up_code_1(program regclass, code text, amount numeric, reason text, source text, reference text, valid_until timestamp with time zone, key text,
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_top_up_code';
+COMMENT ON FUNCTION loyalty.top_up_code_1(regclass, text, numeric, text, text, text, timestamp with time zone, text) IS
+	'implementation of a program''s top_up_code()';
+
+CREATE FUNCTION loyalty.deposit_code_1(program regclass, code text, member anyelement, amount numeric, unit text, key text,
+		OUT ok boolean, OUT sqlstate text, OUT message text, OUT id bigint, OUT status text, OUT code text, OUT pool text, OUT gives text, OUT value numeric, OUT ceiling numeric, OUT unit text, OUT product text, OUT attributes jsonb, OUT discount numeric, OUT points numeric, OUT balance numeric, OUT uses_left integer, OUT reserved_until timestamp with time zone, OUT valid_until timestamp with time zone, OUT attempts_left integer, OUT refusal jsonb) RETURNS record
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'loyalty_deposit_code';
+COMMENT ON FUNCTION loyalty.deposit_code_1(regclass, text, anyelement, numeric, text, text) IS
+	'implementation of a program''s deposit_code()';

@@ -108,7 +108,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION @program@.cancel_code(bigint, numeric, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.cancel_code(bigint, numeric, text, text) IS
-	'Undoes a use: the code can be used again, points that it granted are taken back, and what was paid from a balance returns to it, all or an amount.';
+	'Undoes a use: the code can be used again, points that it granted are taken back, and what was paid from a balance returns to it, all or an amount. What a card was topped up with is taken off it.';
 
 CREATE FUNCTION @program@.void_code(code text, reason text, key text DEFAULT NULL)
 	RETURNS @program@.code_answer
@@ -132,18 +132,41 @@ REVOKE ALL ON FUNCTION @program@.give_code(@member@, text, text, timestamptz, te
 COMMENT ON FUNCTION @program@.give_code(@member@, text, text, timestamptz, text, text) IS
 	'Gives a member a code: one of a pool that nobody has, or a certain one. Codes of a personal pool work for this member alone from then on.';
 
+CREATE FUNCTION @program@.top_up_code(code text, amount numeric, reason text DEFAULT NULL, source text DEFAULT NULL, reference text DEFAULT NULL, valid_until timestamptz DEFAULT NULL, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.top_up_code_1('@program@.program'::pg_catalog.regclass, code, amount, reason, source, reference, valid_until, key);
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.top_up_code(text, numeric, text, text, text, timestamptz, text) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.top_up_code(text, numeric, text, text, text, timestamptz, text) IS
+	'Puts money on a card that has a balance of its own: by hand, or for a purchase, which source and reference name. A card is good until valid_until then, if that is later. cancel_code(id) takes it off again. Refusals are rows, as those of check_code.';
+
+CREATE FUNCTION @program@.deposit_code(code text, member @member@, amount numeric DEFAULT NULL, unit text DEFAULT NULL, key text DEFAULT NULL)
+	RETURNS @program@.code_answer
+	LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE AS $$
+BEGIN
+	RETURN loyalty.deposit_code_1('@program@.program'::pg_catalog.regclass, code, member, amount, unit, key);
+END
+$$;
+REVOKE ALL ON FUNCTION @program@.deposit_code(text, @member@, numeric, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @program@.deposit_code(text, @member@, numeric, text, text) IS
+	'Moves what is left on a card, or an amount of it, to a member''s balance in a unit of money (default: the only one). Refusals are rows, as those of check_code; a card that fails counts as an attempt of the member.';
+
 /* -------- codes: views -------- */
 
 CREATE VIEW @program@.vouchers AS
 SELECT coalesce(v.written, loyalty.code_text(v.code COLLATE "default")) AS code,
 	p.name AS pool,
-	loyalty.voucher_state_1(p.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, p.uses, v.spent, v.value,
+	loyalty.voucher_state_1(p.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, p.uses, v.spent, v.value + coalesce(v.added, 0),
 		r.reserved, t.valid_until, t.now) AS state,
 	v.member_id,
 	v.uses,
 	CASE WHEN p.gives <> 'balance' AND p.uses IS NOT NULL THEN CASE WHEN v.voided_at IS NULL THEN greatest(p.uses - v.uses, 0) ELSE 0 END END AS uses_left,
 	trim_scale(coalesce(v.value, p.value)) AS value,
-	CASE WHEN p.gives = 'balance' THEN CASE WHEN v.voided_at IS NULL THEN trim_scale(v.value - coalesce(v.spent, 0)) ELSE 0 END END AS balance,
+	CASE WHEN p.gives = 'balance' THEN CASE WHEN v.voided_at IS NULL THEN trim_scale(v.value + coalesce(v.added, 0) - coalesce(v.spent, 0)) ELSE 0 END END AS balance,
+	CASE WHEN p.gives = 'balance' THEN trim_scale(coalesce(v.added, 0)) END AS added,
 	greatest(v.valid_from, lower(p.valid)) AS valid_from,
 	t.valid_until,
 	CASE WHEN r.reserved > 0 THEN v.reserved_until END AS reserved_until,
@@ -167,6 +190,7 @@ COMMENT ON COLUMN @program@.vouchers.uses IS 'How often it has been used';
 COMMENT ON COLUMN @program@.vouchers.uses_left IS 'How often it can still be used, reservations not deducted; NULL: no limit';
 COMMENT ON COLUMN @program@.vouchers.value IS 'Amount, percent or points it gives; the first balance of a card';
 COMMENT ON COLUMN @program@.vouchers.balance IS 'What is left on a card';
+COMMENT ON COLUMN @program@.vouchers.added IS 'What was put on a card later, by top_up_code';
 COMMENT ON COLUMN @program@.vouchers.valid_from IS 'It can be used from this instant on';
 COMMENT ON COLUMN @program@.vouchers.valid_until IS 'It can be used before this instant';
 COMMENT ON COLUMN @program@.vouchers.reserved_until IS 'The latest deadline of its open reservations';
@@ -190,10 +214,10 @@ SELECT p.name AS pool, p.gives,
 	trim_scale(sum(s.balance) FILTER (WHERE s.state NOT IN ('expired', 'void'))) AS balance
 FROM @program@.voucher_pool AS p
 	LEFT JOIN (SELECT v.pool_no,
-			loyalty.voucher_state_1(q.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, q.uses, v.spent, v.value,
+			loyalty.voucher_state_1(q.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, q.uses, v.spent, v.value + coalesce(v.added, 0),
 				r.reserved, least(v.valid_until, upper(q.valid)), loyalty.clock_1(g.test_clock, g.clock)) AS state,
 			count(*) AS codes, sum(v.uses) AS uses,
-			sum(v.value - coalesce(v.spent, 0)) FILTER (WHERE q.gives = 'balance') AS balance
+			sum(v.value + coalesce(v.added, 0) - coalesce(v.spent, 0)) FILTER (WHERE q.gives = 'balance') AS balance
 		FROM @program@.voucher AS v
 			JOIN @program@.voucher_pool AS q ON q.pool_no = v.pool_no
 			CROSS JOIN @program@.program AS g
@@ -233,15 +257,15 @@ COMMENT ON VIEW @program@.code_uses IS 'Every reservation and every use of a cod
 COMMENT ON COLUMN @program@.code_uses.id IS 'Number of the call that made it: what release_code and cancel_code take';
 COMMENT ON COLUMN @program@.code_uses.code IS 'The code as people read it';
 COMMENT ON COLUMN @program@.code_uses.pool IS 'The pool it belongs to';
-COMMENT ON COLUMN @program@.code_uses.status IS 'reserved, lapsed (the deadline is over), used (a reservation that was redeemed), released, redeemed, cancelled, or given (to a member)';
+COMMENT ON COLUMN @program@.code_uses.status IS 'reserved, lapsed (the deadline is over), used (a reservation that was redeemed), released, redeemed, topped up (a card), cancelled, or given (to a member)';
 COMMENT ON COLUMN @program@.code_uses.member_id IS 'The member';
 COMMENT ON COLUMN @program@.code_uses.made_at IS 'When it was reserved or redeemed';
 COMMENT ON COLUMN @program@.code_uses.source IS 'The source of the purchase';
 COMMENT ON COLUMN @program@.code_uses.reference IS 'Key of the purchase in that source, or any other reference';
-COMMENT ON COLUMN @program@.code_uses.amount IS 'Amount of the purchase';
+COMMENT ON COLUMN @program@.code_uses.amount IS 'Amount of the purchase, or what a card was topped up with';
 COMMENT ON COLUMN @program@.code_uses.discount IS 'What came off that amount; NULL of reservations, which took nothing off';
 COMMENT ON COLUMN @program@.code_uses.points IS 'Points that were granted';
-COMMENT ON COLUMN @program@.code_uses.returned IS 'How much of what was paid from a balance has returned to it';
+COMMENT ON COLUMN @program@.code_uses.returned IS 'How much of what was paid from a balance has returned to it, or of a top-up was taken back';
 COMMENT ON COLUMN @program@.code_uses.reserved_until IS 'The reservation''s deadline';
 COMMENT ON COLUMN @program@.code_uses.closed_at IS 'When it was released, redeemed, cancelled, or given (to a member)';
 COMMENT ON COLUMN @program@.code_uses.reservation IS 'The reservation that this use took up';
@@ -279,6 +303,7 @@ COMMENT ON COLUMN @program@.voucher.code IS 'Its normal form, by which codes are
 COMMENT ON COLUMN @program@.voucher.written IS 'As people read it; NULL: in groups of four';
 COMMENT ON COLUMN @program@.voucher.value IS 'The first balance of a card; of others its own value; NULL: the pool''s';
 COMMENT ON COLUMN @program@.voucher.spent IS 'What has been spent of a card''s balance';
+COMMENT ON COLUMN @program@.voucher.added IS 'What was put on a card later';
 COMMENT ON COLUMN @program@.voucher.valid_from IS 'It can be used from this instant on, if the pool''s are';
 COMMENT ON COLUMN @program@.voucher.valid_until IS 'It can be used before this instant, if the pool''s are';
 COMMENT ON COLUMN @program@.voucher.member_id IS 'The member it was given to';
@@ -293,13 +318,13 @@ COMMENT ON COLUMN @program@.voucher_use.pool_no IS 'The pool of the code';
 COMMENT ON COLUMN @program@.voucher_use.source_no IS 'The source of the purchase';
 COMMENT ON COLUMN @program@.voucher_use.made_at IS 'When it was made';
 COMMENT ON COLUMN @program@.voucher_use.code IS 'The code in its normal form';
-COMMENT ON COLUMN @program@.voucher_use.state IS 'reserved, used (a reservation that was redeemed), released, redeemed, cancelled, or given to a member; a reservation whose deadline is over stays reserved, and holds nothing';
+COMMENT ON COLUMN @program@.voucher_use.state IS 'reserved, used (a reservation that was redeemed), released, redeemed, cancelled, topped up (a card), or given to a member; a reservation whose deadline is over stays reserved, and holds nothing';
 COMMENT ON COLUMN @program@.voucher_use.member_id IS 'The member';
 COMMENT ON COLUMN @program@.voucher_use.reference IS 'Key of the purchase, or any other reference';
-COMMENT ON COLUMN @program@.voucher_use.amount IS 'Amount of the purchase';
+COMMENT ON COLUMN @program@.voucher_use.amount IS 'Amount of the purchase, or what a card was topped up with';
 COMMENT ON COLUMN @program@.voucher_use.discount IS 'What came off that amount';
 COMMENT ON COLUMN @program@.voucher_use.points IS 'Points that were granted';
-COMMENT ON COLUMN @program@.voucher_use.returned IS 'How much of what was paid from a balance has returned to it';
+COMMENT ON COLUMN @program@.voucher_use.returned IS 'How much of what was paid from a balance has returned to it, or of a top-up was taken back';
 COMMENT ON COLUMN @program@.voucher_use.reserved_until IS 'The reservation''s deadline';
 COMMENT ON COLUMN @program@.voucher_use.closed_at IS 'When it was released, redeemed, cancelled, or given (to a member)';
 COMMENT ON COLUMN @program@.voucher_use.reservation IS 'The reservation that this use took up';

@@ -70,7 +70,8 @@ static const char app_functions[] =
 "IN ('balance', 'tier_at', 'statement', 'member_lots', 'preview', 'explain', 'quote', 'offers',"
 " 'spend', 'hold', 'capture', 'release', 'cancel', 'transfer',"
 " 'redeem', 'hold_reward', 'claim', 'use_benefit',"
-" 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code', 'give_code')";
+" 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code', 'give_code',"
+" 'top_up_code', 'deposit_code')";
 static const char admin_functions[] =
 "<> 'grant_access'";
 

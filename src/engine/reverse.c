@@ -56,7 +56,9 @@ find_reversal(const char *kind)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("an operation of kind \"%s\" cannot be reversed", kind),
-			 strcmp(kind, "redeem_code") == 0 ? errhint("The use of a code is undone by cancel_code.") : 0));
+			 strcmp(kind, "redeem_code") == 0 || strcmp(kind, "top_up_code") == 0 ||
+			 strcmp(kind, "deposit_code") == 0 ?
+			 errhint("The use of a code is undone by cancel_code.") : 0));
 	return NULL;				/* keep compiler quiet */
 }
 

@@ -11,24 +11,28 @@
 
 /* a code counts its uses, and what of its balance is spent */
 #define COUNTED \
-	"SELECT 'codes', NULL, format('code %s counts %s uses and %s spent, but %s uses and %s spent were made'," \
-	"  loyalty.code_text(v.code), v.uses, coalesce(v.spent, 0), coalesce(u.n, 0), coalesce(u.spent, 0))" \
+	"SELECT 'codes', NULL, format('code %s counts %s uses, %s spent and %s added, but %s uses were made, %s spent and %s added'," \
+	"  loyalty.code_text(v.code), v.uses, coalesce(v.spent, 0), coalesce(v.added, 0), coalesce(u.n, 0), coalesce(u.spent, 0)," \
+	"  coalesce(u.added, 0))" \
 	" FROM @.voucher AS v JOIN @.voucher_pool AS p ON p.pool_no = v.pool_no" \
 	" FULL JOIN (SELECT u.code, count(*) FILTER (WHERE u.state = 'redeemed') AS n," \
-	"   sum(u.discount - coalesce(u.returned, 0)) FILTER (WHERE u.state IN ('redeemed', 'cancelled')) AS spent" \
+	"   sum(u.discount - coalesce(u.returned, 0)) FILTER (WHERE u.state IN ('redeemed', 'cancelled')) AS spent," \
+	"   sum(u.amount - coalesce(u.returned, 0))" \
+	"    FILTER (WHERE u.discount IS NULL AND u.state IN ('topped up', 'cancelled')) AS added" \
 	"  FROM @.voucher_use AS u GROUP BY u.code) AS u ON u.code = v.code" \
 	" WHERE v.uses IS DISTINCT FROM coalesce(u.n, 0)" \
-	"  OR (p.gives = 'balance' AND coalesce(v.spent, 0) <> coalesce(u.spent, 0))"
+	"  OR (p.gives = 'balance' AND (coalesce(v.spent, 0) <> coalesce(u.spent, 0)" \
+	"   OR coalesce(v.added, 0) <> coalesce(u.added, 0)))"
 
 /* never more than there is, reservations included */
 #define LIMITED \
 	"SELECT 'codes', NULL, format('code %s is used %s times, reserved %s times and may be used %s times; %s of %s are spent'," \
-	"  loyalty.code_text(v.code), v.uses, r.n, p.uses, coalesce(v.spent, 0), v.value)" \
+	"  loyalty.code_text(v.code), v.uses, r.n, p.uses, coalesce(v.spent, 0), v.value + coalesce(v.added, 0))" \
 	" FROM @.voucher AS v JOIN @.voucher_pool AS p ON p.pool_no = v.pool_no CROSS JOIN @.program AS g" \
 	" CROSS JOIN LATERAL (SELECT CASE WHEN v.reserved_until > loyalty.clock_1(g.test_clock, g.clock) THEN" \
 	"   (SELECT count(*) FROM @.voucher_use AS u WHERE u.code = v.code AND u.state = 'reserved'" \
 	"     AND u.reserved_until > loyalty.clock_1(g.test_clock, g.clock)) ELSE 0 END AS n) AS r" \
-	" WHERE CASE WHEN p.gives = 'balance' THEN v.spent > v.value OR v.spent < 0 OR r.n > 1 OR v.value IS NULL" \
+	" WHERE CASE WHEN p.gives = 'balance' THEN v.spent > v.value + coalesce(v.added, 0) OR v.spent < 0 OR v.added < 0 OR r.n > 1 OR v.value IS NULL" \
 	"  ELSE v.uses + r.n > p.uses OR v.uses < 0 END"
 
 /* open reservations are known to their codes */
@@ -65,7 +69,7 @@
 #define CALLED \
 	"SELECT 'codes', o.member_id::text, format('operation %s of kind %s has no use of a code', o.operation_no, o.kind)" \
 	" FROM @.operation AS o LEFT JOIN @.voucher_use AS u ON u.operation_no = o.operation_no" \
-	" WHERE o.kind IN ('redeem_code', 'reserve_code', 'give_code') AND u.operation_no IS NULL" \
+	" WHERE o.kind IN ('redeem_code', 'reserve_code', 'give_code', 'top_up_code', 'deposit_code') AND u.operation_no IS NULL" \
 	" UNION ALL " \
 	"SELECT 'codes', u.member_id::text, format('use %s of a code belongs to no operation', u.operation_no)" \
 	" FROM @.voucher_use AS u LEFT JOIN @.operation AS o ON o.operation_no = u.operation_no" \

@@ -403,6 +403,8 @@ code_call_end(CodeCall *call, FunctionCallInfo fcinfo)
 	{
 		set_numeric(&answer, ANSWER_DISCOUNT, call->discount);
 		set_numeric(&answer, ANSWER_POINTS, call->points);
+		if (call->points && call->operation.unit)
+			set_text(&answer, ANSWER_UNIT, call->operation.unit->name);
 		set_numeric(&answer, ANSWER_BALANCE, call->balance);
 		if (call->reserved_until != INSTANT_ALWAYS)
 			set(&answer, ANSWER_RESERVED_UNTIL, TimestampTzGetDatum(call->reserved_until));

@@ -70,6 +70,7 @@ typedef struct Voucher
 	bool		in_stock;
 	Numeric		value;
 	Numeric		spent;
+	Numeric		added;			/* to a card's balance, later */
 	Instant		valid_from;
 	Instant		valid_until;
 	bool		has_member;
@@ -174,6 +175,9 @@ extern void code_abandon(CodeCall *call);
 /* What programs read of a code that is no good: NULL for what there is not. */
 extern char *code_facts(const CodeCall *call, const char *what, Instant at);
 
+/* The same of a card that has not got an amount. */
+extern char *card_facts(const CodeCall *call, Numeric needed);
+
 /* LY002 unless the member exists */
 extern void code_require_member(const CodeCall *call);
 
@@ -202,6 +206,9 @@ extern void code_insert_use(CodeCall *call, const char *state, const SourceConfi
 /* Answers a call that was made before, as things are now. */
 extern void code_answer_again(CodeCall *call);
 
+/* Writes what has been added to a card, and when it ends. */
+extern void voucher_add(CodeCall *call, Numeric added, Instant valid_until);
+
 /* a numeric as text; "" of NULL */
 extern char *numeric_text(Numeric number);
 
@@ -218,6 +225,45 @@ extern void code_unknown(CodeCall *call);
 
 /* What is left on a card. */
 extern Numeric voucher_left(const Voucher *voucher);
+
+/* Is the code neither void nor out of its time?  Else it is refused. */
+extern bool code_in_time(CodeCall *call);
+
+/* Sums of money, either of which may be NULL for 0. */
+extern Numeric money_sum(Numeric a, Numeric b);
+extern Numeric money_difference(Numeric a, Numeric b);
+extern bool money_positive(Numeric a);
+
+/* -------- voucher_use.c -------- */
+
+/* The code argument in its normal form; "" if it has none. */
+extern char *code_argument(CodeCall *call, FunctionCallInfo fcinfo, int number);
+
+/* The source argument; NULL: none. */
+extern SourceConfig *code_source_argument(CodeCall *call, const char *name);
+
+/*
+ * Finds the code, unless the member has tried too often.  False if the call has
+ * been refused.
+ */
+extern bool code_seek(CodeCall *call, const char *code);
+
+/*
+ * The caller's reservation: the one of a number, unless it is another member's,
+ * or with 0 an open one of the same member.  0 if there is none.
+ */
+extern int64 code_own_reservation(CodeCall *call, int64 number);
+
+/*
+ * Locks the member's account for points to be granted in operation.unit.  False
+ * if the call has been made before, by somebody who had it locked; or if it has
+ * been refused.
+ */
+extern bool code_begin_grant(CodeCall *call, int64 reservation, const char *reason);
+
+/* Takes one use off the code, grants its points, and takes what it pays off a card. */
+extern void code_use(CodeCall *call, const SourceConfig *source, const char *reference,
+					 int64 reservation);
 
 /* -------- voucher_attempt.c -------- */
 

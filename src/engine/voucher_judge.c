@@ -26,6 +26,34 @@ code_unknown(CodeCall *call)
 
 /* -------- sums of money -------- */
 
+/* 0 in place of what is not there. */
+static Datum
+or_zero(Numeric a)
+{
+	return a ? NumericGetDatum(a) : DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
+}
+
+/* see voucher_call.h */
+Numeric
+money_sum(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(numeric_add, or_zero(a), or_zero(b)));
+}
+
+/* see voucher_call.h */
+Numeric
+money_difference(Numeric a, Numeric b)
+{
+	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, or_zero(a), or_zero(b)));
+}
+
+/* see voucher_call.h */
+bool
+money_positive(Numeric a)
+{
+	return DatumGetBool(DirectFunctionCall2(numeric_gt, or_zero(a), or_zero(NULL)));
+}
+
 /* Compares two numbers. */
 static int
 numeric_compare(Numeric a, Numeric b)
@@ -47,10 +75,9 @@ smaller(Numeric a, Numeric b)
 Numeric
 voucher_left(const Voucher *voucher)
 {
-	if (voucher->value == NULL || voucher->spent == NULL)
-		return voucher->value;
-	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, NumericGetDatum(voucher->value),
-											   NumericGetDatum(voucher->spent)));
+	if (voucher->value == NULL)
+		return NULL;
+	return money_difference(money_sum(voucher->value, voucher->added), voucher->spent);
 }
 
 /* A percentage of an amount, rounded to the currency's smallest amount. */
@@ -142,13 +169,10 @@ static bool
 used_up(const CodeCall *call)
 {
 	const Voucher *voucher = &call->voucher;
-	Numeric		left;
 
 	if (call->pool.kind != VOUCHER_BALANCE)
 		return call->pool.uses > 0 && voucher->uses >= call->pool.uses;
-	left = voucher_left(voucher);
-	return left == NULL ||
-		numeric_compare(left, DatumGetNumeric(DirectFunctionCall1(int4_numeric, Int32GetDatum(0)))) <= 0;
+	return !money_positive(voucher_left(voucher));
 }
 
 /* see voucher_call.h */
@@ -160,6 +184,17 @@ code_facts(const CodeCall *call, const char *what, Instant at)
 
 	return what ? facts("code", code, "pool", pool, what, fact_instant(at), NULL) :
 		facts("code", code, "pool", pool, NULL);
+}
+
+/* see voucher_call.h */
+char *
+card_facts(const CodeCall *call, Numeric needed)
+{
+	Numeric		left = voucher_left(&call->voucher);
+
+	return facts("code", fact_text(call->voucher.written), "pool", fact_text(call->pool.name),
+				 "available", left ? numeric_text(left) : NULL, "needed", numeric_text(needed),
+				 "missing", numeric_text(money_difference(needed, left)), NULL);
 }
 
 /* Has the code ended, or not begun?  Then it is refused. */
@@ -205,6 +240,13 @@ is_void(CodeCall *call)
 	return true;
 }
 
+/* see voucher_call.h */
+bool
+code_in_time(CodeCall *call)
+{
+	return !is_void(call) && !not_in_time(call);
+}
+
 /* Is the code good at all?  False if it has been refused. */
 static bool
 code_is_good(CodeCall *call, int64 reservation)
@@ -217,7 +259,9 @@ code_is_good(CodeCall *call, int64 reservation)
 		return false;
 	if (used_up(call))
 	{
-		refuse(refusal, ERRCODE_LOYALTY_CODE_USED, NULL, NULL, "the code has been used");
+		refuse(refusal, ERRCODE_LOYALTY_CODE_USED, NULL, NULL,
+			   pool->kind == VOUCHER_BALANCE ? "nothing is left on the card" :
+			   "the code has been used");
 		refusal_about(refusal, "vouchers", pool->kind == VOUCHER_BALANCE ? "balance" : "uses_left",
 					  code_facts(call, NULL, 0));
 		return false;

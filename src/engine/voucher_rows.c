@@ -173,6 +173,7 @@ voucher_find(Program *program, const char *code, bool lock, Voucher *voucher)
 	voucher->in_stock = tuple_bool(&row, "in_stock");
 	voucher->value = row_numeric(&row, "value");
 	voucher->spent = row_numeric(&row, "spent");
+	voucher->added = row_numeric(&row, "added");
 	voucher->valid_from = row_instant(&row, "valid_from", INSTANT_ALWAYS);
 	voucher->valid_until = row_instant(&row, "valid_until", INSTANT_NEVER);
 	voucher->has_member = row_member(program, &row, &voucher->member);
@@ -225,6 +226,26 @@ voucher_update(CodeCall *call, int uses, Numeric spent)
 					   false, SPI_OK_UPDATE);
 	voucher->uses = uses;
 	voucher->spent = spent;
+}
+
+/* see voucher_call.h */
+void
+voucher_add(CodeCall *call, Numeric added, Instant valid_until)
+{
+	static const char query[] =
+	"UPDATE %s.voucher AS v SET added = $2, valid_until = $3, in_stock = false WHERE v.code = $1";
+	Voucher    *voucher = &call->voucher;
+	Oid			types[3] = {TEXTOID, NUMERICOID, TIMESTAMPTZOID};
+	Datum		values[3] = {CStringGetTextDatum(voucher->code), NumericGetDatum(added),
+	TimestampTzGetDatum(valid_until)};
+	char		nulls[4] = "   ";
+
+	if (valid_until == INSTANT_NEVER)
+		nulls[2] = 'n';
+	plan_execute_nulls(call->program, query, query, 3, types, values, nulls, false,
+					   SPI_OK_UPDATE);
+	voucher->added = added;
+	voucher->valid_until = valid_until;
 }
 
 /* see voucher_call.h */

@@ -190,7 +190,7 @@ void
 voucher_give_back(Program *program, int64 redemption_no)
 {
 	static const char query[] =
-	"SELECT v.code, v.uses, v.reserved_until FROM %s.voucher AS v WHERE v.redemption_no = $1"
+	"SELECT v.code, v.uses, v.added > 0 AS topped_up, v.reserved_until FROM %s.voucher AS v WHERE v.redemption_no = $1"
 	" ORDER BY v.code FOR NO KEY UPDATE";
 	static const char voiding[] =
 	"UPDATE %s.voucher AS v SET voided_at = $2, in_stock = false"
@@ -215,6 +215,14 @@ voucher_give_back(Program *program, int64 redemption_no)
 					 errmsg("a code of redemption " INT64_FORMAT " has been used", redemption_no),
 					 errhint("Cancel the use of the code first."),
 					 refusal_fields(program->ref.name, "vouchers", "uses_left",
+									facts("redemption", fact_int(redemption_no), NULL))));
+		if (tuple_bool(&row, "topped_up"))
+			ereport(ERROR,
+					(errcode(ERRCODE_LOYALTY_CODE_USED),
+					 errmsg("the card of redemption " INT64_FORMAT " has been topped up",
+							redemption_no),
+					 errhint("Cancel the top-up first, or move the money to a member's balance."),
+					 refusal_fields(program->ref.name, "vouchers", "added",
 									facts("redemption", fact_int(redemption_no), NULL))));
 		until = tuple_get(&row, "reserved_until", &isnull);
 		if (!isnull && DatumGetTimestampTz(until) > now)

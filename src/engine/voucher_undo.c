@@ -109,39 +109,57 @@ loyalty_release_code(PG_FUNCTION_ARGS)
 
 /* -------- undoing uses -------- */
 
-/* Is a number nothing or less? */
+/* Is it a card that was topped up? */
 static bool
-not_positive(Numeric number)
+is_top_up(const VoucherUse *use)
 {
-	return DatumGetBool(DirectFunctionCall2(numeric_le, NumericGetDatum(number),
-											DirectFunctionCall1(int4_numeric, Int32GetDatum(0))));
+	return strcmp(use->state, "topped up") == 0;
 }
 
-/* a - b, either of which may be NULL for 0 */
+/*
+ * What of a payment from a card is to return to it, or of a top-up is to be taken
+ * off it: all that is left, or an amount.
+ */
 static Numeric
-minus(Numeric a, Numeric b)
+amount_to_undo(const CodeCall *call, const VoucherUse *use)
 {
-	Datum		zero = DirectFunctionCall1(int4_numeric, Int32GetDatum(0));
-
-	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, a ? NumericGetDatum(a) : zero,
-											   b ? NumericGetDatum(b) : zero));
-}
-
-/* What of a payment from a card is to return to it: all that is left, or an amount. */
-static Numeric
-amount_to_return(const CodeCall *call, const VoucherUse *use)
-{
-	Numeric		left = minus(use->discount, use->returned);
+	bool		top_up = is_top_up(use);
+	Numeric		moved = top_up ? use->amount : use->discount;
+	Numeric		left = money_difference(moved, use->returned);
 
 	if (call->amount == NULL)
 		return left;
-	if (not_positive(call->amount) || !not_positive(minus(call->amount, left)))
+	if (!money_positive(call->amount) || money_positive(money_difference(call->amount, left)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 top_up ?
+				 errmsg("%s cannot be taken off the card: it was topped up with %s, of which %s are left to take",
+						numeric_text(call->amount), numeric_text(moved), numeric_text(left)) :
 				 errmsg("%s cannot return to the card: it paid %s, of which %s can return",
-						numeric_text(call->amount), numeric_text(use->discount),
+						numeric_text(call->amount), numeric_text(moved),
 						numeric_text(left))));
+	if (use->points != NULL && money_positive(money_difference(left, call->amount)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("what was moved to a member's balance can only be moved back as a whole"),
+				 errhint("Leave amount out.")));
 	return call->amount;
+}
+
+/* LY001 unless so much is left on the card. */
+static void
+require_balance(const CodeCall *call, Numeric amount)
+{
+	Numeric		left = voucher_left(&call->voucher);
+
+	if (money_positive(money_difference(amount, left)))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_INSUFFICIENT_POINTS),
+				 errmsg("%s cannot be taken off the card: %s are left on it",
+						numeric_text(amount), numeric_text(left)),
+				 errhint("Say amount => what is left."),
+				 refusal_fields(call->program->ref.name, "vouchers", "balance",
+								card_facts(call, amount))));
 }
 
 /* Takes back the points that a code granted. */
@@ -165,7 +183,7 @@ take_points_back(CodeCall *call, int64 number)
 static void
 require_redeemed(const VoucherUse *use)
 {
-	if (strcmp(use->state, "redeemed") != 0)
+	if (strcmp(use->state, "redeemed") != 0 && !is_top_up(use))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("use " INT64_FORMAT " of a code cannot be cancelled: it is \"%s\"",
@@ -179,6 +197,8 @@ static void
 undo_use(CodeCall *call, const VoucherUse *use)
 {
 	bool		card = call->pool.kind == VOUCHER_BALANCE;
+	bool		top_up = is_top_up(use);
+	Voucher    *voucher = &call->voucher;
 	Numeric		returned = NULL;
 	Numeric		amount = NULL;
 	bool		whole = true;
@@ -186,10 +206,13 @@ undo_use(CodeCall *call, const VoucherUse *use)
 	require_redeemed(use);
 	if (card)
 	{
-		amount = amount_to_return(call, use);
-		returned = minus(amount, minus(NULL, use->returned));
-		whole = not_positive(minus(use->discount, returned));
-		call->discount = minus(NULL, amount);
+		amount = amount_to_undo(call, use);
+		returned = money_sum(use->returned, amount);
+		whole = !money_positive(money_difference(top_up ? use->amount : use->discount, returned));
+		if (top_up)
+			require_balance(call, amount);
+		else
+			call->discount = money_difference(NULL, amount);
 	}
 	else if (call->amount != NULL)
 		ereport(ERROR,
@@ -200,9 +223,12 @@ undo_use(CodeCall *call, const VoucherUse *use)
 		take_points_back(call, use->number);
 	else
 		code_record(call, "");
-	update_use(call, use->number, whole ? "cancelled" : "redeemed", returned);
-	voucher_update(call, call->voucher.uses - (whole ? 1 : 0),
-				   card ? minus(call->voucher.spent, amount) : NULL);
+	update_use(call, use->number, whole ? "cancelled" : use->state, returned);
+	if (top_up)
+		voucher_add(call, money_difference(voucher->added, amount), voucher->valid_until);
+	else
+		voucher_update(call, voucher->uses - (whole ? 1 : 0),
+					   card ? money_difference(voucher->spent, amount) : NULL);
 }
 
 /*

@@ -20,8 +20,8 @@
 
 /* -------- finding the code -------- */
 
-/* The code argument in its normal form; "" if it has none. */
-static char *
+/* see voucher_call.h */
+char *
 code_argument(CodeCall *call, FunctionCallInfo fcinfo, int number)
 {
 	char	   *code = palloc(CODE_SIZE);
@@ -32,12 +32,9 @@ code_argument(CodeCall *call, FunctionCallInfo fcinfo, int number)
 	return code;
 }
 
-/*
- * Finds the code, unless the member has tried too often.  False if the call has
- * been refused.
- */
-static bool
-find(CodeCall *call, const char *code)
+/* see voucher_call.h */
+bool
+code_seek(CodeCall *call, const char *code)
 {
 	if (code_too_many(call))
 		return false;
@@ -50,12 +47,9 @@ find(CodeCall *call, const char *code)
 
 /* -------- reservations -------- */
 
-/*
- * The caller's reservation: the one of a number, unless it is another member's,
- * or with 0 an open one of the same member.  0 if there is none.
- */
-static int64
-own_reservation(CodeCall *call, int64 number)
+/* see voucher_call.h */
+int64
+code_own_reservation(CodeCall *call, int64 number)
 {
 	static const char by_number[] =
 	"SELECT u.operation_no FROM %s.voucher_use AS u WHERE u.code = $1 AND u.state = 'reserved'"
@@ -96,9 +90,9 @@ loyalty_check_code(PG_FUNCTION_ARGS)
 	code = code_argument(&call, fcinfo, 1);
 	code_member_argument(&call, fcinfo, 2);
 	code_amount_argument(&call, fcinfo, 3);
-	if (find(&call, code))
+	if (code_seek(&call, code))
 	{
-		if (code_judge(&call, own_reservation(&call, 0)))
+		if (code_judge(&call, code_own_reservation(&call, 0)))
 			call.status = "valid";
 		else
 			code_failed(&call);
@@ -146,7 +140,7 @@ loyalty_reserve_code(PG_FUNCTION_ARGS)
 
 	if (code_made_before(&call))
 		code_answer_again(&call);
-	else if (find(&call, code))
+	else if (code_seek(&call, code))
 	{
 		if (!code_lock_account(&call, call.pool.uses_per_member > 0, 0))
 			code_failed(&call);
@@ -163,7 +157,7 @@ loyalty_reserve_code(PG_FUNCTION_ARGS)
 			voucher_update(&call, call.voucher.uses, call.voucher.spent);
 			call.open++;
 		}
-		else if (own_reservation(&call, 0) == 0)
+		else if (code_own_reservation(&call, 0) == 0)
 			code_failed(&call);
 	}
 	return code_call_end(&call, fcinfo);
@@ -171,9 +165,9 @@ loyalty_reserve_code(PG_FUNCTION_ARGS)
 
 /* -------- redeeming -------- */
 
-/* The source argument. */
-static SourceConfig *
-source_argument(CodeCall *call, const char *name)
+/* see voucher_call.h */
+SourceConfig *
+code_source_argument(CodeCall *call, const char *name)
 {
 	SourceConfig *source = NULL;
 
@@ -217,6 +211,20 @@ grant_points(CodeCall *call)
 	call->balance = points_to_numeric(shown);
 }
 
+/* Begins the operation that grants points; false if it has been made before. */
+static bool
+begin_grant(CodeCall *call, const char *reason)
+{
+	call->operation.reason = pstrdup(reason);
+	if (!operation_begin(&call->operation, call->member))
+	{
+		code_abandon(call);
+		return false;
+	}
+	call->now = call->operation.account->now;
+	return true;
+}
+
 /*
  * Locks the member's account as the code needs it.  False if the call has been
  * made before, by somebody who had it locked; or if it has been refused.
@@ -230,22 +238,22 @@ begin_use(CodeCall *call, int64 reservation)
 		return false;
 	if (!points)
 		return true;
-	call->operation.reason = psprintf("code of pool \"%s\"", call->pool.name);
 	call->operation.unit = rules_unit(call->program->rules, call->pool.unit_no);
 	if (call->operation.unit == NULL)
 		elog(ERROR, "there is no unit %d", call->pool.unit_no);
-	if (!operation_begin(&call->operation, call->member))
-	{
-		code_abandon(call);
-		return false;
-	}
-	call->now = call->operation.account->now;
-	return true;
+	return begin_grant(call, psprintf("code of pool \"%s\"", call->pool.name));
 }
 
-/* Takes one use off the code, and what it pays off a card. */
-static void
-use_code(CodeCall *call, const SourceConfig *source, const char *reference, int64 reservation)
+/* see voucher_call.h */
+bool
+code_begin_grant(CodeCall *call, int64 reservation, const char *reason)
+{
+	return code_lock_account(call, true, reservation) && begin_grant(call, reason);
+}
+
+/* see voucher_call.h */
+void
+code_use(CodeCall *call, const SourceConfig *source, const char *reference, int64 reservation)
 {
 	Numeric		spent = call->voucher.spent;
 
@@ -258,10 +266,7 @@ use_code(CodeCall *call, const SourceConfig *source, const char *reference, int6
 		close_reservation(call, reservation);
 	if (call->pool.kind == VOUCHER_BALANCE)
 	{
-		spent = spent == NULL ? call->discount :
-			DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(spent),
-												NumericGetDatum(call->discount)));
-		voucher_update(call, call->voucher.uses + 1, spent);
+		voucher_update(call, call->voucher.uses + 1, money_sum(spent, call->discount));
 		call->balance = voucher_left(&call->voucher);
 	}
 	else
@@ -294,18 +299,18 @@ loyalty_redeem_code(PG_FUNCTION_ARGS)
 	code_request(&call, "reservation", PG_ARGISNULL(6) ? NULL :
 				 psprintf(INT64_FORMAT, PG_GETARG_INT64(6)));
 	code_key_argument(&call, fcinfo, 7);
-	source = source_argument(&call, source_name);
+	source = code_source_argument(&call, source_name);
 
 	if (code_made_before(&call))
 		code_answer_again(&call);
-	else if (find(&call, code))
+	else if (code_seek(&call, code))
 	{
 		if (call.pool.kind == VOUCHER_BALANCE && call.amount == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("how much is to be paid from the card?"),
 					 errhint("Add the argument amount => what is left to pay; the row says as discount how much of it the card paid.")));
-		reservation = own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
+		reservation = code_own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
 		if (!begin_use(&call, reservation))
 		{
 			if (call.refusal.sqlerrcode)
@@ -319,9 +324,9 @@ loyalty_redeem_code(PG_FUNCTION_ARGS)
 			code_answer_again(&call);
 		else
 		{
-			reservation = own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
+			reservation = code_own_reservation(&call, PG_ARGISNULL(6) ? 0 : PG_GETARG_INT64(6));
 			if (code_judge(&call, reservation))
-				use_code(&call, source, reference, reservation);
+				code_use(&call, source, reference, reservation);
 			else
 			{
 				code_abandon(&call);

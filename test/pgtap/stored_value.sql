@@ -66,6 +66,86 @@ SELECT is((SELECT balance FROM rewards.pools WHERE pool = 'card 50'), 78.99, 'wh
 SELECT is((SELECT status FROM rewards.void_code('CARD-1', 'stolen')), 'void', 'a stolen card is ended');
 SELECT is((SELECT balance FROM rewards.pools WHERE pool = 'card 50'), 50::numeric, 'and nothing is owed any more');
 
+-- cards that are topped up
+CREATE FUNCTION t.card(code text) RETURNS text LANGUAGE sql AS
+	$$SELECT format('%s: %s of %s + %s', v.state, v.balance, v.value, v.added) FROM rewards.vouchers v WHERE v.code = $1$$;
+INSERT INTO rewards.voucher_pool (name, gives, value, valid) VALUES ('refill', 'balance', 10, '(,2030-01-01)');
+INSERT INTO rewards.voucher_pool (name, gives, value) VALUES ('blank', 'balance', 0);
+SELECT is(sqlstate_of($$INSERT INTO rewards.voucher_pool (name, gives, value) VALUES ('no', 'amount', 0)$$), '23514', 'only cards can be of nothing');
+SELECT lives_ok($$SELECT rewards.import_codes('refill', ARRAY['R1', 'R2', 'R3']), rewards.import_codes('blank', ARRAY['B1']), rewards.import_codes('gift 25', ARRAY['G9'])$$, 'more cards');
+SELECT results_eq($$SELECT ok, status, balance FROM rewards.top_up_code('r1', 15.50, reason => 'by hand', key => 'top 1')$$, $$VALUES (true, 'topped up', 25.50)$$, 'by hand');
+SELECT results_eq($$SELECT ok, status, balance FROM rewards.top_up_code('r1', 15.50, reason => 'by hand', key => 'top 1')$$, $$VALUES (true, 'topped up', 25.50)$$, 'once with a key');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('R1', 15.51, reason => 'by hand', key => 'top 1')$$), 'LY009', 'which is for that call');
+SELECT is(card('R1'), 'given: 25.5 of 10 + 15.5', 'what is on it');
+SELECT is((SELECT balance FROM rewards.pools WHERE pool = 'refill'), 45.50, 'is owed');
+INSERT INTO shop.orders (order_id, customer_id, total, channel) VALUES (50, 2, 30, 'card');
+SELECT is((SELECT balance FROM rewards.top_up_code('R1', 30, source => 'orders', reference => '50', key => 'order 50')), 55.50, 'by a purchase');
+SELECT results_eq($$SELECT discount, balance FROM rewards.redeem_code('R1', amount => 50, reference => 'bill 3')$$, $$VALUES (50::numeric, 5.50)$$, 'it pays with all of that');
+SELECT is(card('R1'), 'active: 5.5 of 10 + 45.5', 'and knows what was added');
+SELECT is(sqlstate_of($$SELECT rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE reference = '50'))$$), 'LY001', 'a top-up that was spent cannot be taken off');
+SELECT results_eq($$SELECT status, discount, balance FROM rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE reference = '50'), 5.50)$$, $$VALUES ('cancelled', NULL::numeric, 0::numeric)$$, 'but what is left of it');
+SELECT is(card('R1'), 'used: 0 of 10 + 40', 'then nothing is left');
+SELECT is((SELECT sqlstate || ' ' || message FROM rewards.redeem_code('R1', amount => 1)), 'LY012 nothing is left on the card', 'which is told');
+SELECT is((SELECT balance FROM rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE reference = 'bill 3'), 40, reason => 'sent back')), 40::numeric, 'a refund goes to the card');
+SELECT is(sqlstate_of($$SELECT rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE reference = '50'), 24.51)$$), '22023', 'not more of a top-up than is left of it');
+SELECT is((SELECT balance FROM rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE reference = '50'))), 15.50, 'the rest of the top-up');
+SELECT is(sqlstate_of($$SELECT rewards.cancel_code((SELECT id FROM rewards.code_uses WHERE reference = '50'))$$), '55000', 'then no more');
+SELECT results_eq($$SELECT status, source, reference, amount, discount, returned FROM rewards.code_uses WHERE code = 'R1' ORDER BY id$$,
+	$$VALUES ('topped up', NULL, NULL, 15.50, NULL::numeric, NULL::numeric), ('cancelled', 'orders', '50', 30, NULL, 30), ('redeemed', NULL, 'bill 3', 50, 50, 40)$$, 'all of which is on record');
+SELECT is(card('B1'), 'free: 0 of 0 + 0', 'a blank card');
+SELECT is((SELECT sqlstate FROM rewards.redeem_code('B1', amount => 1)), 'LY012', 'has nothing');
+SELECT is((SELECT balance FROM rewards.top_up_code('B1', 25, reference => 'till 1')), 25::numeric, 'until it is sold');
+SELECT is(card('B1'), 'given: 25 of 0 + 25', 'for what is put on it');
+SELECT is((SELECT sqlstate FROM rewards.top_up_code('XX', 5)), 'LY011', 'there must be such a card');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('G9', 5)$$), '22023', 'it must be a card');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('R2', 0)$$), '22023', 'nothing is no top-up');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('R2', -5)$$), '22023', 'and less is none either');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('R2', NULL)$$), '22004', 'how much must be said');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('R2', 0.001)$$), '22023', 'in money');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('R2', 5, source => 'nowhere')$$), '42704', 'a source must be attached');
+
+-- when they end
+SELECT lives_ok($$SELECT rewards.import_codes('blank', ARRAY['E1'], value => 10, valid_until => '2028-02-01')$$, 'a card that ends');
+SELECT is((SELECT valid_until FROM rewards.top_up_code('E1', 5)), '2028-02-01'::timestamptz, 'a top-up alone keeps its end');
+SELECT is((SELECT valid_until FROM rewards.top_up_code('E1', 5, valid_until => '2027-01-01')), '2028-02-01'::timestamptz, 'and never shortens it');
+SELECT is((SELECT valid_until FROM rewards.top_up_code('E1', 5, valid_until => '2029-02-01')), '2029-02-01'::timestamptz, 'but can make it last longer');
+SELECT is((SELECT valid_until FROM rewards.top_up_code('R2', 5, valid_until => '2040-01-01')), '2030-01-01'::timestamptz, 'as long as the pool');
+SELECT is((SELECT status FROM rewards.void_code('R3', 'lost')), 'void', 'a void card');
+SELECT is((SELECT sqlstate FROM rewards.top_up_code('R3', 5)), 'LY013', 'is not topped up');
+
+-- to a member's balance
+SELECT is(sqlstate_of($$SELECT rewards.deposit_code('E1', 4)$$), '42P08', 'of several units of money one must be named');
+SELECT is(sqlstate_of($$SELECT rewards.deposit_code('E1', 4, unit => 'miles')$$), 'LY010', 'which is money');
+SELECT is(sqlstate_of($$SELECT rewards.deposit_code('G9', 4, unit => 'prepaid')$$), '22023', 'only cards are moved');
+SELECT results_eq($$SELECT ok, status, discount, points, unit, balance FROM rewards.deposit_code('E1', 4, 10.50, unit => 'prepaid', key => 'dep')$$, $$VALUES (true, 'redeemed', 10.50, 10.50, 'prepaid', 14.50)$$, 'a part');
+SELECT results_eq($$SELECT ok, status, discount, points, balance FROM rewards.deposit_code('E1', 4, 10.50, unit => 'prepaid', key => 'dep')$$, $$VALUES (true, 'redeemed', 10.50, 10.50, 14.50)$$, 'once with a key');
+SELECT is(state(4, 'prepaid'), '10.5 available', 'the member has it');
+SELECT results_eq($$SELECT ok, sqlstate, refusal ->> 'missing' FROM rewards.deposit_code('E1', 4, 14.51, unit => 'prepaid')$$, $$VALUES (false, 'LY001', '0.01')$$, 'not more than is left');
+SELECT is((SELECT balance FROM rewards.deposit_code('E1', 4, unit => 'prepaid')), 0::numeric, 'then all of it');
+SELECT is(state(4, 'prepaid'), '25 available', 'is the member''s');
+SELECT is((SELECT expires_at FROM rewards.member_lots(4, 'prepaid') LIMIT 1), '2030-01-10 12:00'::timestamptz, 'as long as the unit says');
+SELECT is((SELECT sqlstate || ' ' || (attempts_left IS NOT NULL) FROM rewards.deposit_code('E1', 4, unit => 'prepaid')), 'LY012 true', 'an empty card is an attempt');
+SELECT is(sqlstate_of($$SELECT rewards.cancel_code((SELECT max(id) FROM rewards.code_uses WHERE code = 'E1'), 1)$$), '22023', 'it is moved back as a whole');
+SELECT is((SELECT balance FROM rewards.cancel_code((SELECT max(id) FROM rewards.code_uses WHERE code = 'E1'), reason => 'the wrong account')), 14.50, 'if at all');
+SELECT is(state(4, 'prepaid') || '; ' || card('E1'), '10.5 available; active: 14.5 of 10 + 15', 'there and here');
+SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT max(id) FROM rewards.code_uses WHERE status = 'topped up'), 'x')$$), '0A000', 'what cancel_code undoes reverse does not');
+SELECT is((SELECT status FROM rewards.deposit_code('E1', 77, 1, unit => 'prepaid')), 'redeemed', 'who was no member is one');
+SELECT is(state(77, 'prepaid'), '1 available', 'with that');
+INSERT INTO rewards.unit (name, decimals, value) VALUES ('euros', 0, 1);
+SELECT is(sqlstate_of($$SELECT rewards.deposit_code('E1', 4, unit => 'euros')$$), '22023', 'whole euros only');
+SELECT is((SELECT balance FROM rewards.deposit_code('E1', 4, 13, unit => 'euros')), 0.50, 'are moved');
+
+-- a card that points bought is not cancelled with money on it
+INSERT INTO rewards.unit (name) VALUES ('stars');
+INSERT INTO rewards.reward (name, kind, pool) VALUES ('card', 'gift_card', 'refill');
+INSERT INTO rewards.reward_price (reward, unit, points) VALUES ('card', 'stars', 5);
+SELECT run($$SELECT rewards.adjust(5, 10, 'stars', reason => 'x')$$), run($$SELECT rewards.import_codes('refill', ARRAY['R4'])$$), run($$UPDATE rewards.voucher_pool SET enabled = false WHERE name = 'blank'$$);
+SELECT run($$SELECT rewards.redeem(5, 'card')$$);
+SELECT is((SELECT balance FROM rewards.top_up_code((SELECT code FROM rewards.vouchers WHERE redemption IS NOT NULL), 5, key => 't')), 15::numeric, 'a card that points bought is topped up');
+SELECT is(sqlstate_of($$SELECT rewards.cancel((SELECT id FROM rewards.redemptions WHERE reward = 'card'))$$), 'LY012', 'then points do not come back for it');
+SELECT run($$SELECT rewards.cancel_code((SELECT operation_no FROM rewards.operation WHERE key = 't'))$$);
+SELECT is((SELECT status FROM rewards.cancel((SELECT id FROM rewards.redemptions WHERE reward = 'card'))), 'cancelled', 'before that is taken off');
+
 -- yen have no decimals, Kuwaiti dinars three
 SELECT loyalty.create_program('jp', member_type => 'bigint', time_zone => 'Asia/Tokyo', currency => 'JPY', test_clock => true);
 SELECT loyalty.create_program('kw', member_type => 'bigint', time_zone => 'Asia/Kuwait', currency => 'KWD', test_clock => true);

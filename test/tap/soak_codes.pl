@@ -18,6 +18,7 @@ $node->safe_psql('postgres', q{
 	SELECT loyalty.create_program('rewards', member_type => 'bigint', time_zone => 'UTC', currency => 'EUR');
 	UPDATE rewards.program SET code_attempts = NULL;
 	INSERT INTO rewards.member (member_id) SELECT generate_series(1, 8);
+	INSERT INTO rewards.unit (name, decimals, value) VALUES ('prepaid', 2, 1);
 	INSERT INTO rewards.voucher_pool (name, gives, value, uses) VALUES ('few', 'amount', 5, 50), ('card', 'balance', 20, 1), ('stock', 'amount', 5, 1);
 	INSERT INTO rewards.voucher_pool (name, gives, value, unit, uses, uses_per_member) VALUES ('points', 'points', 1, 'points', 30, 10);
 	SELECT rewards.import_codes('few', ARRAY['N1', 'N2']), rewards.import_codes('card', ARRAY['C1', 'C2']),
@@ -31,7 +32,7 @@ $node->safe_psql('postgres', q{
 		EXECUTE statement;
 		RETURN 'done';
 	EXCEPTION
-		WHEN SQLSTATE 'LY008' OR SQLSTATE 'LY005' OR SQLSTATE 'LY012' OR SQLSTATE '55000' THEN
+		WHEN SQLSTATE 'LY001' OR SQLSTATE 'LY008' OR SQLSTATE 'LY005' OR SQLSTATE 'LY012' OR SQLSTATE '55000' THEN
 			RETURN SQLSTATE;
 	END $$;
 });
@@ -40,8 +41,10 @@ my %scripts = (
 	reserve => "SELECT ok FROM rewards.reserve_code('N' || :n, :m, '1 second');",
 	card => "SELECT ok FROM rewards.redeem_code('C' || :n, :m, 0.01 * :m);",
 	anybody => "SELECT ok FROM rewards.redeem_code('C' || :n, amount => 0.07);",
+	top_up => "SELECT ok FROM rewards.top_up_code('C' || :n, 0.01 * :m);",
+	deposit => "SELECT ok FROM rewards.deposit_code('C' || :n, :m, 0.01 * :m, 'prepaid');",
 	points => "SELECT ok FROM rewards.redeem_code('P' || :p, :m);",
-	cancel => "SELECT try('SELECT rewards.cancel_code(' || u.id || ')') FROM (SELECT id FROM rewards.code_uses WHERE status = 'redeemed' ORDER BY random() LIMIT 1) u;",
+	cancel => "SELECT try('SELECT rewards.cancel_code(' || u.id || ')') FROM (SELECT id FROM rewards.code_uses WHERE status IN ('redeemed', 'topped up') ORDER BY random() LIMIT 1) u;",
 	release => "SELECT try('SELECT rewards.release_code(' || u.id || ')') FROM (SELECT id FROM rewards.code_uses WHERE status = 'reserved' ORDER BY random() LIMIT 1) u;",
 	draw => "SELECT try('SELECT rewards.redeem(' || :m || ', ''five off'')');",
 	give => "SELECT try('SELECT rewards.give_code(' || :m || ', ''stock'')');",
@@ -66,7 +69,7 @@ note($1) if $out =~ /(number of transactions actually processed: \d+)/;
 is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'all is sound afterwards');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM rewards.vouchers v JOIN rewards.voucher_pool p ON p.name = v.pool WHERE v.pool <> 'card' AND v.uses > p.uses}), '0', 'no code was used too often');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT member_id FROM rewards.code_uses WHERE pool = 'points' AND status = 'redeemed' GROUP BY 1 HAVING count(*) > 10) x}), '0', 'by no member');
-is($node->safe_psql('postgres', q{SELECT sum(value - balance) = (SELECT sum(discount - coalesce(returned, 0)) FROM rewards.code_uses WHERE pool = 'card') FROM rewards.vouchers WHERE pool = 'card'}), 't', 'cards have what was not paid');
+is($node->safe_psql('postgres', q{SELECT sum(value + added - balance) = (SELECT sum(discount - coalesce(returned, 0)) FROM rewards.code_uses WHERE pool = 'card') FROM rewards.vouchers WHERE pool = 'card'}), 't', 'cards have what was not paid');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT code FROM rewards.redemption WHERE code IS NOT NULL GROUP BY 1 HAVING count(*) > 1) x}), '0', 'no code was drawn twice');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.code_uses'), '>', 100, 'something was done');
 
