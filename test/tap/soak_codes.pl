@@ -25,7 +25,7 @@ $node->safe_psql('postgres', q{
 		rewards.import_codes('points', ARRAY['P1', 'P2', 'P3']), rewards.generate_codes('stock', 2000);
 	INSERT INTO rewards.reward (name, kind, pool) VALUES ('five off', 'voucher', 'stock');
 	INSERT INTO rewards.reward_price (reward, points) VALUES ('five off', 1);
-	SELECT rewards.adjust(m, 100000, reason => 'to begin with') FROM generate_series(1, 8) m;
+	SELECT rewards.adjust(m, 100000, 'points', reason => 'to begin with') FROM generate_series(1, 8) m;
 	-- what came too late, or is not there any more, is no error here
 	CREATE FUNCTION public.try(statement text) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
