@@ -46,6 +46,8 @@ typedef struct AccountUnit
 	Instant		last_activity;	/* INSTANT_ALWAYS if none */
 	bool		open;			/* the lapse that follows last_activity has not
 								 * been booked, even if it is due: the caller's */
+	Instant		unsettled;		/* what is booked from here on may have to be set
+								 * right; INSTANT_NEVER: nothing; the caller's */
 } AccountUnit;
 
 /* points that a hold has set aside out of a lot; 48 bytes, no padding */
@@ -57,7 +59,8 @@ typedef struct HeldPiece
 	Instant		to;
 	Instant		deadline;		/* back in the lot from then on */
 	int32_t		unit;
-	int32_t		reserved;
+	int32_t		over;			/* not 0: it follows activity, and what was in the
+								 * lot lapsed while they were out of it */
 } HeldPiece;
 
 /*
@@ -217,7 +220,7 @@ extern CoreResult account_capture(Account *account, int64_t hold_no, Points poin
 
 /*
  * Gives back what a hold has still set aside: ENTRY_RELEASE, and ENTRY_EXPIRE
- * at once for what belongs to lots that are over.
+ * at once for what belongs to lots that are over, or have been meanwhile.
  */
 extern CoreResult account_release(Account *account, int64_t hold_no, Instant now,
 								  MovementSink sink, void *arg);

@@ -191,7 +191,7 @@ make_lots_for_held(Account *account, Instant now)
 		if (held->deadline > now)
 			continue;
 		TRY(account_end_of(account, &piece, &known, &end));
-		if ((end <= held->deadline && end != INSTANT_NEVER) ||
+		if (held->over || (end <= held->deadline && end != INSTANT_NEVER) ||
 			account_find_piece(account, held->unit, held->from, held->to) != NULL)
 			continue;
 		TRY(account_reserve(account, account->npieces + 1));
@@ -213,6 +213,7 @@ lapse(Account *account, HeldPiece *held, MovementSink sink, void *arg)
 	LotPiece	piece = held_lot(held);
 	LotPiece   *lot;
 	Instant		end;
+	bool		over = held->over != 0;
 	Movement	movement = {ENTRY_RELEASE, held->unit, held->points, held->from,
 	held->to, held->deadline, 0, 0, 0, held->hold_no};
 
@@ -220,7 +221,7 @@ lapse(Account *account, HeldPiece *held, MovementSink sink, void *arg)
 	if (sink != NULL)
 		sink(arg, &movement);
 	held->points = 0;
-	if (end <= held->deadline && end != INSTANT_NEVER)
+	if (over || (end <= held->deadline && end != INSTANT_NEVER))
 	{
 		account_tell(sink, arg, ENTRY_EXPIRE, held->unit, -piece.points,
 					 held->from, held->to, held->deadline, 0);
@@ -254,6 +255,31 @@ repay(LotPiece *piece, LotPiece *debt, Instant at, MovementSink sink, void *arg)
 }
 
 /*
+ * Remembers which lots that follow activity lapse while points of theirs are
+ * held: these are over, too, even if the member is active again by the time
+ * they come back.
+ */
+static CoreResult
+mark_over(Account *account, Instant now)
+{
+	ActivityEnd known = {0};
+
+	for (int i = 0; i < account->nheld; i++)
+	{
+		HeldPiece  *held = &account->held[i];
+		LotPiece	piece = held_lot(held);
+		Instant		end;
+
+		if (held->to != INSTANT_ACTIVITY || held->over)
+			continue;
+		TRY(account_end_of(account, &piece, &known, &end));
+		if (end <= now && end <= held->deadline && end != INSTANT_NEVER)
+			held->over = 1;
+	}
+	return CORE_OK;
+}
+
+/*
  * Takes all due instants up to and including now, in order.
  */
 CoreResult
@@ -267,6 +293,7 @@ account_advance(Account *account, Instant since, Instant now,
 
 	if (since > now)
 		since = now;
+	TRY(mark_over(account, now));
 	TRY(make_lots_for_held(account, now));
 	debts = find_debts(account, &ndebts);
 	TRY(collect_due(account, since, now, debts, ndebts, NULL, &n));

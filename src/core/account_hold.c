@@ -179,7 +179,7 @@ account_release(Account *account, int64_t hold_no, Instant now,
 			continue;
 		TRY(is_over(account, held->unit, held->from, held->to, now, &over, &end));
 		tell_hold(sink, arg, ENTRY_RELEASE, held, held->points, now);
-		if (over)
+		if (over || held->over)
 			account_tell(sink, arg, ENTRY_EXPIRE, held->unit, -held->points,
 						 held->from, held->to, now, 0);
 		else

@@ -303,6 +303,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 
 		unit->unit = config->unit_no;
 		unit->last_activity = INSTANT_ALWAYS;
+		unit->unsettled = INSTANT_NEVER;
 		unit->follows_activity = config->expires.kind == PERIOD_ACTIVITY;
 		unit->activity_period = config->expires;
 		item = account->nusage > 0 ? account_usage(account, -config->unit_no, false) : NULL;

@@ -12,22 +12,22 @@
 
 /*
  * Tells an account of an activity in a unit, before its points are added.
- * What lapsed before it is booked.  An activity that arrives late brings back
- * what would not have lapsed had it been known.  Returns the instant at which
- * points of this activity have lapsed already, INSTANT_NEVER if they have not.
+ * What lapsed before it is booked.  If it arrives late, activity_settle is to
+ * be called once its lines are written.
  */
-extern Instant activity_note(Ledger *ledger, AccountState *account, int32 unit_no,
-							 Instant at);
+extern void activity_note(Ledger *ledger, AccountState *account, int32 unit_no, Instant at);
 
 /*
- * Whether lots of a unit that follow activity lapsed after an instant and up
- * to now, as far as is known.
+ * Sets right what is booked, if an activity has arrived late: what would have
+ * lapsed at another instant, or not at all, had it been known.
  */
-extern bool activity_lapsed_since(Ledger *ledger, AccountState *account, int32 unit_no,
-								  Instant since);
+extern void activity_settle(Ledger *ledger, AccountState *account);
 
-/* Lapses points of a late activity, just added in the lot from "from". */
-extern void activity_lapse(Ledger *ledger, AccountState *account, int32 unit_no,
-						   Instant from, Points points, Instant lapse);
+/*
+ * Whether a lot is over now, or, as it follows activity, has lapsed since an
+ * instant: then what was out of it since then is over, too.
+ */
+extern bool activity_is_over(Ledger *ledger, AccountState *account, int32 unit_no,
+							 Instant from, Instant to, Instant since);
 
 #endif							/* LOYALTY_ACTIVITY_H */

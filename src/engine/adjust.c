@@ -13,6 +13,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "engine/activity.h"
 #include "engine/operation.h"
 #include "engine/pages.h"
 #include "types/numbers.h"
@@ -129,6 +130,7 @@ typedef struct Undo
 	bool		gave;
 	TakenLot   *taken;			/* the lots it took points from */
 	int			ntaken;
+	Instant		at;				/* when */
 } Undo;
 
 /* Reads the adjustment's lines; an EntryReader. */
@@ -203,17 +205,39 @@ take_back(Operation *operation, Undo *undo)
 								 operation_sink, operation));
 }
 
-/* Gives back what an adjustment took, to the lots it came from. */
+/* see operation.h */
+void
+operation_lapse(Operation *operation, Instant from, Instant to, Points points)
+{
+	Movement	movement = {ENTRY_EXPIRE, operation->unit->unit_no, -points, from, to,
+	operation->account->now};
+	LotPiece	piece = {-points, from, to, operation->unit->unit_no, 0};
+	Account    *core = &operation->account->core;
+
+	if (points == 0)
+		return;
+	core_check(lots_add_piece(core->pieces, &core->npieces, piece));
+	operation_sink(operation, &movement);
+}
+
+/*
+ * Gives back what an adjustment took, to the lots it came from; what belongs to
+ * lots that are over, or have been meanwhile, expires at once.
+ */
 static void
 give_back(Operation *operation, Undo *undo)
 {
 	AccountState *account = operation->account;
 	Points		points = 0;
+	Points	   *over = palloc0(sizeof(Points) * Max(1, undo->ntaken));
 	int			i;
 
 	for (i = 0; i < undo->ntaken; i++)
 	{
 		points += undo->taken[i].points;
+		if (activity_is_over(operation->ledger, account, operation->unit->unit_no,
+							 undo->taken[i].from, undo->taken[i].to, undo->at))
+			over[i] = undo->taken[i].points;
 		if (undo->taken[i].to != INSTANT_ACTIVITY)
 			pages_bring_in_end(operation->ledger, account, undo->taken[i].to);
 	}
@@ -222,6 +246,12 @@ give_back(Operation *operation, Undo *undo)
 	core_check(account_give(&account->core, operation->unit->unit_no, points, account->now,
 							operation_lot_end(account, operation->unit), 0, 0, undo->taken,
 							undo->ntaken, account->now, 0, operation_sink, operation));
+	for (i = 0; i < undo->ntaken; i++)
+	{
+		if (over[i] > 0)
+			operation_lapse(operation, undo->taken[i].from, undo->taken[i].to,
+							over[i] - undo->taken[i].points);
+	}
 }
 
 /* see operation.h */
@@ -229,6 +259,8 @@ void
 reverse_adjustment(Operation *operation, const OperationRow *row)
 {
 	Undo		undo = {row->number};
+
+	undo.at = row->performed_at;
 
 	/* lines that wait, and what was booked meanwhile, must be seen */
 	ledger_flush(operation->ledger);

@@ -111,7 +111,7 @@ make_account(const View *view, Account *account)
 		if (held.unit != view->unit_no)
 			continue;
 		if (held.to == INSTANT_ACTIVITY)
-			held.to = Max(view->ending, held.from);
+			held.to = held.over ? held.from : Max(view->ending, held.from);
 		account->held[account->nheld++] = held;
 	}
 }

@@ -106,8 +106,9 @@ mark_lapsed(Ledger *ledger, AccountState *account, int32 unit_no, Drawn *drawn)
 			drawn->lots[i - 1].points > 0 && drawn->since[i - 1] == drawn->since[i])
 			drawn->lots[i].lapsed = drawn->lots[i - 1].lapsed;
 		else
-			drawn->lots[i].lapsed = activity_lapsed_since(ledger, account, unit_no,
-														  drawn->since[i]);
+			drawn->lots[i].lapsed = activity_is_over(ledger, account, unit_no,
+													 drawn->lots[i].from, drawn->lots[i].to,
+													 drawn->since[i]);
 	}
 }
 

@@ -20,6 +20,7 @@ typedef struct OwnLine
 	Instant		to;
 	Points		lapsed;
 	Points		forgiven;
+	Instant		occurred_at;
 	int64		entry_no;
 	int64		operation_no;
 } OwnLine;
@@ -55,8 +56,6 @@ typedef struct Judgement
 								 * own lots */
 	int			nwanted;
 	bool		noted;			/* its activity, in the unit being judged */
-	Instant		lapse;			/* of points that follow it; INSTANT_NEVER: none
-								 * is known */
 
 	bool		probes;			/* nothing is posted, only seen what would be */
 	bool		lowers;			/* it would be less, in some unit */

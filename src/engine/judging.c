@@ -462,7 +462,6 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	core_check(judge_change(held, computed, n, delta));
 	note_wanted(j, unit, index, delta, nterms);
 	j->noted = false;
-	j->lapse = INSTANT_NEVER;
 
 	/*
 	 * What is topped up may go from one rule to another.  Room of a cap is

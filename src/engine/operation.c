@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 
 #include "core/instant.h"
+#include "engine/activity.h"
 #include "engine/operation.h"
 #include "engine/read.h"
 #include "types/numbers.h"
@@ -389,6 +390,17 @@ number_lines(Operation *operation)
 	operation->last_entry = operation->account->last_entry + nown;
 }
 
+/* What the lines have changed of what has lapsed, and what that makes due. */
+static void
+settle_activity(Operation *operation, AccountState *account)
+{
+	int64		before = account->last_entry;
+
+	activity_settle(operation->ledger, account);
+	if (account->last_entry > before)
+		account_bring_to(operation->ledger, account, account->now);
+}
+
 /* see operation.h */
 void
 operation_write(Operation *operation)
@@ -414,6 +426,9 @@ operation_write(Operation *operation)
 		ledger_append(operation->ledger, move->tag == MOVE_OTHER ? operation->other :
 					  operation->account, &line);
 	}
+	settle_activity(operation, operation->account);
+	if (operation->other)
+		settle_activity(operation, operation->other);
 	if (!operation->within)
 		ledger_save_account(operation->ledger, operation->account);
 	if (operation->other)

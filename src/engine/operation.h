@@ -211,6 +211,9 @@ extern Instant operation_lot_end(const AccountState *account, const UnitConfig *
 extern Instant operation_known_end(const AccountState *account, const UnitConfig *unit,
 								   Instant from, Instant to);
 
+/* adjust.c: points just added to a lot lapse at once */
+extern void operation_lapse(Operation *operation, Instant from, Instant to, Points points);
+
 /* adjust.c: moves that undo an adjustment whose account is locked */
 extern void reverse_adjustment(Operation *operation, const OperationRow *row);
 

@@ -40,6 +40,7 @@ collect_own_line(void *arg, int64 entry_no, const EntryLine *line)
 	own->to = line->movement.to;
 	own->lapsed = line->movement.lapsed;
 	own->forgiven = line->movement.forgiven;
+	own->occurred_at = line->movement.occurred_at;
 	own->entry_no = entry_no;
 	own->operation_no = line->operation_no;
 }
@@ -71,7 +72,7 @@ collect_lapsed(void *arg, int64 entry_no, const EntryLine *line)
 	int			i;
 
 	/* what a lapse took and was brought back later has not lapsed */
-	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY)
+	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY && line->operation_no == 0)
 		points = -m->points;
 	if (points == 0 && m->lapsed == 0)
 		return;
@@ -247,6 +248,25 @@ first_of_lot(const Judgement *j, int i)
 	return true;
 }
 
+/*
+ * Whether a lot that points of the event were taken from is over, or has been
+ * since: then they do not go back there.
+ */
+static bool
+is_over_since(Judgement *j, int32 unit_no, Instant from, Instant to)
+{
+	Instant		since = INSTANT_ALWAYS;
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].from == from && j->own[i].to == to &&
+			j->own[i].points < 0)
+			since = Max(since, j->own[i].occurred_at);
+	}
+	return activity_is_over(j->batch->ledger, j->account, unit_no, from, to, since);
+}
+
 /* What rules that are still to be given points will use up of a lot that is their own. */
 static Points
 wanted_in_lot(const Judgement *j, Instant from, Instant to)
@@ -290,7 +310,7 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 			continue;
 		sum_own_lines(j, unit_no, own->from, own->to, &in_lot, &lapsed);
 		lapsed = still_excused(j, unit_no, own->from, own->to, lapsed);
-		if (in_lot < 0)
+		if (in_lot < 0 && !is_over_since(j, unit_no, own->from, own->to))
 		{
 			if (taken == NULL)
 				taken = palloc(sizeof(TakenLot) * nown);
@@ -336,7 +356,7 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 	if (unit->expires.kind == PERIOD_ACTIVITY && points > excused &&
 		points - excused > forgiven && !j->noted)
 	{
-		j->lapse = activity_note(j->batch->ledger, account, unit_no, occurred_at);
+		activity_note(j->batch->ledger, account, unit_no, occurred_at);
 		j->noted = true;
 	}
 	if (points > 0)
@@ -346,8 +366,6 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 	/* what goes back to other lots is due when they are */
 	if (ntaken > 0)
 		account_find_due(account);
-	if (j->lapse != INSTANT_NEVER && to == INSTANT_ACTIVITY)
-		activity_lapse(j->batch->ledger, account, unit_no, from, points, j->lapse);
 	if (excused > 0)
 		j->lapsed_known = false;
 }

@@ -14,6 +14,7 @@
 
 #include "engine/plan.h"
 #include "engine/read.h"
+#include "engine/timeline.h"
 
 /* what is summed up */
 typedef struct Past
@@ -28,23 +29,58 @@ typedef struct Past
 	HeldPiece  *held;			/* what holds have set aside and not given back */
 	int			nheld;
 	int			held_capacity;
+	Timeline   *timelines;		/* of units whose lots follow activity */
+	int			ntimelines;
 } Past;
 
 /* see plan_execute */
 static const char deadline_plan = 0;
 
-/* The last activity in a unit was at least at an instant. */
+/* Makes a timeline for each unit whose lots follow activity. */
 static void
-note_activity(AccountState *account, int32 unit_no, TimestampTz at)
+open_timelines(Past *past)
 {
+	Account    *core = &past->account->core;
 	int			i;
 
-	for (i = 0; i < account->core.nunits; i++)
+	past->timelines = palloc(sizeof(Timeline) * Max(1, core->nunits));
+	for (i = 0; i < core->nunits; i++)
 	{
-		AccountUnit *unit = &account->core.units[i];
+		if (core->units[i].follows_activity)
+			timeline_init(&past->timelines[past->ntimelines++], &core->units[i], core->zone);
+	}
+}
 
-		if (unit->unit == unit_no)
-			unit->last_activity = Max(unit->last_activity, at);
+/*
+ * What activities say: the last one up to the instant, or known by then, and
+ * which held points are over, as their lot has lapsed meanwhile.
+ */
+static void
+read_timelines(Past *past)
+{
+	Account    *core = &past->account->core;
+	int			i;
+	int			k;
+
+	for (i = 0; i < past->ntimelines; i++)
+	{
+		Timeline   *timeline = &past->timelines[i];
+		AccountUnit *unit = &core->units[timeline->unit - core->units];
+
+		timeline_finish(timeline);
+		for (k = 0; k < timeline->nactivities; k++)
+		{
+			if (timeline->activities[k].at <= past->at || timeline->activities[k].known <= past->at)
+				unit->last_activity = Max(unit->last_activity, timeline->activities[k].at);
+		}
+		for (k = 0; k < past->nheld; k++)
+		{
+			HeldPiece  *held = &past->held[k];
+
+			if (held->unit == unit->unit && held->to == INSTANT_ACTIVITY)
+				held->over = timeline_lapsed(timeline, timeline_held_since(timeline, held->hold_no),
+											 Min(past->at, held->deadline));
+		}
 	}
 }
 
@@ -121,12 +157,13 @@ add_line(void *arg, int64 entry_no, const EntryLine *line)
 	Past	   *past = (Past *) arg;
 	const Movement *m = &line->movement;
 	LotPiece   *piece;
+	int			i;
 
-	if (m->occurred_at > past->at || line->posted_at > past->known_at)
+	if (line->posted_at > past->known_at)
 		return;
-	if (m->kind == ENTRY_EARN || m->kind == ENTRY_REDEEM)
-		note_activity(past->account, m->unit, m->occurred_at);
-	if (m->points == 0)
+	for (i = 0; i < past->ntimelines; i++)
+		timeline_add(&past->timelines[i], line);
+	if (m->occurred_at > past->at || m->points == 0)
 		return;
 	if (m->kind == ENTRY_HOLD || m->kind == ENTRY_RELEASE)
 		add_held(past, line->operation_no, m, -m->points);
@@ -158,6 +195,7 @@ past_lots(Ledger *reader, AccountState *account, TimestampTz at, TimestampTz kno
 
 	for (i = 0; i < account->core.nunits; i++)
 		account->core.units[i].last_activity = INSTANT_ALWAYS;
+	open_timelines(&past);
 	past.capacity = 64;
 	past.pieces = palloc(sizeof(LotPiece) * past.capacity);
 	if (reader->journal.rel == NULL)
@@ -168,6 +206,7 @@ past_lots(Ledger *reader, AccountState *account, TimestampTz at, TimestampTz kno
 	account->core.npieces = past.npieces;
 	account->core.capacity = past.capacity;
 	find_deadlines(reader, &past);
+	read_timelines(&past);
 	account->core.held = past.held;
 	account->core.nheld = past.nheld;
 	account->core.held_capacity = past.held_capacity;

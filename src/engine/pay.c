@@ -452,7 +452,7 @@ take_history(Operation *operation, Points points, Instant at)
 	}
 	operation->spent = points;
 	if (points > 0)
-		(void) activity_note(operation->ledger, account, unit_no, at);
+		activity_note(operation->ledger, account, unit_no, at);
 }
 
 /* What previews are told: whether points would be there. */

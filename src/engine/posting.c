@@ -14,6 +14,8 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
+#include "engine/activity.h"
+
 /* The event's key as the ledger has it; none if the event is only an example. */
 static Datum
 ledger_key(const Batch *batch, const Event *event)
@@ -407,6 +409,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	if (batch->source->purchase && why_not == NULL)
 		count_purchase(account, posting, net);
 	posting_add_block(&j, posting);
+	activity_settle(batch->ledger, account);
 	if (batch->observer)
 		batch->observer(batch->observer_arg, batch, account, event, judged, rules->nrules,
 						why_not);

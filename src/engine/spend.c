@@ -35,7 +35,7 @@ spend_note_activity(Operation *operation)
 {
 	AccountState *account = operation->account;
 
-	(void) activity_note(operation->ledger, account, operation->unit->unit_no, account->now);
+	activity_note(operation->ledger, account, operation->unit->unit_no, account->now);
 }
 
 /* see spend.h */

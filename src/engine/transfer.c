@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 
 #include "engine/pages.h"
+#include "engine/activity.h"
 #include "engine/spend.h"
 
 /*
@@ -190,10 +191,16 @@ reverse_transfer(Operation *operation, OperationRow *row)
 								 operation_other_sink, operation));
 	for (i = 0; i < sent.nlots; i++)
 	{
+		bool		over = activity_is_over(ledger, account, unit_no, sent.lots[i].from,
+											sent.lots[i].to, row->performed_at);
+
 		if (sent.lots[i].to != INSTANT_ACTIVITY)
 			pages_bring_in_end(ledger, account, sent.lots[i].to);
 		core_check(account_add(&account->core, ENTRY_TRANSFER, unit_no, sent.lots[i].share,
 							   sent.lots[i].from, sent.lots[i].to, account->now, 0,
 							   operation_sink, operation));
+		if (over)
+			operation_lapse(operation, sent.lots[i].from, sent.lots[i].to,
+							sent.lots[i].share);
 	}
 }

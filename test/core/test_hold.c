@@ -233,6 +233,20 @@ test_activity(void)
 	go(l, 170);
 	line_is(l, 1, ENTRY_EXPIRE, "-4", INSTANT_ACTIVITY, 160, "what comes back later lapses at once");
 	free_ledger(l);
+
+	/* the member is active again before they come back */
+	l = new_ledger(100);
+	go(l, 0);
+	l->units[1].last_activity = 0;
+	earn(l, IDLE, "10", 0, INSTANT_ACTIVITY);
+	hold(l, 1, IDLE, "10", 150);
+	go(l, 120);
+	l->units[1].last_activity = 120;
+	earn(l, IDLE, "5", 120, INSTANT_ACTIVITY);
+	go(l, 160);
+	line_is(l, 1, ENTRY_EXPIRE, "-10", INSTANT_ACTIVITY, 150, "their lot has lapsed meanwhile");
+	balance_is(l, IDLE, "5", "0", "0", "what came later is there");
+	free_ledger(l);
 }
 
 /* ------------------------------------------------------------------------

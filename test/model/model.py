@@ -734,7 +734,7 @@ class Program(Spending, Paying):
                     if n > 0:
                         purse.debt_lines.append((now, now, -n))
                 else:
-                    n = min(rest[i], x[1]) if now < purse.end_of(x[0]) else ZERO
+                    n = min(rest[i], x[1]) if now < purse.own_end(x[0], x[2], now) else ZERO
                     if n > 0:
                         x[0].lines.append((now, now, n))
                         e.has(x[0], n)
@@ -791,7 +791,7 @@ class Program(Spending, Paying):
             if got > 0:
                 lot.lines.append((now, now, -got))
                 e.has(lot, -got)
-                e.elsewhere.setdefault(unit, []).append([lot, got])
+                e.elsewhere.setdefault(unit, []).append([lot, got, now])
                 taken += got
                 rest -= got
         if rest > 0:
@@ -799,7 +799,7 @@ class Program(Spending, Paying):
                 excess.append(['forgiven', None, rest])
             else:
                 purse.debt_lines.append((now, now, rest))
-                e.elsewhere.setdefault(unit, []).append([None, rest])
+                e.elsewhere.setdefault(unit, []).append([None, rest, now])
                 taken += rest
         self.note(e, unit, -taken)
 

@@ -51,6 +51,7 @@ class Purse:
         self.lots = {}
         self.debt_lines = []
         self.activity = []          # sorted instants of earning, (occurred_at, posted_at)
+        self.known = (None, None)   # what activities() has computed, and for what
         self.holds = []
         self.settled = NINF
 
@@ -80,15 +81,36 @@ class Purse:
 
     # -- what time does
 
+    def activities(self):
+        """
+        Instants of activity: those that were one when they were posted, and those at which what used up an excuse
+        earns after all, because the lapse was undone since.
+        """
+        used_up = sorted(((x[0], x[1], lot, i) for lot in self.lots.values() for i, x in enumerate(lot.excuses)
+                          if x[2] < 0), key=lambda x: x[:2])
+        if not used_up:
+            return self.activity
+        state = (list(self.activity), [(k, list(x.lines), list(x.excuses)) for k, x in self.lots.items()])
+        if self.known[0] == state:
+            return self.known[1]
+        found = list(self.activity)
+        for when, posted, lot, i in used_up:
+            self.known = (state, found)
+            if self.story(lot, when, i)[3] > 0 and (when, posted) not in found:
+                found = sorted(found + [(when, posted)])
+        self.known = (state, found)
+        return found
+
     def lapses(self, at):
         """
         The instants up to `at` at which the lots that follow the last activity
         lapsed: the latest that was known then, if dated ahead.
         """
         out = []
-        for i, (t, _) in enumerate(self.activity):
+        activity = self.activities()
+        for i, (t, _) in enumerate(activity):
             end = self.span[0].end(t, self.span[1])
-            later = self.activity[i + 1:]
+            later = activity[i + 1:]
             if end <= at and (not later or end <= later[0][0]) and not any(posted < end for _, posted in later):
                 out.append(end)
         return out
@@ -97,24 +119,26 @@ class Purse:
         """When a lot ends as things stand."""
         if lot.end is not None:
             return lot.end
-        if not self.activity:
-            return INF
-        return self.span[0].end(self.activity[-1][0], self.span[1])
+        activity = self.activities()
+        return self.span[0].end(activity[-1][0], self.span[1]) if activity else INF
 
     def state(self, lot, at):
         """(points there, points lapsed unspent and not excused) of a lot at an instant."""
-        balance, lapsed, excused = self.story(lot, at)
+        balance, lapsed, excused, _ = self.story(lot, at)
         return (balance, lapsed - excused)
 
-    def story(self, lot, at):
-        """(points there, points lapsed unspent, of these excused) of a lot at an instant."""
+    def story(self, lot, at, asked=None):
+        """
+        (points there, points lapsed unspent, of these excused) of a lot at an instant; what an excuse gives after all.
+        """
         if lot.end is not None:
             total = lot.total()
-            return (total, ZERO, ZERO) if at < lot.end else (ZERO, total, lot.excused)
-        balance, lapsed, excused = ZERO, ZERO, ZERO
-        steps = sorted([(x[0], 0, x) for x in lot.lines] + [(x[0], 1, x) for x in lot.excuses], key=lambda x: x[:2])
+            return (total, ZERO, ZERO, ZERO) if at < lot.end else (ZERO, total, lot.excused, ZERO)
+        balance, lapsed, excused, after_all = ZERO, ZERO, ZERO, ZERO
+        steps = sorted([(x[0], 0, x, None) for x in lot.lines] + [(x[0], 1, x, i) for i, x in enumerate(lot.excuses)],
+                       key=lambda x: x[:2])
         lapses, last = self.lapses(at), NINF
-        for when, excuse, line in steps:
+        for when, excuse, line, which in steps:
             n = line[2]
             while lapses and lapses[0] <= when:
                 last = lapses.pop(0)
@@ -127,19 +151,26 @@ class Purse:
                     lapsed += n
                 else:
                     balance += n
+                # what was spent before it was known to have lapsed has not
+                if n < 0 and balance < 0 and lapsed > 0:
+                    back = min(lapsed, -balance)
+                    lapsed -= back
+                    balance += back
                 continue
             # what was excused because of a lapse that was undone since is taken after all
             some = max(min(n, lapsed - excused), -excused)
             excused += some
             balance -= n - some
+            if excuse and which == asked:
+                after_all = some - n
         if lapses:
             lapsed += max(balance, ZERO)
             balance = min(balance, ZERO)
-        return (balance, lapsed, excused)
+        return (balance, lapsed, excused, after_all)
 
     def over(self, at):
-        """Whether the period since the last activity is over at an instant."""
-        before = [t for t, _ in self.activity if t <= at]
+        """Whether the period since the last activity, up to an instant or known by then, is over at it."""
+        before = [t for t, posted in self.activities() if t <= at or posted <= at]
         return bool(before) and self.span[0].end(before[-1], self.span[1]) <= at
 
     def points(self, lot, at):
@@ -266,7 +297,7 @@ class Purse:
                 p.lots[k].lines = lines
                 p.lots[k].excuses = [x for x in lot.excuses if x[0] <= at and x[1] <= known_at]
         p.debt_lines = [x for x in self.debt_lines if x[0] <= at and x[1] <= known_at]
-        p.activity = [x for x in self.activity if x[0] <= at and x[1] <= known_at]
+        p.activity = [x for x in self.activity if (x[0] <= at or x[1] <= at) and x[1] <= known_at]
         seen = min(at, known_at)
         p.holds = [p.same_hold(x) for x in self.holds
                    if x.made <= seen and (x.closed is None or x.closed > seen)]

@@ -685,13 +685,6 @@ def pays(db):
         db.execute('ROLLBACK')
 
 
-# Programs of the default size on which model and engine are known to disagree:
-# told as TODO, so that they are seen and fail nobody's run.
-KNOWN = {
-    12: 'an event dated ahead is deleted and posted again, in a unit whose lots follow the last activity',
-}
-
-
 def share_out(o):
     """Lets processes of their own test every so-manieth program, and joins what they say."""
     jobs = min(o.jobs, len(o.seeds))
@@ -792,9 +785,6 @@ def main():
             print('ok %d - seed %d' % (n, seed), flush=True)
             continue
         mode, error = failed
-        if seed in KNOWN and features is None and o.ops == 150 and len(o.seeds) > 1:
-            print('not ok %d - seed %d, mode %s: %s # TODO %s' % (n, seed, mode, error.what, KNOWN[seed]), flush=True)
-            continue
         failures += 1
         small = spec
         if o.shrink:

@@ -182,4 +182,17 @@ UPDATE shop.orders SET total = 0 WHERE order_id = 9900;
 UPDATE shop.orders SET total = 60 WHERE order_id = 9900;
 SELECT is(state(990, 'two'), '80 available', 'what lapsed stays counted: 180 less 100');
 
+-- what a refund took from a lot of another purchase does not go back there once that is over
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.unit (name, spendable) VALUES ('three', true);
+INSERT INTO rewards.rule (name, source, unit, earn, condition, expires) VALUES ('long', 'orders', 'three', '10', 'total = 1', '80 days'), ('short', 'orders', 'three', '10', 'total = 2', '10 days');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9901, 991, 1, clock FROM rewards.program;
+SELECT run('SELECT rewards.spend(991, 10, unit => ''three'')');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9902, 991, 2, clock FROM rewards.program;
+UPDATE shop.orders SET status = 'cancelled' WHERE order_id = 9901;
+SELECT is(state(991, 'three'), '0 available', 'ten spent, ten taken from the other purchase');
+SELECT run($$SELECT rewards.set_clock(clock + interval '20 days') FROM rewards.program$$);
+UPDATE shop.orders SET status = 'paid' WHERE order_id = 9901;
+SELECT is(state(991, 'three'), '10 available', 'paid again when that has ended: its own last longer');
+
 \ir include/finish.sql
