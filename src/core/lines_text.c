@@ -115,9 +115,11 @@ lines_parse(const char *text, size_t length, Movement *lines, int *count)
 	{
 		do
 		{
-			if (!scan_fits(scan_line(&in, &lines[n]), &range))
+			Movement	line;		/* there may be no room for one that ends early */
+
+			if (!scan_fits(scan_line(&in, &line), &range))
 				return CORE_SYNTAX;
-			n++;
+			lines[n++] = line;
 			scan_space(&in);
 		} while (scan_char(&in, ','));
 		if (!scan_char(&in, '}'))

@@ -462,13 +462,14 @@ lots_parse(const char *text, size_t length, LotPiece *pieces, int *count)
 	{
 		do
 		{
-			CoreResult	status = lot_piece_scan(&in, &pieces[n]);
+			LotPiece	piece;		/* there may be no room for one that ends early */
+			CoreResult	status = lot_piece_scan(&in, &piece);
 
 			if (status == CORE_OK)
-				status = lot_piece_validate(&pieces[n]);
+				status = lot_piece_validate(&piece);
 			if (!scan_fits(status, &range))
 				return CORE_SYNTAX;
-			n++;
+			pieces[n++] = piece;
 			scan_space(&in);
 		} while (scan_char(&in, ','));
 		if (!scan_char(&in, '}'))

@@ -91,7 +91,7 @@ lines_in(PG_FUNCTION_ARGS)
 {
 	char	   *text = PG_GETARG_CSTRING(0);
 	size_t		length = strlen(text);
-	Movement   *lines = palloc_extended(sizeof(Movement) * (lines_parse_limit(text, length) + 1),
+	Movement   *lines = palloc_extended(sizeof(Movement) * lines_parse_limit(text, length),
 										MCXT_ALLOC_HUGE);
 	int			count;
 

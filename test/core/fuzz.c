@@ -190,7 +190,7 @@ static void
 try_lots(const char *text, size_t size)
 {
 	int			count;
-	LotPiece   *pieces = malloc((lots_parse_limit(text, size) + 1) * sizeof(LotPiece));
+	LotPiece   *pieces = malloc(lots_parse_limit(text, size) * sizeof(LotPiece));
 
 	if (lots_parse(text, size, pieces, &count) == CORE_OK)
 		check_lots(pieces, count);
@@ -272,7 +272,7 @@ static void
 try_lines(const char *text, size_t size)
 {
 	int			limit = lines_parse_limit(text, size);
-	Movement   *lines = malloc((limit + 1) * sizeof(Movement));
+	Movement   *lines = malloc(limit * sizeof(Movement));
 	int			count;
 
 	if (lines_parse(text, size, lines, &count) == CORE_OK)

@@ -16,20 +16,19 @@ static const char *
 reads(const char *text)
 {
 	static char buffer[ROOM * LINE_TEXT_SIZE];
-	Movement	lines[ROOM];
+	int			limit = lines_parse_limit(text, strlen(text));
+	Movement   *lines = malloc(limit * sizeof(Movement));	/* no room for one more */
 	char	   *to = buffer;
+	CoreResult	result;
 	int			count;
 
-	if (lines_parse_limit(text, strlen(text)) > ROOM)
+	if (limit > ROOM)
 		abort();
-	switch (lines_parse(text, strlen(text), lines, &count))
+	result = lines_parse(text, strlen(text), lines, &count);
+	if (result != CORE_OK)
 	{
-		case CORE_RANGE:
-			return "range";
-		case CORE_SYNTAX:
-			return "syntax";
-		case CORE_OK:
-			break;
+		free(lines);
+		return result == CORE_RANGE ? "range" : "syntax";
 	}
 	*to++ = '{';
 	for (int i = 0; i < count; i++)
@@ -40,6 +39,7 @@ reads(const char *text)
 	}
 	*to++ = '}';
 	*to = '\0';
+	free(lines);
 	return buffer;
 }
 

@@ -49,10 +49,17 @@ static const char *
 reads(const char *text)
 {
 	Balance		b;
+	int			limit = lots_parse_limit(text, strlen(text));
+	LotPiece   *pieces = malloc(limit * sizeof(LotPiece));	/* no room for one more */
+	CoreResult	result;
 
-	if (lots_parse_limit(text, strlen(text)) > ROOM)
+	if (limit > ROOM)
 		abort();
-	switch (lots_parse(text, strlen(text), b.pieces, &b.count))
+	result = lots_parse(text, strlen(text), pieces, &b.count);
+	if (result == CORE_OK)
+		memcpy(b.pieces, pieces, b.count * sizeof(LotPiece));
+	free(pieces);
+	switch (result)
 	{
 		case CORE_OK:
 			return lots_validate(b.pieces, b.count) == CORE_OK ? written(&b) :
