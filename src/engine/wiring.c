@@ -119,7 +119,8 @@ source_unwired(Oid pin, Oid relid)
 
 	foreach(cell, tables)
 	{
-		Relation	rel = table_open(lfirst_oid(cell), NoLock);
+		/* the table itself has not been locked with its children */
+		Relation	rel = table_open(lfirst_oid(cell), AccessShareLock);
 		uint32		expected = (1 << WIRE_KINDS) - 1;
 
 		if (get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
