@@ -108,7 +108,7 @@ take_own_slot(Batch *batch, BudgetState *state, Points need)
 	if (keyed_find(ledger, writer, key))
 	{
 		room = DatumGetInt64(slot_getattr(writer->slot, BUDGET_ROOM_ROOM + 1, &isnull));
-		if (room >= need && keyed_lock(ledger, writer))
+		if (room >= need && keyed_lock(ledger, writer, true))
 		{
 			room = DatumGetInt64(slot_getattr(writer->slot, BUDGET_ROOM_ROOM + 1, &isnull));
 			if (room >= need)

@@ -85,7 +85,7 @@ keyed_find(Ledger *ledger, TableWriter *writer, const Datum *key)
 
 /* see keyed.h */
 bool
-keyed_lock(Ledger *ledger, TableWriter *writer)
+keyed_lock(Ledger *ledger, TableWriter *writer, bool latest)
 {
 	ItemPointerData tid = writer->slot->tts_tid;
 	TM_FailureData failure;
@@ -93,7 +93,8 @@ keyed_lock(Ledger *ledger, TableWriter *writer)
 	return table_tuple_lock(writer->rel, &tid, ledger->snapshot, writer->slot,
 							GetCurrentCommandId(false), LockTupleNoKeyExclusive,
 							LockWaitSkip,
-							IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+							latest && !IsolationUsesXactSnapshot() ?
+							TUPLE_LOCK_FLAG_FIND_LAST_VERSION : 0,
 							&failure) == TM_Ok;
 }
 

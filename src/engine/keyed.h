@@ -25,11 +25,11 @@ extern void keyed_close(TableWriter *writer);
 extern bool keyed_find(Ledger *ledger, TableWriter *writer, const Datum *key);
 
 /*
- * Locks the row just found and has its latest version in writer->slot.  False
- * if somebody else holds it, or has changed it under a snapshot that may not see
- * that.
+ * Locks the row just found.  False if somebody else holds it, or has changed it
+ * since; with latest a change that may be seen is followed, and what it has
+ * come to is in writer->slot.
  */
-extern bool keyed_lock(Ledger *ledger, TableWriter *writer);
+extern bool keyed_lock(Ledger *ledger, TableWriter *writer, bool latest);
 
 /* Sets columns, numbered from 0, of the row that was found or locked. */
 extern void keyed_update(Ledger *ledger, TableWriter *writer, const int *columns,

@@ -453,7 +453,7 @@ capture_whole(Operation *operation, int64 number, bool limited, TimestampTz vali
 			if (operation->code)
 				values[REDEMPTION_CODE] = CStringGetTextDatum(operation->code);
 			ExecStoreVirtualTuple(slot);
-			done = writer_try_update(ledger, &writer, &tid, ledger->snapshot, true);
+			done = writer_try_update(ledger, &writer, &tid, ledger->snapshot);
 		}
 		ExecClearTuple(slot);
 		heap_freetuple(tuple);

@@ -68,8 +68,7 @@ enum StockColumn
 {
 	STOCK_REWARD_NO = 0,
 	STOCK_SLOT,
-	STOCK_ROOM,
-	STOCK_COLUMNS
+	STOCK_ROOM
 };
 
 /*
@@ -88,23 +87,20 @@ take_from_own(Ledger *ledger, int32 reward_no, int32 quantity)
 		return false;
 	if (keyed_find(ledger, &writer, key))
 	{
-		TupleTableSlot *slot = writer.slot;
-		ItemPointerData tid = slot->tts_tid;
+		static const int columns[] = {STOCK_ROOM};
 		int64		room;
+		Datum		rest;
+		bool		isnull;
 
-		slot_getallattrs(slot);
-		room = DatumGetInt64(slot->tts_values[STOCK_ROOM]);
-		if (room >= quantity)
-		{
-			ExecClearTuple(slot);
-			slot->tts_values[STOCK_REWARD_NO] = key[0];
-			slot->tts_values[STOCK_SLOT] = key[1];
-			slot->tts_values[STOCK_ROOM] = Int64GetDatum(room - quantity);
-			memset(slot->tts_isnull, 0, sizeof(bool) * STOCK_COLUMNS);
-			ExecStoreVirtualTuple(slot);
-			taken = writer_try_update(ledger, &writer, &tid, ledger->snapshot, false);
-		}
-		ExecClearTuple(slot);
+		room = DatumGetInt64(slot_getattr(writer.slot, STOCK_ROOM + 1, &isnull));
+		rest = Int64GetDatum(room - quantity);
+
+		/* only as it was seen, lest a slot be held that has too little */
+		taken = room >= quantity && keyed_lock(ledger, &writer, false);
+		if (taken)
+			keyed_update(ledger, &writer, columns, &rest, 1);
+		else
+			ExecClearTuple(writer.slot);
 	}
 	keyed_close(&writer);
 	return taken;

@@ -94,8 +94,7 @@ write_rows(Ledger *ledger, TableWriter *writer)
 						   GetCurrentCommandId(true), 0, NULL);
 		for (i = 0; i < writer->nbuffered; i++)
 		{
-			ExecInsertIndexTuples(writer->info, writer->buffer[i], ledger->estate,
-								  false, false, NULL, NIL);
+			loyalty_insert_index_tuples(writer->info, writer->buffer[i], ledger->estate);
 			ResetPerTupleExprContext(ledger->estate);
 		}
 	}
@@ -209,7 +208,7 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 		TupleTableSlot *search = table_slot_create(writer->rel, NULL);
 		EPQState	epq;
 
-		EvalPlanQualInit(&epq, ledger->estate, NULL, NIL, -1);
+		loyalty_eval_plan_qual_init(&epq, ledger->estate);
 		if (!table_tuple_fetch_row_version(writer->rel, tid, ledger->snapshot, search))
 			elog(ERROR, "row to update has vanished");
 		ExecSimpleRelationUpdate(writer->info, ledger->estate, &epq, search, writer->slot);
@@ -217,7 +216,7 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 		ExecDropSingleTupleTableSlot(search);
 		return;
 	}
-	if (!writer_try_update(ledger, writer, tid, ledger->snapshot, true))
+	if (!writer_try_update(ledger, writer, tid, ledger->snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent update")));
@@ -225,29 +224,28 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 
 /* see writer.h */
 bool
-writer_try_update(Ledger *ledger, TableWriter *writer, ItemPointer tid, Snapshot snapshot,
-				  bool wait)
+writer_try_update(Ledger *ledger, TableWriter *writer, ItemPointer tid, Snapshot snapshot)
 {
 	TupleTableSlot *slot = writer->slot;
 	TM_FailureData failure;
 	LockTupleMode lockmode;
-	bool		update_indexes;
+	TU_UpdateIndexes update_indexes;
 	TM_Result	result;
 
 	if (writer->rel->rd_att->constr)
 		ExecConstraints(writer->info, slot, ledger->estate);
 	result = table_tuple_update(writer->rel, tid, slot, GetCurrentCommandId(true),
-								snapshot, InvalidSnapshot, wait,
+								snapshot, InvalidSnapshot, true,
 								&failure, &lockmode, &update_indexes);
-	if (result == TM_Updated || result == TM_Deleted || (!wait && result == TM_BeingModified))
+	if (result == TM_Updated || result == TM_Deleted)
 		return false;
 	if (result != TM_Ok)
 		elog(ERROR, "unexpected result %d of updating \"%s\"", (int) result,
 			 RelationGetRelationName(writer->rel));
-	if (update_indexes)
+	if (update_indexes != TU_None)
 	{
 		open_indices(ledger, writer);
-		ExecInsertIndexTuples(writer->info, slot, ledger->estate, false, false, NULL, NIL);
+		loyalty_update_index_tuples(writer->info, slot, ledger->estate, update_indexes);
 	}
 	ResetPerTupleExprContext(ledger->estate);
 	return true;

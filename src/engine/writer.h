@@ -27,10 +27,9 @@ extern void writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid);
 
 /*
  * The same for a row that is not locked, of a table without row triggers.
- * False if somebody else is changing it, or has since the snapshot; with wait
- * only if he has.
+ * Waits for who is changing it; false if he has.
  */
 extern bool writer_try_update(Ledger *ledger, TableWriter *writer, ItemPointer tid,
-							  Snapshot snapshot, bool wait);
+							  Snapshot snapshot);
 
 #endif							/* LOYALTY_WRITER_H */
