@@ -22,6 +22,8 @@
 #define BUDGET_LAST_SLOT 15
 
 static Points budget_used(const ProgramRef *ref, int32 rule_no);
+static Points budget_paid(const ProgramRef *ref, int32 rule_no);
+static Points read_used(const ProgramRef *ref, int32 rule_no, const char *statement);
 
 
 /* see config_rule.h */
@@ -37,8 +39,9 @@ rule_set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 	Points		left;
 	Points		share;
 	Points		extra;
-	Oid			types[3] = {INT4OID, INT2OID, NUMERICOID};
-	Datum		values[3];
+	bool		counted;
+	Oid			types[5] = {INT4OID, INT2OID, NUMERICOID, NUMERICOID, BOOLOID};
+	Datum		values[5];
 	int			i;
 
 	values[0] = Int32GetDatum(rule_no);
@@ -64,21 +67,10 @@ rule_set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 					   " SELECT $1, slot, '0'::loyalty.points"
 					   " FROM pg_catalog.generate_series(0, " CppAsString2(BUDGET_LAST_SLOT) ") AS slot",
 					   1, types, values, NULL);
-	if (tuple_isnull(&trigger->old, "budget") && trigger->old.tuple != NULL)
-	{
-		/* nobody has counted until now: look what it has paid */
-		config_execute(ref, "UPDATE @.budget_room SET used ="
-					   " CASE slot WHEN 0 THEN (SELECT"
-					   "  GREATEST(0, COALESCE(pg_catalog.sum(points::pg_catalog.numeric), 0))"
-					   "   FROM @.journal CROSS JOIN LATERAL loyalty.lines_unnest_1(lines)"
-					   "   WHERE loyalty.lines_has_rule_1(lines, $1)"
-					   "    AND rule_no OPERATOR(pg_catalog.=) $1 AND kind IN (1, 2))"
-					   " ELSE 0 END::loyalty.points"
-					   " WHERE rule_no OPERATOR(pg_catalog.=) $1",
-					   1, types, values, NULL);
-	}
 
-	used = budget_used(ref, rule_no);
+	/* without a budget nobody has counted: look what it has paid */
+	counted = !tuple_isnull(&trigger->old, "budget") || trigger->old.tuple == NULL;
+	used = counted ? budget_used(ref, rule_no) : budget_paid(ref, rule_no);
 	if (budget < used)
 	{
 		char		paid[POINTS_TEXT_SIZE];
@@ -102,18 +94,45 @@ rule_set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 		extra -= Min(extra, step);
 		values[1] = Int16GetDatum(i);
 		values[2] = NumericGetDatum(points_to_numeric(room));
-		config_execute(ref, "UPDATE @.budget_room SET room = $3::loyalty.points"
+		values[3] = NumericGetDatum(points_to_numeric(i == 0 ? used : 0));
+		values[4] = BoolGetDatum(counted);
+		config_execute(ref, "UPDATE @.budget_room SET room = $3::loyalty.points,"
+					   " used = CASE WHEN $5 THEN used ELSE $4::loyalty.points END"
 					   " WHERE rule_no OPERATOR(pg_catalog.=) $1"
 					   " AND slot OPERATOR(pg_catalog.=) $2",
-					   3, types, values, NULL);
+					   5, types, values, NULL);
 	}
 }
 
 /*
- * What has been used of a budget.
+ * What has been used of a budget, as it was counted.
  */
 static Points
 budget_used(const ProgramRef *ref, int32 rule_no)
+{
+	return read_used(ref, rule_no,
+					 "SELECT pg_catalog.sum(used::pg_catalog.numeric) AS used"
+					 " FROM @.budget_room WHERE rule_no OPERATOR(pg_catalog.=) $1");
+}
+
+/*
+ * What a rule has paid, as the ledger has it.
+ */
+static Points
+budget_paid(const ProgramRef *ref, int32 rule_no)
+{
+	return read_used(ref, rule_no,
+					 "SELECT GREATEST(0, COALESCE(pg_catalog.sum(points::pg_catalog.numeric), 0)) AS used"
+					 " FROM @.journal CROSS JOIN LATERAL loyalty.lines_unnest_1(lines)"
+					 " WHERE loyalty.lines_has_rule_1(lines, $1)"
+					 " AND rule_no OPERATOR(pg_catalog.=) $1 AND kind IN (1, 2)");
+}
+
+/*
+ * Points that a statement says in its column used.
+ */
+static Points
+read_used(const ProgramRef *ref, int32 rule_no, const char *statement)
 {
 	Oid			types[1] = {INT4OID};
 	Datum		values[1] = {Int32GetDatum(rule_no)};
@@ -121,9 +140,7 @@ budget_used(const ProgramRef *ref, int32 rule_no)
 	Points		used;
 	bool		isnull;
 
-	config_execute(ref, "SELECT pg_catalog.sum(used::pg_catalog.numeric) AS used"
-				   " FROM @.budget_room WHERE rule_no OPERATOR(pg_catalog.=) $1",
-				   1, types, values, NULL);
+	config_execute(ref, statement, 1, types, values, NULL);
 	row = config_result(0);
 	if (points_from_numeric(DatumGetNumeric(tuple_get(&row, "used", &isnull)),
 							&used) != CORE_OK)
