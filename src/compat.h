@@ -55,8 +55,16 @@
 		ListCell   *cell_; \
 		foreach(cell_, range_table) \
 			(void) addRTEPermissionInfo(&permissions_, lfirst_node(RangeTblEntry, cell_)); \
-		ExecInitRangeTable((estate), (range_table), permissions_); \
+		loyalty_exec_init_range_table((estate), (range_table), permissions_); \
 	} while (0)
+#if PG_VERSION_NUM >= 180000
+#define loyalty_exec_init_range_table(estate, range_table, permissions) \
+	ExecInitRangeTable((estate), (range_table), (permissions), \
+					   bms_add_range(NULL, 1, list_length(range_table)))
+#else
+#define loyalty_exec_init_range_table(estate, range_table, permissions) \
+	ExecInitRangeTable((estate), (range_table), (permissions))
+#endif
 #else
 #define loyalty_init_range_table(estate, range_table) \
 	ExecInitRangeTable((estate), (range_table))
@@ -91,6 +99,35 @@
 	((subtype) == AT_SplitPartition || (subtype) == AT_MergePartitions)
 #else
 #define loyalty_reshapes_partitions(subtype) false
+#endif
+
+/* functions that only throw dice: random() has overloads since 17 */
+#if PG_VERSION_NUM >= 170000
+#define loyalty_is_random(funcid) \
+	((funcid) == F_RANDOM_ || (funcid) == F_RANDOM_INT4_INT4 || \
+	 (funcid) == F_RANDOM_INT8_INT8 || (funcid) == F_RANDOM_NUMERIC_NUMERIC)
+#else
+#define loyalty_is_random(funcid) ((funcid) == F_RANDOM)
+#endif
+
+/* writing rows and their index entries: indexes that summarize stand apart since 16 */
+#if PG_VERSION_NUM >= 160000
+#define loyalty_insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL, false)
+#define loyalty_update_index_tuples(info, slot, estate, which) \
+	ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL, \
+						  (which) == TU_Summarizing)
+#define loyalty_eval_plan_qual_init(epq, estate) \
+	EvalPlanQualInit((epq), (estate), NULL, NIL, -1, NIL)
+#else
+#define TU_UpdateIndexes bool
+#define TU_None false
+#define loyalty_insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL)
+#define loyalty_update_index_tuples(info, slot, estate, which) \
+	loyalty_insert_index_tuples((info), (slot), (estate))
+#define loyalty_eval_plan_qual_init(epq, estate) \
+	EvalPlanQualInit((epq), (estate), NULL, NIL, -1)
 #endif
 
 /* may a role act as another? */

@@ -66,7 +66,7 @@ function_acts(Oid funcid, void *context)
 {
 	return func_volatile(funcid) == PROVOLATILE_VOLATILE &&
 		funcid != F_CLOCK_TIMESTAMP && funcid != F_GEN_RANDOM_UUID &&
-		funcid != F_RANDOM;
+		!loyalty_is_random(funcid);
 }
 
 /* Could a default do something, such as take a number from a sequence? */

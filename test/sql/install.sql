@@ -10,7 +10,8 @@ SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 WHERE e.extname = 'loyalty' AND d.deptype = 'e'
 	AND NOT EXISTS (SELECT FROM pg_description c WHERE (c.classoid, c.objoid, c.objsubid) = (d.classid, d.objid, 0))
-	AND NOT (d.classid = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type t WHERE t.oid = d.objid AND t.typelem <> 0))
+	AND NOT (d.classid = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type t WHERE t.oid = d.objid
+		AND (t.typelem <> 0 OR (SELECT c.relkind <> 'c' FROM pg_class c WHERE c.oid = t.typrelid))))
 	AND d.classid <> 'pg_namespace'::regclass
 ORDER BY 1;
 
