@@ -26,7 +26,8 @@ CREATE TABLE @program@.program (
 	clock			timestamptz CHECK (isfinite(clock)),
 	config_version	integer NOT NULL DEFAULT 1,
 	engine_version	text NOT NULL,
-	created_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	created_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	rollover		jsonb
 );
 CREATE UNIQUE INDEX program_one_row ON @program@.program ((true));
 

@@ -7,7 +7,9 @@ CREATE TABLE @program@.tier_group (
 	keep			loyalty.period NOT NULL DEFAULT 'immediately',
 	keep_renewed	loyalty.period,
 	downgrade		text NOT NULL DEFAULT 'to_qualified' CHECK (downgrade IN ('to_qualified', 'one_level')),
-	top_up			boolean NOT NULL DEFAULT false
+	top_up			boolean NOT NULL DEFAULT false,
+	rollover		text NOT NULL DEFAULT 'none' CHECK (rollover IN ('none', 'excess')),
+	rollover_max	numeric CHECK (rollover_max > 0)
 );
 
 CREATE TABLE @program@.tier (
@@ -17,6 +19,7 @@ CREATE TABLE @program@.tier (
 	rank			integer NOT NULL,
 	threshold		numeric CHECK (threshold >= 0),
 	qualify			text NOT NULL DEFAULT 'all' CHECK (qualify IN ('all', 'any')),
+	life_years		integer CHECK (life_years BETWEEN 1 AND 1000),
 	attributes		jsonb NOT NULL DEFAULT '{}'
 );
 
@@ -37,6 +40,9 @@ CREATE TABLE @program@.tier_group_version (
 	keep_renewed	loyalty.period NOT NULL,
 	downgrade		text NOT NULL,
 	top_up			boolean NOT NULL,
+	rollover		text NOT NULL,
+	rollover_max	numeric,
+	rollover_window	loyalty.period NOT NULL,
 	deleted			boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (group_no, config_version)
 );
@@ -50,6 +56,7 @@ CREATE TABLE @program@.tier_version (
 	qualify			text NOT NULL,
 	units			smallint[] NOT NULL,
 	thresholds		numeric[] NOT NULL,
+	life_years		integer,
 	closed			boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (tier_no, config_version)
 );
@@ -66,8 +73,9 @@ CREATE TABLE @program@.tier_change (
 	operation_no	bigint,
 	tier_no			integer,
 	given_tier_no	integer,
+	life_tier_no	integer,
 	group_no		smallint NOT NULL,
-	cause			text NOT NULL CHECK (cause IN ('entry', 'expiry', 'late row', 'by hand', 'configuration')),
+	cause			text NOT NULL CHECK (cause IN ('entry', 'expiry', 'late row', 'by hand', 'configuration', 'for life')),
 	PRIMARY KEY (member_id, change_no)
 );
 
@@ -79,6 +87,8 @@ COMMENT ON COLUMN @program@.tier_group.keep IS 'How long a tier is kept from the
 COMMENT ON COLUMN @program@.tier_group.keep_renewed IS 'The same for a stay that follows another; null: as keep';
 COMMENT ON COLUMN @program@.tier_group.downgrade IS 'Where those go who do not qualify at the end of a stay: to_qualified (what the balance is enough for) or one_level (one tier down, unless it is enough for more)';
 COMMENT ON COLUMN @program@.tier_group.top_up IS 'Whether a late row that raises a member''s tier also raises what events since have earned';
+COMMENT ON COLUMN @program@.tier_group.rollover IS 'What is carried over when a period of the unit''s calendar ends: none, or excess (what is above the highest threshold that the balance reaches)';
+COMMENT ON COLUMN @program@.tier_group.rollover_max IS 'At most so many points; null: any number';
 COMMENT ON TABLE @program@.tier IS 'A tier of a group';
 COMMENT ON COLUMN @program@.tier.name IS 'Its name, which no other tier of the program has';
 COMMENT ON COLUMN @program@.tier.tier_no IS 'Number by which the engine knows it';
@@ -86,6 +96,7 @@ COMMENT ON COLUMN @program@.tier.tier_group IS 'The group';
 COMMENT ON COLUMN @program@.tier.rank IS 'Higher is better';
 COMMENT ON COLUMN @program@.tier.threshold IS 'Points of the group''s unit from which it is reached; null: by other units only, or by hand only';
 COMMENT ON COLUMN @program@.tier.qualify IS 'Whether all thresholds must be reached or any';
+COMMENT ON COLUMN @program@.tier.life_years IS 'Who has held it, or a higher one, for so many years (of 365 days) in all holds it for life; null: nobody';
 COMMENT ON COLUMN @program@.tier.attributes IS 'What the business wants to keep with it';
 COMMENT ON TABLE @program@.tier_threshold IS 'A threshold of a tier in another unit';
 COMMENT ON COLUMN @program@.tier_threshold.tier IS 'The tier';
@@ -101,6 +112,9 @@ COMMENT ON COLUMN @program@.tier_group_version.keep IS 'tier_group.keep then';
 COMMENT ON COLUMN @program@.tier_group_version.keep_renewed IS 'tier_group.keep_renewed then, or keep';
 COMMENT ON COLUMN @program@.tier_group_version.downgrade IS 'tier_group.downgrade then';
 COMMENT ON COLUMN @program@.tier_group_version.top_up IS 'tier_group.top_up then';
+COMMENT ON COLUMN @program@.tier_group_version.rollover IS 'tier_group.rollover then';
+COMMENT ON COLUMN @program@.tier_group_version.rollover_max IS 'tier_group.rollover_max then';
+COMMENT ON COLUMN @program@.tier_group_version.rollover_window IS 'unit.expires then: of what is carried over';
 COMMENT ON COLUMN @program@.tier_group_version.deleted IS 'It was deleted';
 COMMENT ON TABLE @program@.tier_version IS 'What a tier was in each configuration version';
 COMMENT ON COLUMN @program@.tier_version.tier_no IS 'The tier';
@@ -111,6 +125,7 @@ COMMENT ON COLUMN @program@.tier_version.rank IS 'tier.rank then';
 COMMENT ON COLUMN @program@.tier_version.qualify IS 'tier.qualify then';
 COMMENT ON COLUMN @program@.tier_version.units IS 'Units it had thresholds in then';
 COMMENT ON COLUMN @program@.tier_version.thresholds IS 'Those thresholds';
+COMMENT ON COLUMN @program@.tier_version.life_years IS 'tier.life_years then';
 COMMENT ON COLUMN @program@.tier_version.closed IS 'It was removed: it takes no new members, and keeps its holders until their stay ends';
 COMMENT ON TABLE @program@.tier_change IS 'Who came to a tier, or stayed in it, when and why; see the view tier_history';
 COMMENT ON COLUMN @program@.tier_change.member_id IS 'The member';
@@ -119,13 +134,14 @@ COMMENT ON COLUMN @program@.tier_change.occurred_at IS 'From when on it holds';
 COMMENT ON COLUMN @program@.tier_change.posted_at IS 'When it was written';
 COMMENT ON COLUMN @program@.tier_change.since IS 'Since when the tier has been held without a break';
 COMMENT ON COLUMN @program@.tier_change.until IS 'End of the stay; infinity: none; not after since: no longer than the balance';
-COMMENT ON COLUMN @program@.tier_change.counted_at IS 'When the stay was won or last renewed';
+COMMENT ON COLUMN @program@.tier_change.counted_at IS 'What began later has not been counted: the instant at which the stay was won, or just before it was renewed';
 COMMENT ON COLUMN @program@.tier_change.given_until IS 'Until when the tier is held that was given by hand';
 COMMENT ON COLUMN @program@.tier_change.operation_no IS 'The operation by which a tier was given';
 COMMENT ON COLUMN @program@.tier_change.tier_no IS 'The tier; null: none';
 COMMENT ON COLUMN @program@.tier_change.given_tier_no IS 'The tier given by hand';
+COMMENT ON COLUMN @program@.tier_change.life_tier_no IS 'The tier held for life';
 COMMENT ON COLUMN @program@.tier_change.group_no IS 'The group of tiers';
-COMMENT ON COLUMN @program@.tier_change.cause IS 'entry, expiry (a stay ended, or the points it rested on lapsed), late row, by hand, configuration';
+COMMENT ON COLUMN @program@.tier_change.cause IS 'entry, expiry (a stay ended, or the points it rested on lapsed), late row, by hand, configuration, for life (held for so many years)';
 
 CREATE TRIGGER tier_check BEFORE INSERT OR UPDATE ON @program@.tier
 	FOR EACH ROW EXECUTE FUNCTION loyalty.tier_check_1();

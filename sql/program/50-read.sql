@@ -65,11 +65,11 @@ SELECT a.member_id,
 			CASE WHEN j.operation_no IS NULL THEN 1 << 3 ELSE (1 << 3) | (1 << 4) END)), '0'::loyalty.points)::numeric
 	 FROM @program@.journal AS j WHERE j.member_id = a.member_id) AS spent,
 	(SELECT coalesce(- loyalty.sum(loyalty.lines_points_1(j.lines, u.unit_no,
-			CASE WHEN j.operation_no IS NULL THEN (1 << 7) | (1 << 4) ELSE 1 << 7 END)), '0'::loyalty.points)::numeric
+			CASE WHEN j.operation_no IS NULL THEN (1 << 7) | (1 << 4) | (1 << 11) ELSE 1 << 7 END)), '0'::loyalty.points)::numeric
 	 FROM @program@.journal AS j WHERE j.member_id = a.member_id)
 		+ loyalty.account_lapsed_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS expired,
-	loyalty.account_next_expiry_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS next_expiry_at,
-	loyalty.account_next_expiry_points_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS next_expiry_points
+	loyalty.account_next_expiry_1(f.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS next_expiry_at,
+	loyalty.account_next_expiry_points_1(f.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at)::numeric AS next_expiry_points
 FROM @program@.account AS a
 	CROSS JOIN @program@.unit AS u
 	CROSS JOIN @program@.program AS p
@@ -79,7 +79,11 @@ FROM @program@.account AS a
 		loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)) AS ending) AS t
 	CROSS JOIN LATERAL (SELECT CASE WHEN a.paged IS NULL THEN a.lots
 		ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
-										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS l;
+										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS m
+	CROSS JOIN LATERAL (SELECT CASE WHEN p.rollover IS NULL THEN m.lots
+		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.rollover, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone), t.at) END AS lots) AS l
+	CROSS JOIN LATERAL (SELECT CASE WHEN p.rollover IS NULL THEN m.lots
+		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.rollover, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone), 'infinity') END AS lots) AS f;
 COMMENT ON VIEW @program@.balances IS 'What each member has of each unit, as of now';
 COMMENT ON COLUMN @program@.balances.member_id IS 'The member';
 COMMENT ON COLUMN @program@.balances.unit IS 'The unit';
@@ -151,7 +155,9 @@ FROM @program@.account AS a
 		loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)) AS ending) AS t
 	CROSS JOIN LATERAL (SELECT CASE WHEN a.paged IS NULL THEN a.lots
 		ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
-										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS l
+										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS m
+	CROSS JOIN LATERAL (SELECT CASE WHEN p.rollover IS NULL THEN m.lots
+		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.rollover, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone), 'infinity') END AS lots) AS l
 	CROSS JOIN LATERAL loyalty.account_expiring_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS x;
 COMMENT ON VIEW @program@.expiring IS 'Points that will lapse, and when, unless they are spent before';
 COMMENT ON COLUMN @program@.expiring.member_id IS 'The member';
@@ -165,13 +171,16 @@ SELECT u.name AS unit, o.points::numeric AS points, o.points::numeric * u.value 
 FROM @program@.unit AS u
 	CROSS JOIN @program@.program AS p
 	CROSS JOIN LATERAL (SELECT coalesce(loyalty.sum(loyalty.account_outstanding_1(
-			CASE WHEN a.paged IS NULL THEN a.lots
-				ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
-												 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END,
+			CASE WHEN p.rollover IS NULL THEN m.lots
+				ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.rollover, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone),
+					greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at)) END,
 			coalesce(a.holds, ''), u.unit_no, a.last_at, a.next_due,
 			loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)),
 			greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at))), '0'::loyalty.points) AS points
-		FROM @program@.account AS a) AS o;
+		FROM @program@.account AS a
+			CROSS JOIN LATERAL (SELECT CASE WHEN a.paged IS NULL THEN a.lots
+				ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
+												 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS m) AS o;
 COMMENT ON VIEW @program@.liability IS 'Points that members have, available, pending or held, and what they are worth, as of now';
 COMMENT ON COLUMN @program@.liability.unit IS 'The unit';
 COMMENT ON COLUMN @program@.liability.points IS 'Points of all members; what some owe is not deducted';

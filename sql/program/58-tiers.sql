@@ -48,7 +48,7 @@ COMMENT ON COLUMN @program@.tier_history.occurred_at IS 'From when on it holds';
 COMMENT ON COLUMN @program@.tier_history.posted_at IS 'When it was written';
 COMMENT ON COLUMN @program@.tier_history.since IS 'Since when the tier has been held without a break';
 COMMENT ON COLUMN @program@.tier_history.until IS 'End of the stay; infinity: none; not after since: no longer than the balance';
-COMMENT ON COLUMN @program@.tier_history.cause IS 'entry, expiry (a stay ended, or the points it rested on lapsed), late row, by hand, configuration';
+COMMENT ON COLUMN @program@.tier_history.cause IS 'entry, expiry (a stay ended, or the points it rested on lapsed), late row, by hand, configuration, for life (held for so many years)';
 COMMENT ON COLUMN @program@.tier_history.reason IS 'Why a tier was given by hand';
 COMMENT ON COLUMN @program@.tier_history.actor IS 'Who gave it';
 COMMENT ON COLUMN @program@.tier_history.operation IS 'Number of the operation by which it was given';
@@ -69,7 +69,8 @@ SELECT a.member_id,
 	s.points_to_keep,
 	s.projected,
 	s.given,
-	s.stay_since
+	s.stay_since,
+	s.for_life
 FROM @program@.account AS a
 	LEFT JOIN (SELECT member_id, loyalty.sum(lots) AS lots FROM @program@.account_page GROUP BY member_id) AS g USING (member_id)
 	CROSS JOIN LATERAL loyalty.standing_1(
@@ -91,3 +92,4 @@ COMMENT ON COLUMN @program@.standing.points_to_keep IS 'Points that are still ne
 COMMENT ON COLUMN @program@.standing.projected IS 'The tier after that end, if nothing more comes; null: none';
 COMMENT ON COLUMN @program@.standing.given IS 'Whether the member holds a tier that was given by hand';
 COMMENT ON COLUMN @program@.standing.stay_since IS 'When the stay began: the tier was reached, or last renewed';
+COMMENT ON COLUMN @program@.standing.for_life IS 'Whether the tier is held for life: after so many years, or by hand';

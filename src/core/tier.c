@@ -181,6 +181,65 @@ tier_fold(TierWalk *walk, int slot, Points points, Instant from, Instant to)
 	return CORE_OK;
 }
 
+/* ------------------------------------------------------------------------
+ * For life
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether time counts for a tier by a ladder, and it or a higher one is held. */
+static bool
+tenure_runs(const TierWalk *walk, const TierTenure *tenure, const TierLadder *ladder)
+{
+	const TierStep *step = tier_step(ladder, tenure->tier_no);
+	int32_t		held = walk->states[tenure->group].tier_no;
+
+	return step != NULL && step->life_years > 0 && held != 0 &&
+		rank_of(ladder, held) >= step->rank;
+}
+
+/* see tier.h */
+Instant
+tier_tenure_due(const TierWalk *walk, int index)
+{
+	const TierTenure *tenure = &walk->tenures[index];
+	const TierLadder *ladder = tier_ladder(&walk->groups[tenure->group], walk->at);
+	const TierStep *step = tier_step(ladder, tenure->tier_no);
+	int64_t		missing;
+
+	if (!tenure_runs(walk, tenure, ladder) ||
+		rank_of(ladder, walk->states[tenure->group].life) >= step->rank)
+		return INSTANT_NEVER;
+	missing = step->life_years * TIER_YEAR - tenure->held;
+	if (tenure->at >= INSTANT_END - missing || tenure->at + missing <= walk->at)
+		return INSTANT_NEVER;
+	return tenure->at + missing;
+}
+
+/* see tier.h */
+CoreResult
+tier_count_years(TierWalk *walk, int group, Instant at)
+{
+	for (int i = 0; i < walk->ntenures; i++)
+	{
+		TierTenure *tenure = &walk->tenures[i];
+
+		if (tenure->group != group)
+			continue;
+		while (tenure->at < at)
+		{
+			const TierGroup *ladders = &walk->groups[group];
+			Instant		next = next_ladder(ladders, tenure->at);
+
+			if (next > at)
+				next = at;
+			if (tenure_runs(walk, tenure, tier_ladder(ladders, tenure->at)))
+				tenure->held += next - tenure->at;
+			tenure->at = next;
+		}
+	}
+	return CORE_OK;
+}
+
 /* The next instant at which anything may change. */
 Instant
 tier_next_due(const TierWalk *walk)
@@ -198,6 +257,13 @@ tier_next_due(const TierWalk *walk)
 			next = state->until;
 		if (state->given != 0 && state->given_until > walk->at && state->given_until < next)
 			next = state->given_until;
+	}
+	for (int i = 0; i < walk->ntenures; i++)
+	{
+		Instant		due = tier_tenure_due(walk, i);
+
+		if (due < next)
+			next = due;
 	}
 	return next;
 }
@@ -229,11 +295,25 @@ tier_judged_balance(const TierWalk *walk, int group, int slot)
  * ------------------------------------------------------------------------
  */
 
+/* The higher of two tiers. */
+static int32_t
+higher(const TierLadder *ladder, int32_t a, int32_t b)
+{
+	return rank_of(ladder, b) > rank_of(ladder, a) ? b : a;
+}
+
 /* The tier given by hand, as long as it is; else 0. */
 static int32_t
 given_tier(const TierState *state, Instant at)
 {
 	return state->given != 0 && state->given_until > at ? state->given : 0;
+}
+
+/* The tier below which nobody falls at an instant: given, or held for life; else 0. */
+static int32_t
+floor_tier(const TierLadder *ladder, const TierState *state, Instant at)
+{
+	return higher(ladder, state->life, given_tier(state, at));
 }
 
 /*
@@ -243,13 +323,14 @@ given_tier(const TierState *state, Instant at)
  */
 static CoreResult
 begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_given,
-		   Instant at, TierCause cause)
+		   Instant at, Instant counted_at, TierCause cause)
 {
 	TierState  *state = &walk->states[g];
 	bool		again = state->tier_no == tier_no;
 	Instant		until = INSTANT_NEVER;
 
-	if (tier_no != 0)
+	TRY(tier_count_years(walk, g, at));
+	if (tier_no != 0 && tier_no != state->life)
 	{
 		bool		longer = true;
 
@@ -262,7 +343,7 @@ begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_g
 				const TierState *booked = &walk->booked[i];
 
 				if (booked->group_no == state->group_no && booked->tier_no == tier_no &&
-					booked->counted_at < until && booked->counted_at >= at &&
+					booked->counted_at < until && booked->counted_at >= at - 1 &&
 					booked->until > until)
 				{
 					until = booked->until;
@@ -279,17 +360,10 @@ begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_g
 		state->since = at;
 	state->tier_no = tier_no;
 	state->until = until;
-	state->counted_at = at;
+	state->counted_at = counted_at;
 	if (walk->sink != NULL)
 		walk->sink(walk->arg, g, state, at, cause);
 	return CORE_OK;
-}
-
-/* The higher of two tiers. */
-static int32_t
-higher(const TierLadder *ladder, int32_t a, int32_t b)
-{
-	return rank_of(ladder, b) > rank_of(ladder, a) ? b : a;
 }
 
 /* A stay has ended: renewed, or downgraded, by what was judged. */
@@ -302,11 +376,13 @@ end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judg
 	int32_t		given;
 
 	if (ladder == NULL)
-		return begin_stay(walk, g, 0, NULL, false, at, TIER_EXPIRY);
+		return begin_stay(walk, g, 0, NULL, false, at, at, TIER_EXPIRY);
 	if (ladder->one_level && rank_of(ladder, tier_no) < rank_of(ladder, state->tier_no))
 		tier_no = higher(ladder, tier_no, one_below(ladder, state->tier_no));
-	given = higher(ladder, tier_no, given_tier(state, at));
-	return begin_stay(walk, g, given, &ladder->keep_renewed, given != tier_no, at,
+	given = higher(ladder, tier_no, floor_tier(ladder, state, at));
+
+	/* what begins at this very instant was not judged */
+	return begin_stay(walk, g, given, &ladder->keep_renewed, given != tier_no, at, at - 1,
 					  TIER_EXPIRY);
 }
 
@@ -325,21 +401,50 @@ judge_group(TierWalk *walk, int g, Instant at, TierCause cause)
 	/* reached, for the first time or again */
 	if (rank_of(ladder, qualified) > rank_of(ladder, state->qualified) &&
 		rank_of(ladder, qualified) >= rank_of(ladder, state->tier_no))
-		TRY(begin_stay(walk, g, qualified, &ladder->keep, false, at, cause));
+		TRY(begin_stay(walk, g, qualified, &ladder->keep, false, at, at, cause));
 
 	/* no longer than the balance */
 	if (state->tier_no != 0 && state->until <= at)
 	{
-		int32_t		target = higher(ladder, qualified, given_tier(state, at));
+		int32_t		target = higher(ladder, qualified, floor_tier(ladder, state, at));
 
 		if (rank_of(ladder, target) < rank_of(ladder, state->tier_no))
 		{
 			static const Period at_once = {.kind = PERIOD_IMMEDIATELY};
 
-			TRY(begin_stay(walk, g, target, &at_once, target != qualified, at, cause));
+			TRY(begin_stay(walk, g, target, &at_once, target != qualified, at, at, cause));
 		}
 	}
 	state->qualified = qualified;
+	return CORE_OK;
+}
+
+/* Gives for life what has been held for long enough. */
+static CoreResult
+give_for_life(TierWalk *walk, int g, const TierLadder *ladder, Instant at)
+{
+	TierState  *state = &walk->states[g];
+	int32_t		life = state->life;
+
+	TRY(tier_count_years(walk, g, at));
+	for (int i = 0; i < walk->ntenures; i++)
+	{
+		const TierTenure *tenure = &walk->tenures[i];
+		const TierStep *step = tenure->group == g ? tier_step(ladder, tenure->tier_no) : NULL;
+
+		if (step != NULL && step->life_years > 0 &&
+			tenure->held >= step->life_years * TIER_YEAR)
+			life = higher(ladder, life, step->tier_no);
+	}
+	if (life == state->life)
+		return CORE_OK;
+	state->life = life;
+	if (rank_of(ladder, life) > rank_of(ladder, state->tier_no))
+		return begin_stay(walk, g, life, NULL, false, at, at, TIER_FOR_LIFE);
+	if (life == state->tier_no)
+		state->until = INSTANT_NEVER;
+	if (walk->sink != NULL)
+		walk->sink(walk->arg, g, state, at, TIER_FOR_LIFE);
 	return CORE_OK;
 }
 
@@ -348,7 +453,11 @@ CoreResult
 tier_judge(TierWalk *walk, TierCause cause)
 {
 	for (int g = 0; g < walk->ngroups; g++)
+	{
+		if (walk->ntenures > 0)
+			TRY(give_for_life(walk, g, tier_ladder(&walk->groups[g], walk->at), walk->at));
 		TRY(judge_group(walk, g, walk->at, cause));
+	}
 	return CORE_OK;
 }
 
@@ -362,6 +471,115 @@ tier_requalify(TierWalk *walk)
 }
 
 /* ------------------------------------------------------------------------
+ * What is carried over
+ * ------------------------------------------------------------------------
+ */
+
+/* Whether a period of the calendar by which a unit's points end does so then. */
+static CoreResult
+is_boundary(const Period *window, Instant at, const Zone *zone, bool *result)
+{
+	Period		boundary = {0, 0, 0, PERIOD_LENGTH, window->boundary};
+	Instant		end;
+
+	TRY(period_end(&boundary, at - 1, zone, &end));
+	*result = end == at;
+	return CORE_OK;
+}
+
+/* The highest threshold in a unit that a balance reaches, 0 if none. */
+static Points
+highest_threshold(const TierLadder *ladder, int slot, CoreInt128 balance)
+{
+	Points		highest = 0;
+
+	for (int i = 0; i < ladder->nsteps; i++)
+	{
+		const TierStep *step = &ladder->steps[i];
+
+		for (int k = 0; k < step->nneeds && !step->closed; k++)
+		{
+			if (step->needs[k].slot == slot && step->needs[k].threshold <= balance &&
+				step->needs[k].threshold > highest)
+				highest = step->needs[k].threshold;
+		}
+	}
+	return highest;
+}
+
+/*
+ * Points that end at an instant and are above the highest threshold reached go
+ * over to the next period; before and ending: what the balances were just
+ * before, and what of them ends.  0: none do.
+ */
+static CoreResult
+carried(const TierWalk *walk, const TierLadder *ladder, const CoreInt128 *before,
+		const CoreInt128 *ending, Instant at, Points *result)
+{
+	CoreInt128	points;
+	Points		threshold;
+	bool		is_due;
+
+	*result = 0;
+	if (ladder == NULL || !ladder->carries || ending[ladder->slot] <= 0)
+		return CORE_OK;
+	TRY(is_boundary(&ladder->window, at, walk->zone, &is_due));
+	threshold = highest_threshold(ladder, ladder->slot, before[ladder->slot]);
+	if (!is_due || threshold == 0)
+		return CORE_OK;
+	points = before[ladder->slot] - threshold;
+	if (points > ending[ladder->slot])
+		points = ending[ladder->slot];
+	if (points > ladder->carry_max)
+		points = ladder->carry_max;
+	if (points > 0)
+		*result = (Points) points;
+	return CORE_OK;
+}
+
+/*
+ * The same of all groups, by their ladders just before.  What is carried over
+ * arrives anew: a tier is reached by it again that the balance is not enough
+ * for without.
+ */
+static CoreResult
+carry_over_all(TierWalk *walk, const CoreInt128 *before, const CoreInt128 *ending, Instant at)
+{
+	bool		first = true;
+
+	for (int g = 0; g < walk->ngroups; g++)
+	{
+		const TierLadder *ladder = tier_ladder(&walk->groups[g], at - 1);
+		Points		points;
+		Instant		to;
+
+		TRY(carried(walk, ladder, before, ending, at, &points));
+		if (points == 0)
+			continue;
+		for (int i = 0; i < walk->ngroups && first; i++)
+		{
+			const TierLadder *now = tier_ladder(&walk->groups[i], at);
+			int32_t		without = qualified_no(now, walk->balances);
+
+			if (rank_of(now, without) < rank_of(now, walk->states[i].qualified))
+				walk->states[i].qualified = without;
+		}
+		first = false;
+		TRY(period_end(&ladder->window, at, walk->zone, &to));
+		walk->balances[ladder->slot] += points;
+		if (to < INSTANT_ACTIVITY)
+		{
+			TierDue		end = {to, at, points, ladder->slot, 1};
+
+			TRY(push_due(walk, end));
+		}
+		if (walk->carry != NULL)
+			walk->carry(walk->arg, ladder->slot, points, at, to);
+	}
+	return CORE_OK;
+}
+
+/* ------------------------------------------------------------------------
  * The walk
  * ------------------------------------------------------------------------
  */
@@ -370,23 +588,31 @@ tier_requalify(TierWalk *walk)
 static CoreResult
 take_instant(TierWalk *walk, Instant at)
 {
+	CoreInt128 *before = walk->judged + walk->ngroups * walk->nunits;
+	CoreInt128 *ending = before + walk->nunits;
+
 	/* what is judged at the end of a stay are the balances before */
-	for (int g = 0; g < walk->ngroups; g++)
+	for (int g = 0; g <= walk->ngroups; g++)
 	{
 		for (int u = 0; u < walk->nunits; u++)
 			walk->judged[g * walk->nunits + u] = walk->balances[u];
 	}
+	for (int u = 0; u < walk->nunits; u++)
+		ending[u] = 0;
 	while (walk->ndue > 0 && walk->due[0].at == at)
 	{
 		TierDue		due = pop_due(walk);
 
 		walk->balances[due.slot] += due.expiry ? -due.points : due.points;
+		if (due.expiry)
+			ending[due.slot] += due.points;
 		for (int g = 0; g < walk->ngroups && due.expiry; g++)
 		{
 			if (due.from <= walk->states[g].counted_at)
 				walk->judged[g * walk->nunits + due.slot] -= due.points;
 		}
 	}
+	TRY(carry_over_all(walk, before, ending, at));
 	for (int g = 0; g < walk->ngroups; g++)
 	{
 		const TierGroup *group = &walk->groups[g];
@@ -395,6 +621,8 @@ take_instant(TierWalk *walk, Instant at)
 		TierCause	cause = ladder != NULL && ladder->since == at ? TIER_CONFIGURATION :
 		TIER_ENTRY;
 
+		if (walk->ntenures > 0)
+			TRY(give_for_life(walk, g, ladder, at));
 		if (state->tier_no != 0 && state->until == at)
 			TRY(end_stay(walk, g, ladder, &walk->judged[g * walk->nunits], at));
 
@@ -444,14 +672,29 @@ tier_give(TierWalk *walk, int group, int32_t tier_no, Instant until, Instant at)
 	ladder = tier_ladder(&walk->groups[group], at);
 	if (ladder == NULL)
 		return CORE_RANGE;
+	TRY(tier_count_years(walk, group, at));
 	state->given = until == INSTANT_ALWAYS ? 0 : tier_no;
 	state->given_until = state->given != 0 ? until : 0;
+
+	/* what is taken is taken for good; else nobody falls below what is for life */
+	if (tier_no == 0)
+	{
+		state->life = 0;
+		for (int i = 0; i < walk->ntenures; i++)
+		{
+			if (walk->tenures[i].group == group)
+				walk->tenures[i].held = 0;
+		}
+	}
+	tier_no = higher(ladder, tier_no, state->life);
 	if (state->tier_no != tier_no)
 		state->since = at;
 	state->tier_no = tier_no;
 	state->counted_at = at;
 	state->until = INSTANT_NEVER;
-	if (tier_no != 0 && until == INSTANT_ALWAYS)
+	if (tier_no != 0 && tier_no == state->life)
+		;						/* for life */
+	else if (tier_no != 0 && until == INSTANT_ALWAYS)
 		TRY(period_end(&ladder->keep, at, walk->zone, &state->until));
 	else if (tier_no != 0)
 		state->until = until;

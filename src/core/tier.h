@@ -13,6 +13,11 @@
  *		judged		at that instant T, by all lots valid immediately before
  *					it, less those that end at T and had been counted when the
  *					stay was won or last renewed: renewed, or downgraded
+ *		for life	once a tier, or a higher one, has been held for so many
+ *					years in all
+ *		carried		what ends with a period of the calendar and is above the
+ *					highest threshold reached goes over to the next, if the
+ *					group says so
  *
  * A walk goes through time from one instant to the next at which anything may
  * change.  It is told of lines of the ledger, and tells of changes of tier.
@@ -43,7 +48,11 @@ typedef struct TierStep
 								 * it until the stay ends */
 	const TierNeed *needs;
 	int			nneeds;			/* 0: it is only given by hand */
+	int32_t		life_years;		/* held so long in all, it is for life; 0: never */
 } TierStep;
+
+/* a year of life_years */
+#define TIER_YEAR	(365 * INT64_C(86400000000))
 
 /* a group of tiers as it was from an instant on */
 typedef struct TierLadder
@@ -53,6 +62,10 @@ typedef struct TierLadder
 	Period		keep_renewed;	/* from the end of the stay before */
 	bool		one_level;		/* downgrade, else to what is qualified */
 	int32_t		unit_no;		/* the group's own unit */
+	int			slot;			/* the same; only if carries */
+	bool		carries;		/* over what is above a threshold */
+	Points		carry_max;		/* at most so much */
+	Period		window;			/* the unit's expiry: of what is carried over */
 	const TierStep *steps;		/* by rank, ascending */
 	int			nsteps;
 } TierLadder;
@@ -64,7 +77,7 @@ typedef struct TierGroup
 	int			nladders;
 } TierGroup;
 
-/* where somebody stands in a group; 48 bytes, stored as it is */
+/* where somebody stands in a group; 56 bytes, stored as it is */
 typedef struct TierState
 {
 	int32_t		group_no;
@@ -74,9 +87,21 @@ typedef struct TierState
 	Instant		since;			/* it has been held without a break */
 	Instant		until;			/* the stay ends; INSTANT_NEVER; not after since:
 								 * no longer than the balance */
-	Instant		counted_at;		/* the stay was won or last renewed */
+	Instant		counted_at;		/* what began later has not been counted: the
+								 * stay was won then, or renewed just after */
 	Instant		given_until;
+	int32_t		life;			/* held for life: not below this tier */
+	int32_t		reserved;
 } TierState;
+
+/* how long a tier of a group, or a higher one, has been held in all */
+typedef struct TierTenure
+{
+	int			group;
+	int32_t		tier_no;
+	Instant		at;				/* counted so far */
+	int64_t		held;			/* microseconds */
+} TierTenure;
 
 /* why somebody moved; numbers are stored, never renumber */
 typedef enum TierCause
@@ -85,12 +110,19 @@ typedef enum TierCause
 	TIER_EXPIRY = 2,			/* a stay ended, or the points it rested on */
 	TIER_LATE = 3,				/* a line that was written later */
 	TIER_BY_HAND = 4,
-	TIER_CONFIGURATION = 5		/* a threshold, a new tier */
+	TIER_CONFIGURATION = 5,		/* a threshold, a new tier */
+	TIER_FOR_LIFE = 6			/* held for so many years */
 } TierCause;
 
 /* told of each change, and of each stay that begins, in order */
 typedef void (*TierSink) (void *arg, int group, const TierState *state,
 						  Instant at, TierCause cause);
+
+/*
+ * told of points of a unit that are carried over, in a lot from at to another
+ * instant
+ */
+typedef void (*TierCarrySink) (void *arg, int slot, Points points, Instant at, Instant to);
 
 /* points of a line yet to begin or end */
 typedef struct TierDue
@@ -111,7 +143,7 @@ typedef struct TierWalk
 	TierState  *states;			/* ngroups */
 	Instant		at;				/* all up to and including it is done */
 	CoreInt128 *balances;		/* nunits */
-	CoreInt128 *judged;			/* ngroups x nunits, scratch */
+	CoreInt128 *judged;			/* (ngroups + 2) x nunits, scratch */
 	TierDue    *due;			/* a heap, earliest on top */
 	int			ndue;
 	int			capacity;
@@ -121,7 +153,11 @@ typedef struct TierWalk
 	const TierState *booked;
 	int			nbooked;
 
+	TierTenure *tenures;		/* of tiers that can be for life */
+	int			ntenures;
+
 	TierSink	sink;			/* may be NULL */
+	TierCarrySink carry;		/* may be NULL */
 	void	   *arg;
 } TierWalk;
 
@@ -144,6 +180,12 @@ extern CoreResult tier_walk(TierWalk *walk, Instant to);
 /* Goes to an instant, and takes a line of that instant. */
 extern CoreResult tier_line(TierWalk *walk, int slot, Points points, Instant from,
 							Instant to, Instant at, TierCause cause);
+
+/* When a tier will have been held for long enough; INSTANT_NEVER: not as it is now. */
+extern Instant tier_tenure_due(const TierWalk *walk, int tenure);
+
+/* Counts how long tiers of a group have been held, up to an instant. */
+extern CoreResult tier_count_years(TierWalk *walk, int group, Instant at);
 
 /*
  * Goes to an instant, and gives a tier by hand (0: takes what there is) until

@@ -423,6 +423,8 @@ account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
 		pages_bring_in_due(ledger, account, now);
 	tiers_before_advance(account);
 	account_book(ledger, account, since, now);
+	if (account->tiers)
+		tiers_book_carries(ledger, account);
 	account_find_due(account);
 	account->dirty = true;
 }
@@ -490,6 +492,8 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 
 	if (!account->dirty || ledger->dry)
 		return;
+	if (account->tiers)
+		tiers_book_carries(ledger, account);
 	for (i = 0; i < account->core.nunits; i++)
 	{
 		AccountUnit *unit = &account->core.units[i];

@@ -46,6 +46,7 @@ loyalty_program_check(PG_FUNCTION_ARGS)
 	{
 		config_require_same(&trigger, "config_version");
 		config_require_same(&trigger, "engine_version");
+		config_require_same(&trigger, "rollover");
 		if (tuple_differs(&trigger.old, &trigger.new, "time_zone") ||
 			tuple_differs(&trigger.old, &trigger.new, "currency") ||
 			tuple_differs(&trigger.old, &trigger.new, "stacking"))

@@ -20,6 +20,8 @@
 
 static void check_groups(const ProgramRef *ref);
 static void check_ladder(const ProgramRef *ref, const ConfigTuple *group, const ConfigTuple *unit);
+static void check_rollover(const ProgramRef *ref, const ConfigTuple *group,
+						   const ConfigTuple *unit);
 static void check_more_thresholds(const ProgramRef *ref);
 static void check_qualifying(const ConfigTuple *unit, const char *group);
 static void write_versions(const ProgramRef *ref);
@@ -122,6 +124,15 @@ tiers_check_again(const ProgramRef *ref)
 {
 	check_groups(ref);
 	check_more_thresholds(ref);
+
+	/* what is carried over from now on lasts as the unit says now */
+	if (config_execute(ref,
+					   "SELECT FROM @.tier_group AS g JOIN @.unit AS u ON u.name = g.unit"
+					   " JOIN @.tier_group_version AS v ON v.group_no = g.group_no"
+					   " WHERE g.rollover <> 'none' AND v.rollover_window OPERATOR(loyalty.<>) u.expires"
+					   " AND v.config_version = (SELECT max(l.config_version) FROM @.tier_group_version AS l)"
+					   " LIMIT 1", 0, NULL, NULL, NULL) > 0)
+		write_versions(ref);
 }
 
 /*
@@ -188,7 +199,57 @@ check_groups(const ProgramRef *ref)
 			continue;			/* the reference says so */
 		check_qualifying(&unit, name);
 		check_ladder(ref, &group, &unit);
+		check_rollover(ref, &group, &unit);
 	}
+}
+
+/*
+ * What is carried over: points that end together, of nobody but the group, and
+ * cannot have been spent.
+ */
+static void
+check_rollover(const ProgramRef *ref, const ConfigTuple *group, const ConfigTuple *unit)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	char	   *name = tuple_text(group, "name");
+	char	   *unit_name = tuple_text(unit, "name");
+	Period		expires;
+	Points		most;
+
+	if (strcmp(tuple_text(group, "rollover"), "none") == 0)
+	{
+		if (!tuple_isnull(group, "rollover_max"))
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("rollover_max of tier group \"%s\" says nothing without rollover", name),
+					 errhint("Set rollover = 'excess', or rollover_max to NULL.")));
+		return;
+	}
+	config_points_of(group, "rollover_max", unit_step(unit), unit_name,
+					 psprintf("rollover_max of tier group \"%s\"", name), &most);
+	if (!tuple_period(unit, "expires", &expires) || expires.kind != PERIOD_LENGTH ||
+		expires.boundary == CALENDAR_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("tier group \"%s\" cannot carry over points of unit \"%s\"", name, unit_name),
+				 errdetail("They do not end together, at the end of a period of the calendar."),
+				 errhint("Let the unit expire \"to end of year\", for example, or set rollover = 'none'.")));
+	if (tuple_bool(unit, "spendable"))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("tier group \"%s\" cannot carry over points of unit \"%s\"", name, unit_name),
+				 errdetail("They can be spent."),
+				 errhint("Set the unit's spendable = false, or rollover = 'none'.")));
+	values[0] = CStringGetTextDatum(unit_name);
+	values[1] = CStringGetTextDatum(name);
+	if (config_execute(ref,
+					   "SELECT FROM @.tier_group WHERE unit = $1 AND name <> $2 AND rollover <> 'none'"
+					   " LIMIT 1", 2, types, values, NULL) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("two tier groups cannot carry over points of unit \"%s\"", unit_name),
+				 errhint("Set rollover = 'none' for one of them.")));
 }
 
 /*
@@ -334,9 +395,9 @@ write_versions(const ProgramRef *ref)
 	/* tiers that are gone keep those who hold them */
 	config_execute(ref,
 				   "INSERT INTO @.tier_version (tier_no, config_version, group_no, name, rank,"
-				   " qualify, units, thresholds, closed)"
+				   " qualify, units, thresholds, life_years, closed)"
 				   " SELECT t.tier_no, $1, g.group_no, t.name, t.rank, t.qualify,"
-				   " coalesce(n.units, '{}'), coalesce(n.thresholds, '{}'), false"
+				   " coalesce(n.units, '{}'), coalesce(n.thresholds, '{}'), t.life_years, false"
 				   " FROM @.tier AS t JOIN @.tier_group AS g ON g.name = t.tier_group"
 				   " CROSS JOIN LATERAL (SELECT array_agg(u.unit_no ORDER BY u.unit_no) AS units,"
 				   "  array_agg(h.threshold ORDER BY u.unit_no) AS thresholds"
@@ -346,7 +407,7 @@ write_versions(const ProgramRef *ref)
 				   "  JOIN @.unit AS u ON u.name = h.unit) AS n"
 				   " UNION ALL"
 				   " SELECT v.tier_no, $1, v.group_no, v.name, v.rank, v.qualify, v.units,"
-				   " v.thresholds, true"
+				   " v.thresholds, NULL, true"
 				   " FROM @.tier_version AS v"
 				   " WHERE isfinite($2) AND v.config_version ="
 				   "  (SELECT max(l.config_version) FROM @.tier_group_version AS l)"
@@ -354,16 +415,25 @@ write_versions(const ProgramRef *ref)
 				   2, types, values, NULL);
 	config_execute(ref,
 				   "INSERT INTO @.tier_group_version (group_no, config_version, since, name,"
-				   " unit_no, keep, keep_renewed, downgrade, top_up, deleted)"
+				   " unit_no, keep, keep_renewed, downgrade, top_up, rollover, rollover_max,"
+				   " rollover_window, deleted)"
 				   " SELECT g.group_no, $1, $2, g.name, u.unit_no, g.keep,"
-				   " coalesce(g.keep_renewed, g.keep), g.downgrade, g.top_up, false"
+				   " coalesce(g.keep_renewed, g.keep), g.downgrade, g.top_up, g.rollover, g.rollover_max,"
+				   " u.expires, false"
 				   " FROM @.tier_group AS g JOIN @.unit AS u ON u.name = g.unit"
 				   " UNION ALL"
 				   " SELECT v.group_no, $1, $2, v.name, v.unit_no, v.keep, v.keep_renewed,"
-				   " v.downgrade, v.top_up, true"
+				   " v.downgrade, v.top_up, 'none', NULL, v.rollover_window, true"
 				   " FROM @.tier_group_version AS v"
 				   " WHERE isfinite($2) AND v.config_version ="
 				   "  (SELECT max(l.config_version) FROM @.tier_group_version AS l)"
 				   " AND NOT EXISTS (SELECT FROM @.tier_group AS g WHERE g.group_no = v.group_no)",
 				   2, types, values, NULL);
+	config_execute(ref,
+				   "UPDATE @.program SET rollover = (SELECT jsonb_build_array("
+				   "  jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version),"
+				   "  (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.group_no, t.config_version, t.rank, t.tier_no)"
+				   "   FROM @.tier_version AS t))"
+				   "  FROM @.tier_group_version AS v HAVING bool_or(v.rollover <> 'none'))",
+				   0, NULL, NULL, NULL);
 }

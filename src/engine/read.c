@@ -25,6 +25,7 @@
 
 #include "engine/pages.h"
 #include "engine/read.h"
+#include "engine/tiers.h"
 #include "types/numbers.h"
 
 /* -------- reading -------- */
@@ -66,6 +67,7 @@ reader_account(Ledger *reader, Datum member, const TimestampTz *at,
 	AccountState *account = ledger_read_account(reader, member);
 	TimestampTz since;
 	TimestampTz instant;
+	bool		carries = account && account->tiers && account->tiers->config->carries;
 
 	if (account == NULL)
 		return NULL;
@@ -79,7 +81,13 @@ reader_account(Ledger *reader, Datum member, const TimestampTz *at,
 	else if (account->paged)
 		pages_bring_in_due(reader, account, instant);
 	account->now = instant;
+	if (carries && since != DT_NOBEGIN)
+		tiers_before_advance(account);
 	core_check(account_advance(&account->core, since, instant, NULL, NULL));
+	if (carries && since != DT_NOBEGIN)
+		tiers_read_carries(account, instant);
+	else if (carries)
+		tiers_read_past_carries(reader, account, instant, known_at ? *known_at : DT_NOEND);
 	return account;
 }
 

@@ -26,7 +26,7 @@
 #include "types/numbers.h"
 #include "types/zone.h"
 
-#define STANDING_COLUMNS 10
+#define STANDING_COLUMNS 11
 
 /* -------- the groups -------- */
 
@@ -60,16 +60,30 @@ json_text(JsonbContainer *object, const char *name)
 	return pnstrdup(value->val.string.val, value->val.string.len);
 }
 
-/* The same as a whole number. */
+/* The same as a whole number; none: 0. */
 static int32
 json_int(JsonbContainer *object, const char *name)
 {
 	JsonbValue	buffer;
 	JsonbValue *value = json_get(object, name, &buffer);
 
-	if (value == NULL || value->type != jbvNumeric)
-		elog(ERROR, "a version of tiers has no \"%s\"", name);
+	if (value == NULL)
+		return 0;
+	if (value->type != jbvNumeric)
+		elog(ERROR, "\"%s\" of a version of tiers is no number", name);
 	return DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
+}
+
+/* The same as points; none: no limit. */
+static Points
+json_points(JsonbContainer *object, const char *name)
+{
+	JsonbValue	buffer;
+	JsonbValue *value = json_get(object, name, &buffer);
+
+	if (value == NULL || value->type != jbvNumeric)
+		return PG_INT64_MAX;
+	return amount_to_points(amount_from_numeric(NumericGetDatum(value->val.numeric), name));
 }
 
 /* The same as a truth value. */
@@ -124,9 +138,9 @@ json_needs(JsonbContainer *object, TierConfig *config, TierStep *step)
 	}
 }
 
-/* The groups as the view brings them. */
-static TierConfig *
-config_from_json(Jsonb *groups, Jsonb *tiers)
+/* see tiers.h */
+TierConfig *
+tiers_from_json(Jsonb *groups, Jsonb *tiers)
 {
 	TierReader *reader = tier_reader_begin(JB_ROOT_COUNT(groups), JB_ROOT_COUNT(tiers));
 	int			i;
@@ -145,6 +159,9 @@ config_from_json(Jsonb *groups, Jsonb *tiers)
 		ladder.one_level = strcmp(json_text(row, "downgrade"), "one_level") == 0;
 		ladder.keep = json_period(row, "keep");
 		ladder.keep_renewed = json_period(row, "keep_renewed");
+		ladder.carries = strcmp(json_text(row, "rollover"), "excess") == 0;
+		ladder.carry_max = json_points(row, "rollover_max");
+		ladder.window = json_period(row, "rollover_window");
 		tier_reader_group(reader, json_int(row, "group_no"), json_int(row, "config_version"),
 						  json_text(row, "name"), json_bool(row, "deleted"), json_bool(row, "top_up"),
 						  &ladder);
@@ -158,11 +175,12 @@ config_from_json(Jsonb *groups, Jsonb *tiers)
 		step.rank = json_int(row, "rank");
 		step.any = strcmp(json_text(row, "qualify"), "any") == 0;
 		step.closed = json_bool(row, "closed");
+		step.life_years = json_int(row, "life_years");
 		json_needs(row, reader->config, &step);
 		tier_reader_tier(reader, json_int(row, "group_no"), json_int(row, "config_version"),
 						 json_text(row, "name"), &step);
 	}
-	return reader->config;
+	return tier_reader_end(reader);
 }
 
 /* The groups of the arguments, read anew only if they are others. */
@@ -188,7 +206,7 @@ cached_config(FunctionCallInfo fcinfo, Jsonb *groups, Jsonb *tiers)
 	old = MemoryContextSwitchTo(cache->context);
 	cache->groups = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(groups));
 	cache->tiers = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(tiers));
-	cache->config = config_from_json(cache->groups, cache->tiers);
+	cache->config = tiers_from_json(cache->groups, cache->tiers);
 	MemoryContextSwitchTo(old);
 	return cache->config;
 }
@@ -258,6 +276,10 @@ fill_standing(AccountState *account, int group, Datum *values, bool *isnull)
 	need = main_need(config, ladder, held);
 	if (!follows && need && !held->closed && end != INSTANT_NEVER)
 	{
+		/* what will be carried over until then counts, too */
+		if (config->carries)
+			core_check(tier_walk(walk, end - 1));
+
 		values[6] = missing(need->threshold, tier_judged_balance(walk, group, need->slot));
 		isnull[6] = false;
 	}
@@ -283,7 +305,10 @@ fill_standing(AccountState *account, int group, Datum *values, bool *isnull)
 	}
 	values[8] = BoolGetDatum(state.given != 0 && state.given_until > account->now);
 	values[9] = TimestampTzGetDatum(state.counted_at);
-	isnull[8] = isnull[9] = false;
+	values[10] = BoolGetDatum(state.life == state.tier_no ||
+							  (state.given == state.tier_no &&
+							   state.given_until == INSTANT_NEVER));
+	isnull[8] = isnull[9] = isnull[10] = false;
 }
 
 /* Makes room for more lots; never needed, for nothing is booked. */
@@ -297,7 +322,8 @@ grow_lots(Account *account, int capacity)
 /*
  * standing_1(groups, tiers, stored, lots, last_at, joined_at, zone, at): one row
  * for each group: tier_group, tier, since, until, next_tier, points_to_next,
- * points_to_keep, projected, given, stay_since.
+ * points_to_keep, projected, given, stay_since,
+ * for_life.
  */
 LOYALTY_FUNCTION(loyalty_standing);
 Datum

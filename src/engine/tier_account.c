@@ -26,7 +26,17 @@ typedef struct StoredTiers
 	Instant		quiet_since;
 	int32		nstates;
 	int32		nspent;			/* points spent: LotPieces behind the states */
+	int32		ntenures;		/* StoredTenures behind those */
+	int32		reserved;
 } StoredTiers;
+
+/* time for which a tier, or a higher one, has been held by the account's instant */
+typedef struct StoredTenure
+{
+	int32		tier_no;
+	int32		reserved;
+	int64		held;
+} StoredTenure;
 
 /* Makes room for more that is due; see TierWalk.grow. */
 static void
@@ -101,7 +111,7 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 {
 	TierConfig *config = program->tiers;
 	AccountTiers *tiers;
-	StoredTiers stored = {INSTANT_ALWAYS, 0, 0};
+	StoredTiers stored = {INSTANT_ALWAYS};
 	int			g;
 
 	account->tiers = NULL;
@@ -116,9 +126,10 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 	tiers->walk.zone = &account->zone;
 	tiers->walk.states = palloc0(sizeof(TierState) * config->ngroups);
 	tiers->walk.balances = palloc(sizeof(CoreInt128) * Max(1, config->nunits));
-	tiers->walk.judged = palloc(sizeof(CoreInt128) * Max(1, config->nunits * config->ngroups));
+	tiers->walk.judged = palloc(sizeof(CoreInt128) * Max(1, config->nunits * (config->ngroups + 2)));
 	tiers->walk.grow = grow_due;
 	tiers->walk.sink = tiers_note;
+	tiers->walk.carry = tiers_note_carry;
 	tiers->walk.arg = tiers;
 	tiers->walk.at = account->last_at != DT_NOBEGIN ? account->last_at : account->joined_at;
 	for (g = 0; g < config->ngroups; g++)
@@ -128,6 +139,14 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 		state->group_no = config->groups[g].group_no;
 		state->until = INSTANT_NEVER;
 		state->since = state->counted_at = INSTANT_ALWAYS;
+	}
+	if (config->ntenures > 0)
+	{
+		tiers->walk.ntenures = config->ntenures;
+		tiers->walk.tenures = palloc(sizeof(TierTenure) * config->ntenures);
+		memcpy(tiers->walk.tenures, config->tenures, sizeof(TierTenure) * config->ntenures);
+		for (g = 0; g < config->ntenures; g++)
+			tiers->walk.tenures[g].at = tiers->walk.at;
 	}
 	if (!isnull)
 	{
@@ -150,6 +169,18 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 			{
 				if (config->groups[g].group_no == state.group_no)
 					tiers->walk.states[g] = state;
+			}
+		}
+		at += sizeof(TierState) * stored.nstates + sizeof(LotPiece) * stored.nspent;
+		for (i = 0; i < stored.ntenures; i++)
+		{
+			StoredTenure tenure;
+
+			memcpy(&tenure, at + sizeof(StoredTenure) * i, sizeof(StoredTenure));
+			for (g = 0; g < config->ntenures; g++)
+			{
+				if (tiers->walk.tenures[g].tier_no == tenure.tier_no)
+					tiers->walk.tenures[g].held = tenure.held;
 			}
 		}
 	}
@@ -191,8 +222,11 @@ build(AccountTiers *tiers, int nlines)
 		core_check(tier_fold(walk, tiers_slot(tiers->config, tiers->base[i].unit),
 							 tiers->base[i].points, tiers->base[i].from, tiers->base[i].to));
 	for (i = 0; i < nlines; i++)
-		core_check(tier_fold(walk, tiers->lines[i].slot, tiers->lines[i].points,
-							 tiers->lines[i].from, tiers->lines[i].to));
+	{
+		if (!tiers->lines[i].carried)
+			core_check(tier_fold(walk, tiers->lines[i].slot, tiers->lines[i].points,
+								 tiers->lines[i].from, tiers->lines[i].to));
+	}
 	memcpy(walk->balances, balances, sizeof(CoreInt128) * walk->nunits);
 	pfree(balances);
 	tiers->built = true;
@@ -293,6 +327,7 @@ add_line(AccountTiers *tiers, const Movement *movement, int slot, Instant now)
 	line->to = movement->to;
 	line->points = movement->points;
 	line->slot = slot;
+	line->carried = movement->kind == ENTRY_ROLLOVER;
 	line->ord = tiers->nlines;
 	return line;
 }
@@ -335,7 +370,9 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 		return;
 	if (!tiers_counts(movement))
 	{
-		if (movement->kind != ENTRY_EXPIRE)
+		if (movement->kind == ENTRY_ROLLOVER)
+			(void) add_line(tiers, movement, slot, account->now);
+		else if (movement->kind != ENTRY_EXPIRE)
 			note_spent(tiers, movement);
 		return;
 	}
@@ -472,6 +509,8 @@ tiers_next_due(AccountState *account)
 				next = Min(next, tiers->walk.due[i].at);
 		}
 	}
+	for (g = 0; g < tiers->walk.ntenures; g++)
+		next = Min(next, tier_tenure_due(&tiers->walk, g));
 	for (g = 0; g < tiers->walk.ngroups; g++)
 	{
 		const TierState *state = &tiers->walk.states[g];
@@ -493,7 +532,6 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 	StoredTiers stored;
 	bytea	   *bytes;
 	char	   *at;
-	int			n = 0;
 	int			g;
 	int			i;
 
@@ -503,8 +541,14 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 
 	for (i = tiers->nspent; i > 0 && tiers->spent[i - 1].to <= account->now; i--)
 		tiers->nspent--;
+	memset(&stored, 0, sizeof(stored));
+	for (g = 0; g < walk->ngroups; g++)
+		core_check(tier_count_years(walk, g, walk->at));
+	for (i = 0; i < walk->ntenures; i++)
+		stored.ntenures += walk->tenures[i].held > 0;
 	bytes = palloc0(VARHDRSZ + sizeof(StoredTiers) + sizeof(TierState) * walk->ngroups +
-					sizeof(LotPiece) * tiers->nspent);
+					sizeof(LotPiece) * tiers->nspent +
+					sizeof(StoredTenure) * stored.ntenures);
 	at = VARDATA(bytes) + sizeof(stored);
 	for (g = 0; g < walk->ngroups; g++)
 	{
@@ -512,17 +556,28 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 
 		if (state->tier_no == 0 && state->qualified == 0 && state->given == 0)
 			continue;
-		memcpy(at + sizeof(TierState) * n++, state, sizeof(TierState));
+		memcpy(at, state, sizeof(TierState));
+		at += sizeof(TierState);
+		stored.nstates++;
 	}
 	stored.quiet_since = tiers->quiet_since;
-	stored.nstates = n;
 	stored.nspent = tiers->nspent;
-	memcpy(VARDATA(bytes), &stored, sizeof(stored));
 	if (tiers->nspent > 0)
-		memcpy(at + sizeof(TierState) * n, tiers->spent, sizeof(LotPiece) * tiers->nspent);
-	SET_VARSIZE(bytes, VARHDRSZ + sizeof(StoredTiers) + sizeof(TierState) * n +
-				sizeof(LotPiece) * tiers->nspent);
-	*isnull = n == 0 && tiers->nspent == 0 && tiers->quiet_since == INSTANT_ALWAYS;
+		memcpy(at, tiers->spent, sizeof(LotPiece) * tiers->nspent);
+	at += sizeof(LotPiece) * tiers->nspent;
+	for (i = 0; i < walk->ntenures; i++)
+	{
+		StoredTenure tenure = {walk->tenures[i].tier_no, 0, walk->tenures[i].held};
+
+		if (tenure.held <= 0)
+			continue;
+		memcpy(at, &tenure, sizeof(tenure));
+		at += sizeof(tenure);
+	}
+	memcpy(VARDATA(bytes), &stored, sizeof(stored));
+	SET_VARSIZE(bytes, at - (char *) bytes);
+	*isnull = stored.nstates == 0 && stored.nspent == 0 && stored.ntenures == 0 &&
+		tiers->quiet_since == INSTANT_ALWAYS;
 	return PointerGetDatum(bytes);
 }
 
@@ -548,8 +603,8 @@ loyalty_account_tiers(PG_FUNCTION_ARGS)
 		 at + sizeof(TierState) <= VARDATA_ANY(bytes) + VARSIZE_ANY_EXHDR(bytes); i++)
 	{
 		TierState	state;
-		Datum		values[6];
-		bool		isnull[6] = {0};
+		Datum		values[7];
+		bool		isnull[7] = {0};
 
 		memcpy(&state, at, sizeof(state));
 		at += sizeof(state);
@@ -559,6 +614,7 @@ loyalty_account_tiers(PG_FUNCTION_ARGS)
 		values[3] = TimestampTzGetDatum(state.since);
 		values[4] = TimestampTzGetDatum(state.until);
 		values[5] = TimestampTzGetDatum(state.counted_at);
+		values[6] = Int32GetDatum(state.life);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
 	return (Datum) 0;

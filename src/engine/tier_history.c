@@ -25,7 +25,7 @@
 #include "engine/plan.h"
 
 /* rows waiting to be written, column by column */
-#define CHANGE_COLUMNS 12
+#define CHANGE_COLUMNS 13
 
 typedef struct TierRows
 {
@@ -36,7 +36,7 @@ typedef struct TierRows
 } TierRows;
 
 static const char *const cause_names[] = {NULL, "entry", "expiry", "late row", "by hand",
-"configuration"};
+"configuration", "for life"};
 
 /* -------- stays in memory -------- */
 
@@ -114,7 +114,7 @@ tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_a
 	SPI_connect();
 	plan_execute(ledger->program, &read_changes_plan,
 				 "SELECT group_no, occurred_at, tier_no, since, until, counted_at,"
-				 " given_tier_no, given_until, cause, operation_no, posted_at"
+				 " given_tier_no, given_until, cause, operation_no, posted_at, life_tier_no"
 				 " FROM %s.tier_change WHERE member_id OPERATOR(pg_catalog.=) $1"
 				 " AND posted_at OPERATOR(pg_catalog.<=) $2 ORDER BY change_no",
 				 2, types, values, ledger->dry, SPI_OK_SELECT);
@@ -123,13 +123,13 @@ tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_a
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < n; i++)
 	{
-		Datum		columns[11];
-		bool		nulls[11];
+		Datum		columns[12];
+		bool		nulls[12];
 		TierStay	stay = {0};
 		char	   *cause;
 		int			c;
 
-		for (c = 0; c < 11; c++)
+		for (c = 0; c < 12; c++)
 			columns[c] = SPI_getbinval(rows->vals[i], rows->tupdesc, c + 1, &nulls[c]);
 		stay.state.group_no = DatumGetInt16(columns[0]);
 		for (stay.group = 0; stay.group < config->ngroups &&
@@ -150,6 +150,7 @@ tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_a
 		stay.cause = (TierCause) c;
 		stay.operation_no = nulls[9] ? 0 : DatumGetInt64(columns[9]);
 		stay.posted_at = DatumGetTimestampTz(columns[10]);
+		stay.state.life = nulls[11] ? 0 : DatumGetInt32(columns[11]);
 		path_cut(path, stay.group, stay.at);
 		tier_path_add(path, &stay);
 	}
@@ -217,6 +218,8 @@ add_row(Ledger *ledger, AccountState *account, const TierStay *stay, Instant at)
 	values[10] = CStringGetTextDatum(cause_names[stay->cause]);
 	values[11] = Int64GetDatum(stay->operation_no);
 	nulls[11] = stay->operation_no == 0;
+	values[12] = Int32GetDatum(stay->state.life);
+	nulls[12] = stay->state.life == 0;
 	for (c = 0; c < CHANGE_COLUMNS; c++)
 	{
 		rows->values[c][rows->count] = values[c];
@@ -236,7 +239,7 @@ tiers_flush(Ledger *ledger)
 	Program    *program = ledger->program;
 	Oid			elements[CHANGE_COLUMNS] = {program->ref.member_type, INT2OID, TIMESTAMPTZOID,
 		TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
-	TIMESTAMPTZOID, TEXTOID, INT8OID};
+	TIMESTAMPTZOID, TEXTOID, INT8OID, INT4OID};
 	Oid			types[CHANGE_COLUMNS];
 	Datum		values[CHANGE_COLUMNS];
 	int			c;
@@ -260,12 +263,13 @@ tiers_flush(Ledger *ledger)
 	SPI_connect();
 	plan_execute(program, &write_changes_plan,
 				 "INSERT INTO %s.tier_change (member_id, group_no, occurred_at, posted_at, tier_no,"
-				 " since, until, counted_at, given_tier_no, given_until, cause, operation_no)"
+				 " since, until, counted_at, given_tier_no, given_until, cause, operation_no,"
+				 " life_tier_no)"
 				 " SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
 				 " pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),"
 				 " pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),"
 				 " pg_catalog.unnest($9), pg_catalog.unnest($10), pg_catalog.unnest($11),"
-				 " pg_catalog.unnest($12)) AS n",
+				 " pg_catalog.unnest($12), pg_catalog.unnest($13)) AS n",
 				 CHANGE_COLUMNS, types, values, false, SPI_OK_INSERT);
 	SPI_finish();
 }
@@ -277,7 +281,7 @@ same_stay(const TierStay *a, const TierStay *b)
 	return a->at == b->at && a->state.tier_no == b->state.tier_no &&
 		a->state.since == b->state.since && a->state.until == b->state.until &&
 		a->state.counted_at == b->state.counted_at && a->state.given == b->state.given &&
-		a->state.given_until == b->state.given_until;
+		a->state.given_until == b->state.given_until && a->state.life == b->state.life;
 }
 
 /* Writes what a group's stays are from where they differ from the table. */
@@ -372,7 +376,7 @@ read_line(void *arg, int64 entry_no, const EntryLine *entry)
 	int			slot = tiers_slot(reader->tiers->config, m->unit);
 	TierLine   *line;
 
-	if (slot < 0 || !tiers_counts(m))
+	if (slot < 0 || (!tiers_counts(m) && m->kind != ENTRY_ROLLOVER))
 		return;
 	if (reader->count == reader->capacity)
 	{
@@ -385,6 +389,7 @@ read_line(void *arg, int64 entry_no, const EntryLine *entry)
 	line->to = m->to;
 	line->points = m->points;
 	line->slot = slot;
+	line->carried = m->kind == ENTRY_ROLLOVER;
 }
 
 /* Makes all lines known, those in the table included. */
@@ -438,7 +443,8 @@ give_again(AccountTiers *tiers, const TierPath *given, int *next, Instant at)
 		const TierStay *stay = &given->stays[*next];
 
 		tiers->operation_no = stay->operation_no;
-		core_check(tier_give(&tiers->walk, stay->group, stay->state.tier_no,
+		core_check(tier_give(&tiers->walk, stay->group,
+							 stay->state.given ? stay->state.given : stay->state.tier_no,
 							 stay->state.given != 0 ? stay->state.given_until : INSTANT_ALWAYS,
 							 stay->at));
 	}
@@ -514,6 +520,8 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 		state->group_no = walk->groups[g].group_no;
 		state->qualified = stay ? qualified : 0;
 	}
+	tiers_rewind_years(tiers, &before, from - 1);
+	tiers_forget_carries(tiers, from);
 
 	/* and what came of it */
 	while (i < tiers->nlines)
@@ -523,8 +531,11 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 		give_again(tiers, &given, &next, at);
 		core_check(tier_walk(walk, at));
 		for (; i < tiers->nlines && lines[i].at == at; i++)
-			core_check(tier_fold(walk, lines[i].slot, lines[i].points, lines[i].from,
-								 lines[i].to));
+		{
+			if (!lines[i].carried)
+				core_check(tier_fold(walk, lines[i].slot, lines[i].points, lines[i].from,
+									 lines[i].to));
+		}
 		tiers->cause = at == from ? TIER_LATE : TIER_ENTRY;
 		core_check(tier_judge(walk, TIER_ENTRY));
 		tiers->cause = TIER_ENTRY;
@@ -532,6 +543,7 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 	tiers->cause = TIER_ENTRY;
 	give_again(tiers, &given, &next, until);
 	core_check(tier_walk(walk, until));
+	tiers_compare_carries(tiers, from);
 	walk->booked = NULL;
 	walk->nbooked = 0;
 

@@ -145,6 +145,16 @@ tier_reader_tier(TierReader *reader, int32 group_no, int32 version, char *name,
 	*(TierStep *) &ladder->steps[ladder->nsteps++] = *step;
 }
 
+/* Points of a numeric column; none: no limit. */
+static Points
+read_points(const ConfigRow *row, const char *column)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, column, NUMERICOID, &isnull);
+
+	return isnull ? PG_INT64_MAX : amount_to_points(amount_from_numeric(value, column));
+}
+
 /* What a tier asks for: two arrays. */
 static void
 read_needs(const ConfigRow *row, TierConfig *config, TierStep *step)
@@ -169,6 +179,48 @@ read_needs(const ConfigRow *row, TierConfig *config, TierStep *step)
 
 /* see tiers.h */
 TierConfig *
+tier_reader_end(TierReader *reader)
+{
+	TierConfig *config = reader->config;
+	int			g;
+	int			l;
+	int			i;
+	int			t;
+
+	for (g = 0; g < config->ngroups; g++)
+	{
+		for (l = 0; l < config->groups[g].nladders; l++)
+		{
+			TierLadder *ladder = (TierLadder *) &config->groups[g].ladders[l];
+
+			if (ladder->carries)
+			{
+				ladder->slot = tiers_make_slot(config, ladder->unit_no);
+				config->carries = true;
+			}
+			for (i = 0; i < ladder->nsteps; i++)
+			{
+				if (ladder->steps[i].life_years == 0)
+					continue;
+				for (t = 0; t < config->ntenures &&
+					 config->tenures[t].tier_no != ladder->steps[i].tier_no;)
+					t++;
+				if (t < config->ntenures)
+					continue;
+				if (config->tenures == NULL)
+					config->tenures = palloc0(sizeof(TierTenure) * Max(1, config->ntiers));
+				config->tenures[t].group = g;
+				config->tenures[t].tier_no = ladder->steps[i].tier_no;
+				config->tenures[t].at = INSTANT_ALWAYS;
+				config->ntenures++;
+			}
+		}
+	}
+	return config;
+}
+
+/* see tiers.h */
+TierConfig *
 tiers_load(Program *program)
 {
 	MemoryContext old;
@@ -179,7 +231,8 @@ tiers_load(Program *program)
 
 	config_query(&program->ref,
 				 "SELECT group_no::pg_catalog.int4, config_version, since, name, keep,"
-				 " keep_renewed, downgrade, deleted, top_up, unit_no::pg_catalog.int4"
+				 " keep_renewed, downgrade, deleted, top_up, unit_no::pg_catalog.int4,"
+				 " rollover, rollover_max, rollover_window"
 				 " FROM %s.tier_group_version ORDER BY group_no, config_version", 0, 0, 0);
 	if (SPI_processed == 0)
 		return NULL;
@@ -187,7 +240,7 @@ tiers_load(Program *program)
 	ngroups = SPI_processed;
 	config_query(&program->ref,
 				 "SELECT group_no::pg_catalog.int4, config_version, tier_no, name, rank,"
-				 " qualify, closed, units, thresholds FROM %s.tier_version"
+				 " qualify, closed, life_years, units, thresholds FROM %s.tier_version"
 				 " ORDER BY group_no, config_version, rank, tier_no", 0, 0, 0);
 	old = MemoryContextSwitchTo(program->context);
 	reader = tier_reader_begin(ngroups, SPI_processed);
@@ -201,6 +254,9 @@ tiers_load(Program *program)
 		ladder.one_level = strcmp(config_text(&row, "downgrade"), "one_level") == 0;
 		config_struct(&row, "keep", "period", &ladder.keep, sizeof(Period));
 		config_struct(&row, "keep_renewed", "period", &ladder.keep_renewed, sizeof(Period));
+		ladder.carries = strcmp(config_text(&row, "rollover"), "excess") == 0;
+		ladder.carry_max = read_points(&row, "rollover_max");
+		config_struct(&row, "rollover_window", "period", &ladder.window, sizeof(Period));
 		tier_reader_group(reader, config_int(&row, "group_no", 0),
 						  config_int(&row, "config_version", 0), config_text(&row, "name"),
 						  config_bool(&row, "deleted"), config_bool(&row, "top_up"), &ladder);
@@ -214,11 +270,13 @@ tiers_load(Program *program)
 		step.rank = config_int(&row, "rank", 0);
 		step.any = strcmp(config_text(&row, "qualify"), "any") == 0;
 		step.closed = config_bool(&row, "closed");
+		step.life_years = config_int(&row, "life_years", 0);
 		read_needs(&row, reader->config, &step);
 		tier_reader_tier(reader, config_int(&row, "group_no", 0),
 						 config_int(&row, "config_version", 0), config_text(&row, "name"),
 						 &step);
 	}
+	tier_reader_end(reader);
 	MemoryContextSwitchTo(old);
 	return reader->config;
 }

@@ -51,7 +51,7 @@ take_known(void *arg, int64 entry_no, const EntryLine *entry)
 	if (entry->posted_at > known->known_at)
 		return;
 	known->last = Max(known->last, entry->posted_at);
-	if (slot < 0 || !tiers_counts(m))
+	if (slot < 0 || (!tiers_counts(m) && m->kind != ENTRY_ROLLOVER))
 		return;
 	if (known->count == known->capacity)
 	{
@@ -128,7 +128,18 @@ stand_back(Ledger *reader, AccountState *account, Instant known_at)
 		state->group_no = walk->groups[g].group_no;
 		state->qualified = qualified;
 	}
+	tiers_rewind_years(tiers, &path, walk->at);
+	tiers->ncarries = 0;
 	return path;
+}
+
+/* see tiers.h */
+void
+tiers_read_past_carries(Ledger *reader, AccountState *account, Instant at, Instant known_at)
+{
+	(void) stand_back(reader, account, known_at);
+	if (at > account->tiers->walk.at)
+		tiers_read_carries(account, at);
 }
 
 /*

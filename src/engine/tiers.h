@@ -16,6 +16,7 @@
 #include "core/tier.h"
 #include "engine/ledger.h"
 #include "utils/array.h"
+#include "utils/jsonb.h"
 
 /* all groups of a program, in all versions */
 typedef struct TierConfig
@@ -28,6 +29,9 @@ typedef struct TierConfig
 	int			nunits;			/* that ever qualified */
 	int32	   *units;			/* by slot */
 	int			ntiers;
+	bool		carries;		/* some group carries points over, or did */
+	int			ntenures;		/* tiers that are for life after some years */
+	TierTenure *tenures;		/* of nobody yet */
 	int32	   *tier_nos;
 	char	  **tier_names;		/* present or last names */
 	int		   *tier_groups;	/* index of the group */
@@ -52,8 +56,18 @@ typedef struct TierLine
 	Instant		to;
 	Points		points;
 	int32		slot;
+	bool		carried;		/* over from the period before: the walk knows */
 	int32		ord;			/* among those of one instant */
 } TierLine;
+
+/* points carried over at an instant, to be booked; < 0: fewer than were */
+typedef struct TierCarry
+{
+	int			slot;
+	Points		points;
+	Instant		at;
+	Instant		to;
+} TierCarry;
 
 typedef struct TierPath
 {
@@ -88,6 +102,9 @@ typedef struct AccountTiers
 	TierPath	path;			/* likewise */
 	bool		all_stays;
 	TierPath	stored;			/* if all_stays: as the table has it */
+	TierCarry  *carries;		/* that the walk has told of, not booked yet */
+	int			ncarries;
+	int			carries_capacity;
 	bool		rests;			/* lines are told that change nothing in sum */
 	TierCause	cause;			/* of what the walk tells */
 	int64		operation_no;
@@ -98,7 +115,7 @@ static inline bool
 tiers_counts(const Movement *m)
 {
 	return m->points != 0 && m->kind != ENTRY_REDEEM && m->kind != ENTRY_RETURN &&
-		m->kind != ENTRY_HOLD && m->kind != ENTRY_RELEASE &&
+		m->kind != ENTRY_HOLD && m->kind != ENTRY_RELEASE && m->kind != ENTRY_ROLLOVER &&
 
 		/* lots end by themselves */
 		(m->kind != ENTRY_EXPIRE || m->to == INSTANT_ACTIVITY);
@@ -125,6 +142,10 @@ extern void tier_reader_group(TierReader *reader, int32 group_no, int32 version,
 							  bool deleted, bool tops_up, const TierLadder *ladder);
 extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, char *name,
 							 const TierStep *step);
+/* Once all is read. */
+extern TierConfig *tier_reader_end(TierReader *reader);
+/* The same from JSON, as views bring it; in standing.c. */
+extern TierConfig *tiers_from_json(Jsonb *groups, Jsonb *tiers);
 /* The slot of a unit, which it gets if it has none; -1 if it has none. */
 extern int	tiers_make_slot(TierConfig *config, int32 unit_no);
 extern int	tiers_slot(const TierConfig *config, int32 unit_no);
@@ -167,6 +188,26 @@ extern Instant tiers_next_due(AccountState *account);
 /* A TierSink; arg is an AccountTiers. */
 extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
 					   TierCause cause);
+
+/* -------- tier_carry.c -------- */
+
+/* A TierCarrySink; arg is an AccountTiers. */
+extern void tiers_note_carry(void *arg, int slot, Points points, Instant at, Instant to);
+/*
+ * Judged again from an instant on: what was noted from there on is forgotten,
+ * and once that is done, what was booked is taken off what is noted.
+ */
+extern void tiers_forget_carries(AccountTiers *tiers, Instant from);
+extern void tiers_compare_carries(AccountTiers *tiers, Instant from);
+/* Books what is carried over by the account's instant. */
+extern void tiers_book_carries(Ledger *ledger, AccountState *account);
+/* Adds what is carried over by an instant, and not booked, to lots that are read. */
+extern void tiers_read_carries(AccountState *account, Instant at);
+/* The same of lots as they were known by an instant; in tier_read.c. */
+extern void tiers_read_past_carries(Ledger *reader, AccountState *account, Instant at,
+									Instant known_at);
+/* The tenures at an instant, by the stays up to it. */
+extern void tiers_rewind_years(AccountTiers *tiers, const TierPath *path, Instant at);
 
 /* -------- tier_top_up.c -------- */
 

@@ -20,7 +20,7 @@ const char *const tier_invariants[] = {
 	" LEFT JOIN LATERAL (SELECT c.* FROM @.tier_change AS c WHERE c.member_id = a.member_id"
 	"  AND c.group_no = g.group_no AND c.occurred_at <= a.last_at ORDER BY c.change_no DESC LIMIT 1) AS c ON true"
 	" WHERE (coalesce(s.tier_no, 0) <> coalesce(c.tier_no, 0)"
-	"  OR s.tier_no <> 0 AND (s.until <> c.until OR s.since <> c.since OR s.counted_at <> c.counted_at)){a.member_id}",
+	"  OR s.tier_no <> 0 AND (s.until <> c.until OR s.since <> c.since OR s.counted_at <> c.counted_at OR s.life <> coalesce(c.life_tier_no, 0))){a.member_id}",
 
 	/* what a balance is enough for is what its lines say, points spent included */
 	"SELECT 'tiers', b.member_id::text, format('group %s: the account qualifies for tier %s, its lines for %s',"
@@ -43,6 +43,35 @@ const char *const tier_invariants[] = {
 	"   AND m.met >= CASE t.qualify WHEN 'any' THEN 1 ELSE m.n END"
 	"  ORDER BY t.rank DESC LIMIT 1) AS q ON true"
 	" WHERE coalesce(b.qualified, 0) <> coalesce(q.tier_no, 0)",
+
+	/* what was carried over is what was above the highest threshold, as far as it is not gone */
+	"SELECT 'tiers', d.member_id::text, format('group %s carried over %s points at %s, its lines say %s',"
+	"  d.group_no, d.booked, d.ended_at, d.due)"
+	" FROM (SELECT t.member_id, t.group_no, t.ended_at, t.booked, t.rest, CASE WHEN count(n.threshold) > 0"
+	"   THEN greatest(least(t.ending, t.before - max(n.threshold), t.rollover_max), 0) ELSE 0 END AS due"
+	"  FROM (SELECT a.member_id, g.group_no, g.config_version, g.unit_no, g.rollover_max, e.ended_at, s.*, r.rest"
+	"   FROM @.account AS a CROSS JOIN LATERAL (SELECT DISTINCT e.expires_at AS ended_at, e.unit_no FROM @.entry AS e"
+	"     WHERE e.member_id = a.member_id AND e.expires_at <= a.last_at"
+	"      AND e.unit_no IN (SELECT v.unit_no FROM @.tier_group_version AS v WHERE v.rollover <> 'none')) AS e"
+	"    JOIN LATERAL (SELECT DISTINCT ON (v.group_no) v.* FROM @.tier_group_version AS v WHERE v.since < e.ended_at"
+	"     ORDER BY v.group_no, v.config_version DESC) AS g ON g.unit_no = e.unit_no AND g.rollover <> 'none'"
+	"     AND date_trunc(substring(g.rollover_window::text FROM '[a-z]+$'), e.ended_at,"
+	"      coalesce(a.time_zone, (SELECT p.time_zone FROM @.program AS p))) = e.ended_at"
+	"    CROSS JOIN LATERAL (SELECT"
+	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind <> 7 AND e.occurred_at < e.ended_at), 0) AS before,"
+	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind <> 7 AND e.occurred_at < e.ended_at AND e.expires_at = e.ended_at), 0) AS ending,"
+	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind = 11 AND e.occurred_at = e.ended_at), 0) AS booked"
+	"     FROM (SELECT l.*, e.ended_at FROM @.entry AS l WHERE l.member_id = a.member_id AND l.unit_no = e.unit_no"
+	"      AND coalesce(l.expires_at, 'infinity') >= e.ended_at AND (l.occurred_at = e.ended_at AND l.kind = 11"
+	"       OR coalesce(l.active_from, l.occurred_at) < e.ended_at)) AS e) AS s"
+	"    CROSS JOIN LATERAL (SELECT coalesce(sum(l.points::numeric), 0) AS rest FROM @.entry AS l WHERE l.member_id = a.member_id"
+	"     AND l.unit_no = e.unit_no AND l.active_from = e.ended_at) AS r"
+	"   WHERE true{a.member_id}) AS t"
+	"  LEFT JOIN @.tier_version AS v ON v.group_no = t.group_no AND v.config_version = t.config_version AND NOT v.closed"
+	"  LEFT JOIN LATERAL (SELECT n.threshold FROM ROWS FROM (unnest(v.units), unnest(v.thresholds)) AS n (unit_no, threshold)"
+	"   WHERE n.unit_no = t.unit_no AND n.threshold > 0 AND n.threshold <= t.before) AS n ON true"
+	"  GROUP BY t.member_id, t.group_no, t.ended_at, t.booked, t.rest, t.ending, t.before, t.rollover_max) AS d"
+	" WHERE d.booked <> d.due AND (d.booked < d.due OR d.rest > 0)",
 
 	/* a use of a benefit is an operation of its member, given back or not */
 	"SELECT 'benefits', coalesce(u.member_id, o.member_id)::text, format('use %s of a benefit: the operation says %s, the use %s',"

@@ -74,7 +74,7 @@ typedef struct Walker
 	TierNeed	needs[3][4][2];
 	TierState	state;
 	CoreInt128	balances[2];
-	CoreInt128	judged[2];
+	CoreInt128	judged[6];
 	char		log[4000];
 } Walker;
 
@@ -107,7 +107,7 @@ static void
 note(void *arg, int group, const TierState *state, Instant at, TierCause cause)
 {
 	static const char *const tiers[] = {"none", "silver", "gold", "platinum", "vip"};
-	static const char *const causes[] = {"", "entry", "expiry", "late", "hand", "config"};
+	static const char *const causes[] = {"", "entry", "expiry", "late", "hand", "config", "life"};
 	Walker	   *w = arg;
 	size_t		used = strlen(w->log);
 
