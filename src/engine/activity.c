@@ -378,8 +378,7 @@ can_wait(const Story *story, const AccountState *account, Instant end)
 	const Timeline *timeline = &story->timeline;
 	int			i;
 
-	if (timeline->activities[timeline->nactivities - 1].at != story->since ||
-		account->core.nheld > 0)
+	if (account->core.nheld > 0)
 		return false;
 	for (i = 0; i < timeline->nlines; i++)
 	{
@@ -566,9 +565,9 @@ activity_note(Ledger *ledger, AccountState *account, int32 unit_no, Instant at)
 
 	if (unit == NULL)
 		return;
-	if (comes_late(account, unit, at))
+	if (unit->unsettled != INSTANT_NEVER || comes_late(account, unit, at))
 	{
-		if (unit->open)
+		if (unit->open && unit->unsettled == INSTANT_NEVER)
 			account_book(ledger, account, account->now, account->now);
 		unit->unsettled = Min(unit->unsettled, at);
 		unit->last_activity = Max(unit->last_activity, at);

@@ -13,7 +13,7 @@
 /*
  * Tells an account of an activity in a unit, before its points are added.
  * What lapsed before it is booked.  If it arrives late, activity_settle is to
- * be called once its lines are written.
+ * be called once its lines are written, and before anything is taken or owed.
  */
 extern void activity_note(Ledger *ledger, AccountState *account, int32 unit_no, Instant at);
 

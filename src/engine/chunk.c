@@ -14,6 +14,7 @@
 
 #include "engine/pay.h"
 
+#include "engine/activity.h"
 #include "engine/catalogue.h"
 
 #include "access/table.h"
@@ -83,6 +84,7 @@ open_account(Batch *batch, Datum member, const Event *event)
 static void
 finish_account(Batch *batch, AccountState *account)
 {
+	activity_settle(batch->ledger, account);
 	account_bring_to(batch->ledger, account, account->now);
 	auto_redeem(batch->ledger, account);
 	ledger_save_account(batch->ledger, account);

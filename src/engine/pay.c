@@ -405,6 +405,7 @@ static void
 begin(Operation *operation, Batch *batch, Event *event, AccountState *account,
 	  const char *kind, EntryKind entry_kind, UnitConfig *unit)
 {
+	activity_settle(batch->ledger, account);
 	operation_init(operation, batch->program, kind, entry_kind);
 	operation->within = true;
 	operation->ledger = batch->ledger;

@@ -260,6 +260,20 @@ give_back_claims(Batch *batch, Event *event, AccountState *account)
 	return true;
 }
 
+/* Does the member owe points of any unit? */
+static bool
+owes(const AccountState *account)
+{
+	int			i;
+
+	for (i = 0; i < account->core.npieces && account->core.pieces[i].to == DEBT_TO; i++)
+	{
+		if (account->core.pieces[i].points < 0)
+			return true;
+	}
+	return false;
+}
+
 /* see batch.h */
 bool
 post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_account)
@@ -287,6 +301,14 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		 before->occurred_at != event->at);
 	if (old_account == NULL)
 		old_account = account;
+
+	/* late activities of new events are told together; what was posted hangs on them */
+	if (before)
+	{
+		activity_settle(batch->ledger, account);
+		if (old_account != account)
+			activity_settle(batch->ledger, old_account);
+	}
 	if (moved)
 	{
 		event->posting = NULL;
@@ -409,7 +431,8 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	if (batch->source->purchase && why_not == NULL)
 		count_purchase(account, posting, net);
 	posting_add_block(&j, posting);
-	activity_settle(batch->ledger, account);
+	if (before || owes(account))
+		activity_settle(batch->ledger, account);
 	if (batch->observer)
 		batch->observer(batch->observer_arg, batch, account, event, judged, rules->nrules,
 						why_not);
@@ -418,14 +441,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	account->dirty = true;
 
 	/* debt is repaid by what became available; other lapses wait for the end */
-	if (j.nlines > 0 && account->next_due <= account->now)
-	{
-		bool		owes = false;
-
-		for (i = 0; i < account->core.npieces && account->core.pieces[i].to == DEBT_TO; i++)
-			owes |= account->core.pieces[i].points < 0;
-		if (owes)
-			account_bring_to(batch->ledger, account, account->now);
-	}
+	if (j.nlines > 0 && account->next_due <= account->now && owes(account))
+		account_bring_to(batch->ledger, account, account->now);
 	return true;
 }
