@@ -4,12 +4,19 @@
  *	  Counts anew what members have used of a rule's cap, when it gets a cap
  *	  or another period.
  *
+ * Who posts meanwhile counts in the old spans, and what he posts cannot be seen
+ * before he has committed.  So nobody posts while the change is made: they wait
+ * for each other at the table of accounts.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "engine/config.h"
@@ -45,6 +52,42 @@ static const char recount_query[] =
 "  LEFT JOIN latest AS l ON l.member_id = m.member_id) AS n"
 " WHERE a.member_id = n.member_id";
 
+/*
+ * Under REPEATABLE READ and above: it is an error if lines of the rule have been
+ * committed that the transaction cannot see.
+ */
+static void
+check_all_seen(const ProgramRef *ref, int32 rule_no)
+{
+	char	   *text = psprintf("SELECT pg_catalog.count(*) FROM %s.journal AS j"
+								" WHERE loyalty.lines_has_rule_1(j.lines, %d)",
+								quote_identifier(ref->name), rule_no);
+	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+	int64		counts[2];
+	SPIPlanPtr	plan;
+	bool		isnull;
+	int			i;
+
+	SPI_connect();
+	plan = SPI_prepare(text, 0, NULL);
+	for (i = 0; i < 2; i++)
+	{
+		if (plan == NULL ||
+			SPI_execute_snapshot(plan, NULL, NULL, i == 0 ? GetTransactionSnapshot() : latest,
+								 InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not count lines: %s", SPI_result_code_string(SPI_result));
+		counts[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+												&isnull));
+	}
+	SPI_finish();
+	UnregisterSnapshot(latest);
+	if (counts[0] != counts[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errdetail("Points have been posted meanwhile by a rule whose \"cap_period\" changes.")));
+}
+
 /* see config.h */
 void
 caps_recount(const ProgramRef *ref, int32 rule_no)
@@ -55,6 +98,9 @@ caps_recount(const ProgramRef *ref, int32 rule_no)
 	uint64		nsources;
 	uint64		i;
 
+	config_execute(ref, "LOCK TABLE @.account IN SHARE ROW EXCLUSIVE MODE", 0, NULL, NULL, NULL);
+	if (IsolationUsesXactSnapshot())
+		check_all_seen(ref, rule_no);
 	if (config_execute(ref,
 					   "SELECT FROM @.account"
 					   " WHERE member_id IN (SELECT j.member_id FROM @.journal AS j"
