@@ -30,6 +30,116 @@ CREATE TYPE loyalty.lines (
 COMMENT ON TYPE loyalty.lines IS
 	'lines of a ledger, such as {earn 1:250@[2026-01-15 00:00:00+00,2027-02-01 00:00:00+00) at 2026-01-15 00:00:00+00 rule 3}: kind, unit, points, validity, when it takes effect, rule';
 
+-- order and hash: so that rows are found by all their columns, as by a subscriber
+
+CREATE FUNCTION loyalty.lines_lt(loyalty.lines, loyalty.lines) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_lt';
+COMMENT ON FUNCTION loyalty.lines_lt(loyalty.lines, loyalty.lines) IS
+	'implementation of < operator';
+
+CREATE FUNCTION loyalty.lines_le(loyalty.lines, loyalty.lines) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_le';
+COMMENT ON FUNCTION loyalty.lines_le(loyalty.lines, loyalty.lines) IS
+	'implementation of <= operator';
+
+CREATE FUNCTION loyalty.lines_eq(loyalty.lines, loyalty.lines) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_eq';
+COMMENT ON FUNCTION loyalty.lines_eq(loyalty.lines, loyalty.lines) IS
+	'implementation of = operator';
+
+CREATE FUNCTION loyalty.lines_ne(loyalty.lines, loyalty.lines) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_ne';
+COMMENT ON FUNCTION loyalty.lines_ne(loyalty.lines, loyalty.lines) IS
+	'implementation of <> operator';
+
+CREATE FUNCTION loyalty.lines_ge(loyalty.lines, loyalty.lines) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_ge';
+COMMENT ON FUNCTION loyalty.lines_ge(loyalty.lines, loyalty.lines) IS
+	'implementation of >= operator';
+
+CREATE FUNCTION loyalty.lines_gt(loyalty.lines, loyalty.lines) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_gt';
+COMMENT ON FUNCTION loyalty.lines_gt(loyalty.lines, loyalty.lines) IS
+	'implementation of > operator';
+
+CREATE OPERATOR loyalty.< (
+	FUNCTION = loyalty.lines_lt, LEFTARG = loyalty.lines, RIGHTARG = loyalty.lines,
+	COMMUTATOR = OPERATOR(loyalty.>), NEGATOR = OPERATOR(loyalty.>=), RESTRICT = scalarltsel,
+	JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR loyalty.< (loyalty.lines, loyalty.lines) IS 'less than';
+
+CREATE OPERATOR loyalty.<= (
+	FUNCTION = loyalty.lines_le, LEFTARG = loyalty.lines, RIGHTARG = loyalty.lines,
+	COMMUTATOR = OPERATOR(loyalty.>=), NEGATOR = OPERATOR(loyalty.>), RESTRICT = scalarlesel,
+	JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR loyalty.<= (loyalty.lines, loyalty.lines) IS 'less than or equal';
+
+CREATE OPERATOR loyalty.= (
+	FUNCTION = loyalty.lines_eq, LEFTARG = loyalty.lines, RIGHTARG = loyalty.lines,
+	COMMUTATOR = OPERATOR(loyalty.=), NEGATOR = OPERATOR(loyalty.<>), RESTRICT = eqsel,
+	JOIN = eqjoinsel, HASHES, MERGES
+);
+COMMENT ON OPERATOR loyalty.= (loyalty.lines, loyalty.lines) IS 'equal';
+
+CREATE OPERATOR loyalty.<> (
+	FUNCTION = loyalty.lines_ne, LEFTARG = loyalty.lines, RIGHTARG = loyalty.lines,
+	COMMUTATOR = OPERATOR(loyalty.<>), NEGATOR = OPERATOR(loyalty.=), RESTRICT = neqsel,
+	JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR loyalty.<> (loyalty.lines, loyalty.lines) IS 'not equal';
+
+CREATE OPERATOR loyalty.>= (
+	FUNCTION = loyalty.lines_ge, LEFTARG = loyalty.lines, RIGHTARG = loyalty.lines,
+	COMMUTATOR = OPERATOR(loyalty.<=), NEGATOR = OPERATOR(loyalty.<), RESTRICT = scalargesel,
+	JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR loyalty.>= (loyalty.lines, loyalty.lines) IS 'greater than or equal';
+
+CREATE OPERATOR loyalty.> (
+	FUNCTION = loyalty.lines_gt, LEFTARG = loyalty.lines, RIGHTARG = loyalty.lines,
+	COMMUTATOR = OPERATOR(loyalty.<), NEGATOR = OPERATOR(loyalty.<=), RESTRICT = scalargtsel,
+	JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR loyalty.> (loyalty.lines, loyalty.lines) IS 'greater than';
+
+CREATE FUNCTION loyalty.lines_cmp(loyalty.lines, loyalty.lines) RETURNS integer
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_btcmp';
+COMMENT ON FUNCTION loyalty.lines_cmp(loyalty.lines, loyalty.lines) IS
+	'less-equal-greater';
+
+CREATE FUNCTION loyalty.lines_hash(loyalty.lines) RETURNS integer
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_hash';
+COMMENT ON FUNCTION loyalty.lines_hash(loyalty.lines) IS
+	'hash';
+
+CREATE FUNCTION loyalty.lines_hash_extended(loyalty.lines, bigint) RETURNS bigint
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_hash_extended';
+COMMENT ON FUNCTION loyalty.lines_hash_extended(loyalty.lines, bigint) IS
+	'hash with a seed';
+
+CREATE OPERATOR FAMILY loyalty.lines_ops USING btree;
+COMMENT ON OPERATOR FAMILY loyalty.lines_ops USING btree IS 'order of lines';
+CREATE OPERATOR CLASS loyalty.lines_ops DEFAULT FOR TYPE loyalty.lines USING btree FAMILY loyalty.lines_ops AS
+	OPERATOR 1 loyalty.<,
+	OPERATOR 2 loyalty.<=,
+	OPERATOR 3 loyalty.=,
+	OPERATOR 4 loyalty.>=,
+	OPERATOR 5 loyalty.>,
+	FUNCTION 1 loyalty.lines_cmp(loyalty.lines, loyalty.lines);
+COMMENT ON OPERATOR CLASS loyalty.lines_ops USING btree IS 'order of lines';
+
+CREATE OPERATOR FAMILY loyalty.lines_ops USING hash;
+COMMENT ON OPERATOR FAMILY loyalty.lines_ops USING hash IS 'equality of lines';
+CREATE OPERATOR CLASS loyalty.lines_ops DEFAULT FOR TYPE loyalty.lines USING hash FAMILY loyalty.lines_ops AS
+	OPERATOR 1 loyalty.=,
+	FUNCTION 1 loyalty.lines_hash(loyalty.lines),
+	FUNCTION 2 loyalty.lines_hash_extended(loyalty.lines, bigint);
+COMMENT ON OPERATOR CLASS loyalty.lines_ops USING hash IS 'equality of lines';
+
+-- what readers ask
+
 CREATE FUNCTION loyalty.lines_count_1(lines loyalty.lines) RETURNS integer
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'lines_count';
 COMMENT ON FUNCTION loyalty.lines_count_1(loyalty.lines) IS

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
@@ -18,12 +19,15 @@
 #include "core/lines_text.h"
 #include "loyalty.h"
 #include "types/lines.h"
+#include "types/order.h"
 #include "types/points.h"
 
 LOYALTY_FUNCTION(lines_in);
 LOYALTY_FUNCTION(lines_out);
 LOYALTY_FUNCTION(lines_recv);
 LOYALTY_FUNCTION(lines_send);
+LOYALTY_FUNCTION(lines_hash);
+LOYALTY_FUNCTION(lines_hash_extended);
 LOYALTY_FUNCTION(lines_count);
 LOYALTY_FUNCTION(lines_has_rule);
 LOYALTY_FUNCTION(lines_has_unit);
@@ -171,6 +175,98 @@ lines_send(PG_FUNCTION_ARGS)
 	pq_begintypsend(&message);
 	pq_sendbytes(&message, VARDATA_ANY(lines), VARSIZE_ANY_EXHDR(lines));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+}
+
+/* ------------------------------------------------------------------------
+ * Order: line by line; of no use but that equal ones are found
+ * ------------------------------------------------------------------------
+ */
+
+/* what a line says, as numbers that are compared one after another */
+#define LINE_NUMBERS 9
+
+static void
+line_numbers(const Movement *line, int64 *numbers)
+{
+	numbers[0] = line->occurred_at;
+	numbers[1] = line->kind;
+	numbers[2] = line->unit;
+	numbers[3] = line->from;
+	numbers[4] = line->to;
+	numbers[5] = line->points;
+	numbers[6] = line->tag;
+	numbers[7] = line->lapsed;
+	numbers[8] = line->forgiven;
+}
+
+/* Three-way comparison of the arguments; frees copies, as B-trees want. */
+static int
+compare_arguments(FunctionCallInfo fcinfo)
+{
+	struct varlena *values[2] = {PG_GETARG_LINES_PP(0), PG_GETARG_LINES_PP(1)};
+	LinesCursor cursors[2];
+	int			order = 0;
+
+	lines_begin(values[0], &cursors[0]);
+	lines_begin(values[1], &cursors[1]);
+	while (order == 0)
+	{
+		Movement	lines[2];
+		bool		more[2] = {lines_next(&cursors[0], &lines[0]), lines_next(&cursors[1], &lines[1])};
+		int64		numbers[2][LINE_NUMBERS];
+		int			i;
+
+		if (!more[0] || !more[1])
+		{
+			order = more[0] - more[1];
+			break;
+		}
+		line_numbers(&lines[0], numbers[0]);
+		line_numbers(&lines[1], numbers[1]);
+		for (i = 0; i < LINE_NUMBERS && order == 0; i++)
+			order = (numbers[0][i] > numbers[1][i]) - (numbers[0][i] < numbers[1][i]);
+	}
+	PG_FREE_IF_COPY(values[0], 0);
+	PG_FREE_IF_COPY(values[1], 1);
+	return order;
+}
+
+LOYALTY_ORDER(lines, compare_arguments)
+
+/* Hash with a seed, of what the lines say. */
+static uint64
+hash_argument(FunctionCallInfo fcinfo, uint64 seed)
+{
+	struct varlena *lines = PG_GETARG_LINES_PP(0);
+	uint64		hash = seed;
+	LinesCursor cursor;
+	Movement	line;
+
+	lines_begin(lines, &cursor);
+	while (lines_next(&cursor, &line))
+	{
+		int64		numbers[LINE_NUMBERS];
+
+		line_numbers(&line, numbers);
+		hash = hash_combine64(hash, hash_bytes_extended((unsigned char *) numbers,
+														sizeof(numbers), seed));
+	}
+	PG_FREE_IF_COPY(lines, 0);
+	return hash;
+}
+
+/* Hash: the low half of that with seed 0, as the server wants it. */
+Datum
+lines_hash(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT32((uint32) hash_argument(fcinfo, 0));
+}
+
+/* Hash with a seed. */
+Datum
+lines_hash_extended(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT64(hash_argument(fcinfo, PG_GETARG_INT64(1)));
 }
 
 /* ------------------------------------------------------------------------

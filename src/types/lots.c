@@ -16,6 +16,7 @@
 
 #include "core/lots_pack.h"
 #include "loyalty.h"
+#include "types/order.h"
 #include "types/lots.h"
 #include "types/points.h"
 #include "types/refusal.h"
@@ -32,13 +33,6 @@ LOYALTY_FUNCTION(lots_pl);
 LOYALTY_FUNCTION(lots_mi);
 LOYALTY_FUNCTION(lots_um);
 LOYALTY_FUNCTION(lots_up);
-LOYALTY_FUNCTION(lots_btcmp);
-LOYALTY_FUNCTION(lots_eq);
-LOYALTY_FUNCTION(lots_ne);
-LOYALTY_FUNCTION(lots_lt);
-LOYALTY_FUNCTION(lots_le);
-LOYALTY_FUNCTION(lots_gt);
-LOYALTY_FUNCTION(lots_ge);
 LOYALTY_FUNCTION(lots_hash);
 LOYALTY_FUNCTION(lots_hash_extended);
 LOYALTY_FUNCTION(lots_construct);
@@ -362,54 +356,7 @@ compare_arguments(FunctionCallInfo fcinfo)
 	return order;
 }
 
-/* Three-way comparison for B-trees. */
-Datum
-lots_btcmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_arguments(fcinfo));
-}
-
-/* lots = lots */
-Datum
-lots_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) == 0);
-}
-
-/* lots <> lots */
-Datum
-lots_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) != 0);
-}
-
-/* lots < lots */
-Datum
-lots_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) < 0);
-}
-
-/* lots <= lots */
-Datum
-lots_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) <= 0);
-}
-
-/* lots > lots */
-Datum
-lots_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) > 0);
-}
-
-/* lots >= lots */
-Datum
-lots_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) >= 0);
-}
+LOYALTY_ORDER(lots, compare_arguments)
 
 /* Hash; equal values have equal pieces. */
 Datum

@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "loyalty.h"
+#include "types/order.h"
 #include "types/period.h"
 #include "types/zone.h"
 
@@ -23,13 +24,6 @@ LOYALTY_FUNCTION(period_in);
 LOYALTY_FUNCTION(period_out);
 LOYALTY_FUNCTION(period_recv);
 LOYALTY_FUNCTION(period_send);
-LOYALTY_FUNCTION(period_btcmp);
-LOYALTY_FUNCTION(period_eq);
-LOYALTY_FUNCTION(period_ne);
-LOYALTY_FUNCTION(period_lt);
-LOYALTY_FUNCTION(period_le);
-LOYALTY_FUNCTION(period_gt);
-LOYALTY_FUNCTION(period_ge);
 LOYALTY_FUNCTION(period_hash);
 LOYALTY_FUNCTION(period_hash_extended);
 LOYALTY_FUNCTION(period_ends);
@@ -129,54 +123,7 @@ compare_arguments(FunctionCallInfo fcinfo)
 	return period_cmp(PG_GETARG_PERIOD_P(0), PG_GETARG_PERIOD_P(1));
 }
 
-/* Three-way comparison for B-trees. */
-Datum
-period_btcmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_arguments(fcinfo));
-}
-
-/* period = period */
-Datum
-period_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) == 0);
-}
-
-/* period <> period */
-Datum
-period_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) != 0);
-}
-
-/* period < period */
-Datum
-period_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) < 0);
-}
-
-/* period <= period */
-Datum
-period_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) <= 0);
-}
-
-/* period > period */
-Datum
-period_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) > 0);
-}
-
-/* period >= period */
-Datum
-period_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) >= 0);
-}
+LOYALTY_ORDER(period, compare_arguments)
 
 /* Hash; equal periods have equal bytes. */
 Datum

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "loyalty.h"
+#include "types/order.h"
 #include "types/rate.h"
 
 /* version of the binary format */
@@ -21,13 +22,6 @@ LOYALTY_FUNCTION(rate_in);
 LOYALTY_FUNCTION(rate_out);
 LOYALTY_FUNCTION(rate_recv);
 LOYALTY_FUNCTION(rate_send);
-LOYALTY_FUNCTION(rate_btcmp);
-LOYALTY_FUNCTION(rate_eq);
-LOYALTY_FUNCTION(rate_ne);
-LOYALTY_FUNCTION(rate_lt);
-LOYALTY_FUNCTION(rate_le);
-LOYALTY_FUNCTION(rate_gt);
-LOYALTY_FUNCTION(rate_ge);
 LOYALTY_FUNCTION(rate_hash);
 LOYALTY_FUNCTION(rate_hash_extended);
 LOYALTY_FUNCTION(rate_kind);
@@ -125,54 +119,7 @@ compare_arguments(FunctionCallInfo fcinfo)
 	return rate_cmp(PG_GETARG_RATE_P(0), PG_GETARG_RATE_P(1));
 }
 
-/* Three-way comparison for B-trees. */
-Datum
-rate_btcmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(compare_arguments(fcinfo));
-}
-
-/* rate = rate */
-Datum
-rate_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) == 0);
-}
-
-/* rate <> rate */
-Datum
-rate_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) != 0);
-}
-
-/* rate < rate */
-Datum
-rate_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) < 0);
-}
-
-/* rate <= rate */
-Datum
-rate_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) <= 0);
-}
-
-/* rate > rate */
-Datum
-rate_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) > 0);
-}
-
-/* rate >= rate */
-Datum
-rate_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) >= 0);
-}
+LOYALTY_ORDER(rate, compare_arguments)
 
 /* Hash, the same for equal rates that are written differently. */
 Datum
