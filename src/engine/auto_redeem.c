@@ -11,12 +11,10 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "utils/resowner.h"
-
 #include "engine/catalogue.h"
 #include "engine/read.h"
 #include "engine/spend.h"
+#include "engine/subxact.h"
 
 /*
  * Locks the stock of all rewards that may be taken from now on, in order: the
@@ -101,6 +99,25 @@ affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
 	return pieces;
 }
 
+/* arguments of draw_pieces, for subxact_try() */
+typedef struct Drawing
+{
+	Operation  *operation;
+	const RewardConfig *reward;
+	int32		pieces;
+} Drawing;
+
+static void
+draw_pieces(void *arg)
+{
+	Drawing    *drawing = (Drawing *) arg;
+	Operation  *operation = drawing->operation;
+
+	operation->code = redemption_codes(operation, drawing->reward, operation->number,
+									   drawing->pieces,
+									   redemption_valid_until(operation, drawing->reward));
+}
+
 /*
  * Draws codes, before anything is taken; false if there are not enough.  Others
  * draw, too, so only trying tells.
@@ -108,39 +125,17 @@ affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
 static bool
 draw_codes(Operation *operation, const RewardConfig *reward, int32 pieces)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool drawn = true;
+	Drawing		drawing = {operation, reward, pieces};
+	ErrorData  *caught;
 
 	if (reward->pool == NULL)
 		return true;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		operation->code = redemption_codes(operation, reward, operation->number, pieces,
-										   redemption_valid_until(operation, reward));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *caught;
-
-		MemoryContextSwitchTo(context);
-		caught = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (caught->sqlerrcode != ERRCODE_LOYALTY_OUT_OF_STOCK &&
-			caught->sqlerrcode != ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE)
-			ReThrowError(caught);
-		drawn = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return drawn;
+	caught = subxact_try(draw_pieces, &drawing, true);
+	if (caught != NULL &&
+		caught->sqlerrcode != ERRCODE_LOYALTY_OUT_OF_STOCK &&
+		caught->sqlerrcode != ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE)
+		ReThrowError(caught);
+	return caught == NULL;
 }
 
 /* see catalogue.h */

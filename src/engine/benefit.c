@@ -360,19 +360,16 @@ benefit_cancel(Operation *operation, int64 use_no)
 
 	values[0] = Int64GetDatum(use_no);
 	values[1] = TimestampTzGetDatum(operation->account->now);
-	SPI_connect();
-	plan_execute(operation->program, &cancel_plan,
-				 "WITH u AS (UPDATE %s.benefit_use SET cancelled_at = $2"
-				 "  WHERE use_no OPERATOR(pg_catalog.=) $1 AND cancelled_at IS NULL"
-				 "  RETURNING use_no)"
-				 " UPDATE %s.operation AS o SET status = 'cancelled' FROM u"
-				 " WHERE o.operation_no OPERATOR(pg_catalog.=) u.use_no",
-				 2, types, values, false, SPI_OK_UPDATE);
-	if (SPI_processed == 0)
+	if (plan_update(operation->program, &cancel_plan,
+					"WITH u AS (UPDATE %s.benefit_use SET cancelled_at = $2"
+					"  WHERE use_no OPERATOR(pg_catalog.=) $1 AND cancelled_at IS NULL"
+					"  RETURNING use_no)"
+					" UPDATE %s.operation AS o SET status = 'cancelled' FROM u"
+					" WHERE o.operation_no OPERATOR(pg_catalog.=) u.use_no",
+					2, types, values) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("operation " INT64_FORMAT " has been cancelled already", use_no)));
-	SPI_finish();
 	operation->status = "cancelled";
 }
 

@@ -318,21 +318,19 @@ note_claim(Program *program, int64 number, int64 operation_no)
 
 	values[0] = Int64GetDatum(number);
 	values[1] = Int64GetDatum(operation_no);
-	SPI_connect();
 	ledger_internal++;
 	PG_TRY();
 	{
-		plan_execute(program, &claim_plan,
-					 "UPDATE %s.bonus SET claimed_by = $2"
-					 " WHERE bonus_no OPERATOR(pg_catalog.=) $1",
-					 2, types, values, false, SPI_OK_UPDATE);
+		plan_update(program, &claim_plan,
+					"UPDATE %s.bonus SET claimed_by = $2"
+					" WHERE bonus_no OPERATOR(pg_catalog.=) $1",
+					2, types, values);
 	}
 	PG_FINALLY();
 	{
 		ledger_internal--;
 	}
 	PG_END_TRY();
-	SPI_finish();
 }
 
 /* What programs read of a bonus that cannot be claimed: which column, perhaps an instant. */

@@ -337,13 +337,11 @@ budget_save(Batch *batch)
 			values[1] = Int16GetDatum(state->slot[i]);
 			values[2] = NumericGetDatum(points_to_numeric(state->room[i] - take));
 			values[3] = NumericGetDatum(points_to_numeric(state->used[i] + take));
-			SPI_connect();
-			plan_execute(batch->program, &save_slot_plan,
-						 "UPDATE %s.budget_room SET room = $3, used = $4"
-						 " WHERE rule_no OPERATOR(pg_catalog.=) $1"
-						 " AND slot OPERATOR(pg_catalog.=) $2",
-						 4, types, values, false, SPI_OK_UPDATE);
-			SPI_finish();
+			plan_update(batch->program, &save_slot_plan,
+						"UPDATE %s.budget_room SET room = $3, used = $4"
+						" WHERE rule_no OPERATOR(pg_catalog.=) $1"
+						" AND slot OPERATOR(pg_catalog.=) $2",
+						4, types, values);
 		}
 		if (state->writer.rel)
 			keyed_close(&state->writer);

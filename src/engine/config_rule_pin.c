@@ -14,15 +14,14 @@
 
 #include "engine/config_rule.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 
 #include "engine/pin.h"
+#include "engine/subxact.h"
 
 static bool text_differs(const char *a, const char *b);
 static Oid	make_pin(const ProgramRef *ref, const ConfigTuple *rule, Oid relid,
@@ -321,6 +320,29 @@ rules_pin_again(const ProgramRef *ref, const char *source_name)
 	}
 }
 
+/* arguments of attempt_pin, for subxact_try() */
+typedef struct PinAttempt
+{
+	const ProgramRef *ref;
+	const ConfigTuple *rule;
+	Oid			relid;
+	const Pin  *held;			/* to compare with; NULL: none */
+	Oid			pin;			/* the result */
+} PinAttempt;
+
+static void
+attempt_pin(void *arg)
+{
+	PinAttempt *attempt = (PinAttempt *) arg;
+
+	attempt->pin = make_pin(attempt->ref, attempt->rule, attempt->relid,
+							attempt->held ? 0 : tuple_int(attempt->rule, "config_version"),
+							GetUserId());
+	if (attempt->held &&
+		!same_meaning(pin_load(attempt->pin, CurrentMemoryContext), attempt->held))
+		attempt->pin = InvalidOid;
+}
+
 /*
  * Pins the expressions of a rule, if they fit.  With another pin to compare
  * with, only says by a valid OID that its text means what that pin does.
@@ -328,47 +350,15 @@ rules_pin_again(const ProgramRef *ref, const char *source_name)
 static Oid
 try_pin(const ProgramRef *ref, const ConfigTuple *rule, Oid relid, const Pin *held)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile Oid pin = InvalidOid;
+	PinAttempt	attempt = {ref, rule, relid, held, InvalidOid};
+	ErrorData  *caught = subxact_try(attempt_pin, &attempt, held == NULL);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		if (held == NULL)
-		{
-			pin = make_pin(ref, rule, relid, tuple_int(rule, "config_version"),
-						   GetUserId());
-			ReleaseCurrentSubTransaction();
-		}
-		else
-		{
-			pin = make_pin(ref, rule, relid, 0, GetUserId());
-			if (!same_meaning(pin_load(pin, context), held))
-				pin = InvalidOid;
-			RollbackAndReleaseCurrentSubTransaction();
-		}
-	}
-	PG_CATCH();
-	{
-		ErrorData  *caught;
-
-		MemoryContextSwitchTo(context);
-		caught = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (caught->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			ERRCODE_TO_CATEGORY(caught->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
-			ReThrowError(caught);
-		pin = InvalidOid;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return pin;
+	if (caught == NULL)
+		return attempt.pin;
+	if (caught->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		ERRCODE_TO_CATEGORY(caught->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
+		ReThrowError(caught);
+	return InvalidOid;
 }
 
 /*

@@ -12,10 +12,10 @@
 
 #include "engine/batch.h"
 
-#include "access/xact.h"
 #include "executor/executor.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
+
+#include "engine/subxact.h"
 
 /* Whether an error may be kept for later instead of failing the statement. */
 static bool
@@ -75,50 +75,46 @@ unguarded(Batch *batch, void (*function) (void *arg), void *arg)
 	error_context_stack = callback.previous;
 }
 
+/* arguments of evaluate, for subxact_try() */
+typedef struct Evaluation
+{
+	Batch	   *batch;
+	void		(*function) (void *arg);
+	void	   *arg;
+} Evaluation;
+
+/* Evaluates; an abort of the subtransaction leaves the scope. */
+static void
+evaluate(void *arg)
+{
+	Evaluation *evaluation = (Evaluation *) arg;
+	Batch	   *batch = evaluation->batch;
+	PinScope	scope;
+
+	pin_enter(batch->program->ref.owner, batch->reader->tz, batch->reader->builtin, &scope);
+	prepare_expressions(batch, batch->program->rules);
+	evaluation->function(evaluation->arg);
+	pin_leave(&scope);
+}
+
 /* see batch.h */
 bool
 attempted(Batch *batch, void (*function) (void *arg), void *arg, EvalError *error)
 {
-	MemoryContext old = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Evaluation	evaluation = {batch, function, arg};
 	EventReader *reader = batch->reader;
-	Oid			program_owner = batch->program->ref.owner;
-	volatile bool fine = true;
-	PinScope	scope;
+	ErrorData  *caught;
 
 	reader->part = NULL;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(old);
-	pin_enter(program_owner, reader->tz, reader->builtin, &scope);
-	PG_TRY();
-	{
-		prepare_expressions(batch, batch->program->rules);
-		function(arg);
-		pin_leave(&scope);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *caught;
-
-		MemoryContextSwitchTo(old);
-		caught = CopyErrorData();
-		FlushErrorState();
-		pin_leave(&scope);
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(old);
-		CurrentResourceOwner = owner;
-		if (!may_be_queued(caught->sqlerrcode))
-			ReThrowError(caught);
-		error->sqlstate = pstrdup(unpack_sql_state(caught->sqlerrcode));
-		error->message = reader->part == NULL ? caught->message :
-			psprintf("%s (%s)", caught->message, event_reader_whereabouts(reader));
-		fine = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-	CurrentResourceOwner = owner;
-	return fine;
+	caught = subxact_try(evaluate, &evaluation, true);
+	if (caught == NULL)
+		return true;
+	if (!may_be_queued(caught->sqlerrcode))
+		ReThrowError(caught);
+	error->sqlstate = pstrdup(unpack_sql_state(caught->sqlerrcode));
+	error->message = reader->part == NULL ? caught->message :
+		psprintf("%s (%s)", caught->message, event_reader_whereabouts(reader));
+	return false;
 }
 
 /* see batch.h */

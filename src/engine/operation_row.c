@@ -201,30 +201,15 @@ operation_next_number(Program *program)
 	return nextval_internal(program->operation_seq, false);
 }
 
-/* Writes the row at once; another may have the key, or reverse the same. */
+/* Another has the key, or reverses the same. */
 static void
-flush_row(Operation *operation)
+refuse_written(void *arg)
 {
-	MemoryContext old = CurrentMemoryContext;
+	Operation  *operation = (Operation *) arg;
 
-	PG_TRY();
-	{
-		writer_flush(operation->ledger, &operation->ledger->operation);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *caught;
-
-		MemoryContextSwitchTo(old);
-		caught = CopyErrorData();
-		if (caught->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
-			PG_RE_THROW();
-		FlushErrorState();
-		if (operation->key)
-			refuse_key(operation->program, operation->key);
-		refuse_reversal(operation->reverses);
-	}
-	PG_END_TRY();
+	if (operation->key)
+		refuse_key(operation->program, operation->key);
+	refuse_reversal(operation->reverses);
 }
 
 /* see operation.h */
@@ -283,7 +268,8 @@ operation_insert(Operation *operation)
 	}
 	isnull[OPERATION_RESULT] = true;
 	writer_insert(ledger, &ledger->operation);
-	flush_row(operation);
+	/* at once: another may have the key, or reverse the same */
+	writer_flush_or(ledger, &ledger->operation, refuse_written, operation);
 }
 
 /* see operation.h */
@@ -329,10 +315,8 @@ operation_set_returned(Program *program, int64 number, Points returned)
 
 	values[0] = Int64GetDatum(number);
 	values[1] = Int64GetDatum(returned);
-	SPI_connect();
-	plan_execute(program, &return_plan,
-				 "UPDATE %s.operation SET returned = $2"
-				 " WHERE operation_no OPERATOR(pg_catalog.=) $1",
-				 2, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
+	plan_update(program, &return_plan,
+				"UPDATE %s.operation SET returned = $2"
+				" WHERE operation_no OPERATOR(pg_catalog.=) $1",
+				2, types, values);
 }

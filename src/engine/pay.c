@@ -288,14 +288,12 @@ pay_move(Batch *batch, Datum **moves, int nmoves)
 												TYPALIGN_INT));
 	values[2] = PointerGetDatum(construct_array(new_keys, nmoves, TEXTOID, -1, false,
 												TYPALIGN_INT));
-	SPI_connect();
-	plan_execute(batch->program, &move_plan,
-				 "UPDATE %s.operation AS o SET event_key = k.new_key"
-				 " FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS k (old_key, new_key)"
-				 " WHERE o.source_no OPERATOR(pg_catalog.=) $1"
-				 " AND o.event_key OPERATOR(pg_catalog.=) k.old_key",
-				 3, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
+	plan_update(batch->program, &move_plan,
+				"UPDATE %s.operation AS o SET event_key = k.new_key"
+				" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS k (old_key, new_key)"
+				" WHERE o.source_no OPERATOR(pg_catalog.=) $1"
+				" AND o.event_key OPERATOR(pg_catalog.=) k.old_key",
+				3, types, values);
 }
 
 /* -------- rules of the source -------- */
@@ -548,12 +546,10 @@ lower_points(Batch *batch, OperationRow *row, Points points)
 	Datum		values[2] = {Int64GetDatum(row->number), Int64GetDatum(points)};
 
 	row->points = points;
-	SPI_connect();
-	plan_execute(batch->program, &lower_plan,
-				 "UPDATE %s.operation SET points = $2"
-				 " WHERE operation_no OPERATOR(pg_catalog.=) $1",
-				 2, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
+	plan_update(batch->program, &lower_plan,
+				"UPDATE %s.operation SET points = $2"
+				" WHERE operation_no OPERATOR(pg_catalog.=) $1",
+				2, types, values);
 }
 
 /* Gives back points of one operation. */

@@ -47,6 +47,20 @@ plan_execute(Program *program, const void *id, const char *text, int nargs,
 }
 
 /* see plan.h */
+uint64
+plan_update(Program *program, const void *id, const char *text, int nargs,
+			const Oid *types, Datum *values)
+{
+	uint64		changed;
+
+	SPI_connect();
+	plan_execute(program, id, text, nargs, types, values, false, SPI_OK_UPDATE);
+	changed = SPI_processed;
+	SPI_finish();
+	return changed;
+}
+
+/* see plan.h */
 void
 plan_execute_nulls(Program *program, const void *id, const char *text, int nargs,
 				   const Oid *types, Datum *values, const char *nulls, bool read_only,

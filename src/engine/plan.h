@@ -26,6 +26,10 @@ extern void plan_execute_nulls(Program *program, const void *id, const char *tex
 							   int nargs, const Oid *types, Datum *values,
 							   const char *nulls, bool read_only, int expected);
 
+/* Runs such an UPDATE with SPI_connect and SPI_finish; returns the rows changed. */
+extern uint64 plan_update(Program *program, const void *id, const char *text, int nargs,
+						  const Oid *types, Datum *values);
+
 /* Frees the plans of a program that is about to be freed. */
 extern void plan_free_all(Program *program);
 

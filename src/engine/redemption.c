@@ -360,16 +360,11 @@ clear_slot(Program *program, int64 number)
 {
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(number)};
-	bool		had;
 
-	SPI_connect();
-	plan_execute(program, &slot_plan,
-				 "UPDATE %s.redemption SET stock_slot = NULL"
-				 " WHERE redemption_no OPERATOR(pg_catalog.=) $1 AND stock_slot IS NOT NULL",
-				 1, types, values, false, SPI_OK_UPDATE);
-	had = SPI_processed > 0;
-	SPI_finish();
-	return had;
+	return plan_update(program, &slot_plan,
+					   "UPDATE %s.redemption SET stock_slot = NULL"
+					   " WHERE redemption_no OPERATOR(pg_catalog.=) $1 AND stock_slot IS NOT NULL",
+					   1, types, values) > 0;
 }
 
 /* Adds to the pieces cancelled. */
@@ -381,12 +376,10 @@ add_cancelled(Program *program, int64 number, int32 pieces)
 
 	values[0] = Int64GetDatum(number);
 	values[1] = Int32GetDatum(pieces);
-	SPI_connect();
-	plan_execute(program, &cancel_plan,
-				 "UPDATE %s.redemption SET cancelled = cancelled OPERATOR(pg_catalog.+) $2"
-				 " WHERE redemption_no OPERATOR(pg_catalog.=) $1",
-				 2, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
+	plan_update(program, &cancel_plan,
+				"UPDATE %s.redemption SET cancelled = cancelled OPERATOR(pg_catalog.+) $2"
+				" WHERE redemption_no OPERATOR(pg_catalog.=) $1",
+				2, types, values);
 }
 
 /* see catalogue.h */

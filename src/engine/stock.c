@@ -214,12 +214,10 @@ stock_give_back(Program *program, int32 reward_no, int32 quantity)
 	values[0] = Int32GetDatum(reward_no);
 	values[1] = Int16GetDatum(own_slot());
 	values[2] = Int64GetDatum(quantity);
-	SPI_connect();
-	plan_execute(program, &return_plan,
-				 "UPDATE %s.reward_stock SET room = room OPERATOR(pg_catalog.+) $3"
-				 " WHERE reward_no OPERATOR(pg_catalog.=) $1 AND slot OPERATOR(pg_catalog.=) $2",
-				 3, types, values, false, SPI_OK_UPDATE);
-	SPI_finish();
+	plan_update(program, &return_plan,
+				"UPDATE %s.reward_stock SET room = room OPERATOR(pg_catalog.+) $3"
+				" WHERE reward_no OPERATOR(pg_catalog.=) $1 AND slot OPERATOR(pg_catalog.=) $2",
+				3, types, values);
 }
 
 /* see catalogue.h */

@@ -105,19 +105,33 @@ write_rows(Ledger *ledger, TableWriter *writer)
 	}
 }
 
-/*
- * The same for postings.  Two sessions may bring rows of one new event that
- * name different members, so that no account's lock keeps them apart: who
- * comes second has judged without the other's rows.
- */
+/* Writes what is in the buffer, and empties it. */
 static void
-write_postings(Ledger *ledger)
+flush_rows(Ledger *ledger, TableWriter *writer)
+{
+	MemoryContext old;
+	int			i;
+
+	if (writer->nbuffered == 0)
+		return;
+	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(ledger->estate));
+	write_rows(ledger, writer);
+	for (i = 0; i < writer->nbuffered; i++)
+		ExecClearTuple(writer->buffer[i]);
+	writer->nbuffered = 0;
+	MemoryContextSwitchTo(old);
+	ResetPerTupleExprContext(ledger->estate);
+}
+
+/* see writer.h */
+void
+writer_flush_or(Ledger *ledger, TableWriter *writer, void (*refuse) (void *arg), void *arg)
 {
 	MemoryContext old = CurrentMemoryContext;
 
 	PG_TRY();
 	{
-		write_rows(ledger, &ledger->posting);
+		flush_rows(ledger, writer);
 	}
 	PG_CATCH();
 	{
@@ -128,35 +142,37 @@ write_postings(Ledger *ledger)
 		if (caught->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
 			PG_RE_THROW();
 		FlushErrorState();
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent update"),
-				 errdetail("An event of source \"%s\" has been posted by another session meanwhile.",
-						   ledger->source->name),
-				 errhint("The transaction might succeed if retried.")));
+		refuse(arg);
 	}
 	PG_END_TRY();
+}
+
+/*
+ * Two sessions may bring rows of one new event that name different members, so
+ * that no account's lock keeps them apart: who comes second has judged without
+ * the other's rows.
+ */
+static void
+refuse_posted(void *arg)
+{
+	Ledger	   *ledger = (Ledger *) arg;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update"),
+			 errdetail("An event of source \"%s\" has been posted by another session meanwhile.",
+					   ledger->source->name),
+			 errhint("The transaction might succeed if retried.")));
 }
 
 /* see writer.h */
 void
 writer_flush(Ledger *ledger, TableWriter *writer)
 {
-	MemoryContext old;
-	int			i;
-
-	if (writer->nbuffered == 0)
-		return;
-	old = MemoryContextSwitchTo(GetPerTupleMemoryContext(ledger->estate));
 	if (writer == &ledger->posting)
-		write_postings(ledger);
+		writer_flush_or(ledger, writer, refuse_posted, ledger);
 	else
-		write_rows(ledger, writer);
-	for (i = 0; i < writer->nbuffered; i++)
-		ExecClearTuple(writer->buffer[i]);
-	writer->nbuffered = 0;
-	MemoryContextSwitchTo(old);
-	ResetPerTupleExprContext(ledger->estate);
+		flush_rows(ledger, writer);
 }
 
 /* see writer.h */

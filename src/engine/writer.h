@@ -22,6 +22,13 @@ extern TupleTableSlot *writer_next(Ledger *ledger, TableWriter *writer);
 extern void writer_insert(Ledger *ledger, TableWriter *writer);
 extern void writer_flush(Ledger *ledger, TableWriter *writer);
 
+/*
+ * The same for rows whose keys others may have written meanwhile: then refuse
+ * says so in better words than the index.  It must raise an error.
+ */
+extern void writer_flush_or(Ledger *ledger, TableWriter *writer,
+							void (*refuse) (void *arg), void *arg);
+
 /* Replaces the row at tid, which this transaction has locked, by the slot's. */
 extern void writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid);
 
