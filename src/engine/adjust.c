@@ -184,6 +184,18 @@ add_lapsed(void *arg, int64 entry_no, const EntryLine *line)
 	lapsed->own->lapsed -= m->lapsed;
 }
 
+/* see operation.h */
+void
+operation_find_lapsed(Ledger *ledger, AccountState *account, int32 unit_no, OwnLot *own)
+{
+	Lapsed		lapsed = {unit_no, own};
+
+	if (own->to != INSTANT_ACTIVITY && own->to > account->now)
+		return;
+	ledger_read_entries(ledger, account->member, 1, account->last_entry, add_lapsed, &lapsed);
+	own->lapsed = Max(own->lapsed, 0);
+}
+
 /* Takes back what an adjustment gave. */
 static void
 take_back(Operation *operation, Undo *undo)
@@ -191,14 +203,8 @@ take_back(Operation *operation, Undo *undo)
 	AccountState *account = operation->account;
 	Ledger	   *ledger = operation->ledger;
 	int32		unit_no = operation->unit->unit_no;
-	Lapsed		lapsed = {unit_no, &undo->own};
 
-	if (undo->own.to == INSTANT_ACTIVITY || undo->own.to <= account->now)
-	{
-		ledger_read_entries(ledger, account->member, 1, account->last_entry,
-							add_lapsed, &lapsed);
-		undo->own.lapsed = Max(undo->own.lapsed, 0);
-	}
+	operation_find_lapsed(ledger, account, unit_no, &undo->own);
 	pages_bring_in_all(ledger, account);
 	core_check(account_take_back(&account->core, unit_no, undo->own.share, &undo->own, 1,
 								 operation->unit->forgive, account->now, 0,

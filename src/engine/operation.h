@@ -214,6 +214,10 @@ extern Instant operation_known_end(const AccountState *account, const UnitConfig
 /* adjust.c: points just added to a lot lapse at once */
 extern void operation_lapse(Operation *operation, Instant from, Instant to, Points points);
 
+/* adjust.c: sets own->lapsed to what of a lot has lapsed unspent and is not yet excused */
+extern void operation_find_lapsed(Ledger *ledger, AccountState *account, int32 unit_no,
+								  OwnLot *own);
+
 /* adjust.c: moves that undo an adjustment whose account is locked */
 extern void reverse_adjustment(Operation *operation, const OperationRow *row);
 

@@ -161,6 +161,7 @@ reverse_transfer(Operation *operation, OperationRow *row)
 	int32		unit_no = row->unit_no;
 	Moved		sent = {row->number};
 	Moved		received = {row->number};
+	Points		lapsed = 0;
 	int			i;
 
 	ledger_flush(ledger);
@@ -169,6 +170,13 @@ reverse_transfer(Operation *operation, OperationRow *row)
 						read_moved, &sent);
 	ledger_read_entries(ledger, other->member, 1, other->last_entry, read_moved, &received);
 	operation->points = row->points;
+
+	/* what has lapsed there unspent is over, and nobody owes it */
+	for (i = 0; i < received.nlots; i++)
+	{
+		operation_find_lapsed(ledger, other, unit_no, &received.lots[i]);
+		lapsed += Min(received.lots[i].lapsed, received.lots[i].share);
+	}
 
 	/* what the receiver has not got any more is owed, if the unit knows debt */
 	pages_bring_in_all(ledger, other);
@@ -180,10 +188,11 @@ reverse_transfer(Operation *operation, OperationRow *row)
 
 		core_check(account_balance(&other->core, unit_no, other->now, &available, &pending,
 								   &debt));
-		if (available < row->points)
+		if (available < row->points - lapsed)
 		{
 			operation->account = other;
-			insufficient_points(operation, row->points, row->points - available);
+			insufficient_points(operation, row->points - lapsed,
+								row->points - lapsed - available);
 		}
 	}
 	core_check(account_take_back(&other->core, unit_no, row->points, received.lots,

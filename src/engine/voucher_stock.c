@@ -288,6 +288,7 @@ Datum
 loyalty_give_code(PG_FUNCTION_ARGS)
 {
 	CodeCall	call;
+	char		normal[CODE_SIZE];
 	char	   *pool = code_text_argument(fcinfo, 2, NULL);
 	char	   *code = code_text_argument(fcinfo, 3, NULL);
 	Instant		until = PG_ARGISNULL(4) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(4);
@@ -304,7 +305,7 @@ loyalty_give_code(PG_FUNCTION_ARGS)
 				 errmsg("say either a pool, or a code"),
 				 errhint("pool => 'summer' gives a code of that pool that nobody has.")));
 	code_request(&call, "pool", pool);
-	code_request(&call, "code", code);
+	code_request(&call, "code", code && code_from_text(code, normal) ? normal : code);
 	code_request(&call, "valid_until", PG_ARGISNULL(4) ? NULL : instant_text(until));
 	call.operation.reason = code_text_argument(fcinfo, 5, NULL);
 	code_request(&call, "reason", call.operation.reason);

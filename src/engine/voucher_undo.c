@@ -312,6 +312,7 @@ loyalty_void_code(PG_FUNCTION_ARGS)
 	CodeCall	call;
 	char		code[CODE_SIZE];
 	char	   *text;
+	bool		again;
 
 	code_call_begin(&call, fcinfo, "void_code");
 	text = code_text_argument(fcinfo, 1, "code");
@@ -321,13 +322,14 @@ loyalty_void_code(PG_FUNCTION_ARGS)
 	call.operation.reason = code_text_argument(fcinfo, 2, "reason");
 	code_request(&call, "reason", call.operation.reason);
 	code_key_argument(&call, fcinfo, 3);
+	again = code_made_before(&call);
 	if (!code_find(&call, code))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOYALTY_CODE_UNKNOWN),
 				 errmsg("there is no code \"%s\"", text),
 				 refusal_fields(call.program->ref.name, "vouchers", "code", NULL)));
 	call.status = "void";
-	if (!code_made_before(&call))
+	if (!again)
 	{
 		code_lock(&call);
 		if (!code_made_before(&call))

@@ -201,4 +201,18 @@ SELECT is(brief(rewards.spend(40, 9, unit => 'carried')), 'done 9 carried: 0 ava
 INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (41, 40, 0.1, '2026-05-08 12:00Z');
 SELECT is(state(40, 'carried'), '1 available', 'and the fraction stays');
 
+-- what was sent, and has lapsed at the receiver, is owed by nobody when that is undone
+INSERT INTO rewards.unit (name, transferable) VALUES ('gifts', true), ('gifts that know no debt', true);
+UPDATE rewards.unit SET on_shortfall = 'forgive' WHERE name = 'gifts that know no debt';
+INSERT INTO rewards.member (member_id, joined_at) VALUES (70, '2026-01-01'), (71, '2026-01-01');
+SELECT run(format('SELECT rewards.adjust(70, 50, unit => %L, reason => ''x'', expires_at => ''2026-05-10 00:00Z'')', name)) FROM rewards.unit WHERE name LIKE 'gifts%';
+SELECT run(format('SELECT rewards.transfer(70, 71, 50, unit => %L, key => %L)', name, name)) FROM rewards.unit WHERE name LIKE 'gifts%';
+SELECT run($$SELECT rewards.spend(71, 10, unit => 'gifts')$$);
+SELECT rewards.set_clock('2026-05-11 12:00Z');
+SELECT is(rewards.balance(71, 'gifts'), 0::numeric, 'sent, and lapsed');
+SELECT run($$SELECT rewards.reverse((SELECT operation_no FROM rewards.operation WHERE key = 'gifts'), 'not meant')$$);
+SELECT is(state(71, 'gifts'), '0 available, 10 debt', 'undone, what was spent is owed, not what lapsed');
+SELECT is(state(70, 'gifts'), '0 available', 'nor does it come back from the dead');
+SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT operation_no FROM rewards.operation WHERE key = 'gifts that know no debt'), 'not meant')$$), '00000', 'where there is no debt that is no reason to refuse');
+
 \ir include/finish.sql

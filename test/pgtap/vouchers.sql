@@ -211,6 +211,7 @@ UPDATE rewards.voucher_pool SET enabled = true, valid = '(,)' WHERE name = 'five
 -- voiding
 SELECT is((SELECT status FROM rewards.void_code(code('five off', 6), 'printed twice', key => 'v1')), 'void', 'void_code()');
 SELECT is((SELECT status FROM rewards.void_code(code('five off', 6), 'printed twice', key => 'v1')), 'void', 'the same call again');
+SELECT is(sqlstate_of($$SELECT rewards.void_code('nonsense', 'printed twice', key => 'v1')$$), 'LY009', 'another call with that key is refused, whatever it is about');
 SELECT is(redeemed(code('five off', 6), 8), 'LY013', 'it is good for nothing');
 SELECT is(state_of(code('five off', 6)), 'void', 'which shows');
 SELECT is(sqlstate_of($$SELECT rewards.void_code(code('five off', 6), 'again')$$), 'LY013', 'once');
@@ -231,7 +232,8 @@ SELECT is(redeemed(code('birthday')), 'LY007', 'who uses it must be said');
 SELECT is(redeemed(code('birthday'), 9), 'redeemed', 'it is that member''s');
 SELECT is((SELECT status FROM rewards.give_code(9, 'five off')), 'given', 'a code of a stock');
 SELECT is((SELECT count(*) FROM rewards.vouchers WHERE pool = 'five off' AND member_id = 9 AND state = 'given'), 1::bigint, 'that nobody had');
-SELECT is((SELECT status FROM rewards.give_code(9, code => 'eight', valid_until => '2026-02-03')), 'given', 'a certain code');
+SELECT is((SELECT status FROM rewards.give_code(9, code => 'eight', valid_until => '2026-02-03', key => 'b2')), 'given', 'a certain code');
+SELECT is((SELECT status FROM rewards.give_code(9, code => 'E-I-G-H-T', valid_until => '2026-02-03', key => 'b2')), 'given', 'the same call again, however the code is typed');
 SELECT rewards.set_clock('2026-02-03 00:00Z');
 SELECT is(redeemed('eight', 9), 'LY013', 'with an end');
 SELECT is(sqlstate_of($$SELECT rewards.give_code(9, code => 'seven', valid_until => '2026-02-03')$$), '22023', 'that is to come');
