@@ -8,6 +8,7 @@ plain data that can be printed and shrunk.
     ('and'|'or', a, b)  ('not', a)  ('in', a, ['x', 'y'])  ('isnull', a)
     ('inverse', a)            1 / a over integers: fails when a is 0
     ('attr', 'key', 'value')  member.attributes ->> 'key' = 'value'
+    ('early', a, n)           n seconds where a holds, else NULL
 
 NULL is None and follows SQL's three-valued logic.
 """
@@ -36,6 +37,8 @@ def sql(x):
         return 'member.' + x[1]
     if op == 'attr':
         return "(member.attributes ->> %s = %s)" % (quote(x[1]), quote(x[2]))
+    if op == 'early':
+        return "CASE WHEN %s THEN interval '%d seconds' END" % (sql(x[1]), x[2])
     if op == 'not':
         return '(NOT %s)' % sql(x[1])
     if op == 'in':
@@ -64,6 +67,8 @@ def value(x, row, facts):
         return x[1]
     if op == 'member':
         return facts[x[1]]
+    if op == 'early':
+        return x[2] if value(x[1], row, facts) is True else None
     if op == 'attr':
         v = facts['attributes'].get(x[1])
         return None if v is None else v == x[2]

@@ -14,7 +14,7 @@ them can be left out when a failing stream is shrunk.
     ('member', id, {column: value})         INSERT or UPDATE of the program's member table
     ('adjust', member, unit, points, expires_at, allow_debt)
     ('retry',)  ('book_due',)  ('reconcile', source)
-    ('call', ...)  ('reward', ...)          spending, see generate_spending.py
+    ('call', ...)  ('reward', ...)  ('pool', ...)  ('bonus', ...)   spending, see generate_spending.py
 """
 
 import random
@@ -43,7 +43,8 @@ FEATURES = {
 
 # Further programs, by the seed of the first: these draw more features beside.
 SERIES = {
-    100000: {'spend': 0.7, 'holds': 0.5, 'transfers': 0.2, 'rewards': 0.6, 'pay': 0.2, 'keys': 0.4, 'vouchers': 0.5},
+    100000: {'spend': 0.5, 'holds': 0.5, 'rewards': 0.6, 'pay': 0.2, 'keys': 0.4, 'vouchers': 0.5, 'offers': 0.5, 'auto': 0.3,
+             'bonus': 0.4, 'undo': 0.5, 'moves': 0.2},
 }
 
 
@@ -59,6 +60,7 @@ class Spec:
         self.units, self.sources, self.rules, self.members, self.ops = [], [], [], [], []
         self.preload = 0            # mode (c): operations before attaching
         self.rewards, self.choices, self.pools, self.codes = [], {}, [], []
+        self.vouchers, self.attempts = [], (10, 3600)
 
     def model(self, attached=True):
         p = Program(zone=self.zone, stacking=self.stacking, enrolment=self.enrolment, on_error=self.on_error,
@@ -384,7 +386,7 @@ class Generator(SpendingOps):
 
     def op(self):
         r = self.r
-        if self.chance(0.4):
+        if self.chance(0.6 if self.spec.seed // 100000 == 1 else 0.4):
             op = self.spending_op()
             if op:
                 return op
@@ -770,7 +772,7 @@ def apply(p, op, split):
             except Refused as e:
                 results.append(e.sqlstate)
         return results
-    if kind in ('call', 'reward'):
+    if kind in ('call', 'reward', 'pool', 'bonus'):
         return [apply_spending(p, op)]
     try:
         if kind == 'clock':
@@ -812,6 +814,11 @@ def apply(p, op, split):
             p.adjust(op[1], op[2], op[3], op[4], op[5])
         elif kind == 'retry':
             p.retry_failed()
+        elif kind == 'book_due':
+            p.book_due(op[1] if len(op) > 1 else ())
+        elif kind == 'reconcile' and len(op) > 2:
+            for member in sorted(op[2]):
+                p.auto(member)
     except Refused as e:
         return [e.sqlstate]
     return ['']

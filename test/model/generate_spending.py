@@ -11,15 +11,20 @@ acted upon.  ('reward', name, {column: value}) edits a reward.
 from fractions import Fraction
 
 from clock import DAY, HOUR, INF
-from spending import Pool, Refused, Reward
+from codes import Pool
+from generate_codes import CODE_CALLS, CodesOps
+from generate_offers import OffersOps
+from rewards import Reward
+from spending import Refused
+from undo import UNDOABLE
 
 # what needs which function of the program; run.py leaves out what is not there yet
 SPENDING = {'spend': 'spend', 'holds': 'hold', 'transfers': 'transfer', 'rewards': 'redeem', 'codes': 'redeem_code',
-            'pay': 'spend'}
+            'pay': 'spend', 'vouchers': 'reserve_code', 'bonus': 'claim', 'undo': 'reverse', 'offers': 'redeem', 'auto': 'redeem'}
 MAKERS = ('spend', 'hold', 'redeem', 'hold_reward')
 
 
-class SpendingOps:
+class SpendingOps(CodesOps, OffersOps):
     """Mixed into Generator."""
 
     def make_spending(self):
@@ -27,6 +32,7 @@ class SpendingOps:
         s.rewards, s.choices, s.pools, s.codes = [], {}, [], []
         self.made = []              # (number, function) of calls that made a hold or a redemption
         self.keyed = []             # operations with a key
+        self.undoable = []          # numbers of calls that can be reversed
         for u in s.units:
             if self.has('grace') and not u['expires'].endswith('activity'):
                 u['return_grace'] = r.choice(['7 days', '36 hours', '1 month', 'to end of month'])
@@ -42,6 +48,8 @@ class SpendingOps:
                 s.pools.append({'name': name, 'unit': r.choice(s.units)['name'], 'points': r.choice([10, 50, 100]),
                                 'uses': r.choice([1, 1, 2, 5]), 'uses_per_member': r.choice([None, None, 1, 2])})
                 s.codes += [('%s%d' % (name[:2].upper() * 3, 100 + i), name) for i in range(6)]
+        self.make_vouchers()
+        self.make_offers()
 
     def make_reward(self, name):
         r, s = self.r, self.spec
@@ -87,10 +95,11 @@ class SpendingOps:
             kinds += ['hold'] * 3 + ['capture'] * 2 + ['release'] + (['cancel'] if not self.has('spend') else [])
         if self.has('transfers'):
             kinds += ['transfer'] * 2
-        if self.has('rewards'):
+        if self.has('rewards') or self.has('offers'):
             kinds += ['redeem'] * 4 + ['hold_reward'] * 2 + ['reward'] + ['cancel'] * 2 + ['capture']
         if self.has('codes'):
             kinds += ['redeem_code']
+        kinds += self.code_kinds() + self.offer_kinds()
         if not kinds:
             return None
         if self.has('keys') and self.keyed and self.chance(0.12):
@@ -98,15 +107,21 @@ class SpendingOps:
         kind = self.r.choice(kinds)
         if kind == 'reward':
             return self.edit_reward()
+        if kind in ('bonus', 'pool'):
+            return getattr(self, 'make_' + kind)()
         args = getattr(self, 'call_' + kind)()
         if args is None:
             return None
         op = ('call', self.next(), kind, args)
-        if self.has('keys') and self.chance(0.4):
+        if self.has('keys') and kind not in ('check_code', 'claim', 'reverse') and self.chance(0.4):
             args['key'] = 'key %d' % op[1]
             self.keyed.append(op)
         if kind in MAKERS:
             self.made.append((op[1], kind))
+        if kind in UNDOABLE:
+            self.undoable.append(op[1])
+        if kind in CODE_CALLS:
+            self.code_made.append((op[1], kind))
         return op
 
     def repeat(self):
@@ -114,7 +129,12 @@ class SpendingOps:
         r = self.r
         _, no, kind, args = r.choice(self.keyed[-10:])
         args = dict(args)
-        if self.chance(0.4):
+        if kind in CODE_CALLS and self.chance(0.4):
+            if args.get('amount') is not None:
+                args['amount'] += 1
+            elif 'code' in args and kind != 'give_code':
+                args['code'] = 'OTHER'
+        elif self.chance(0.4):
             if 'points' in args and args['points'] is not None:
                 args['points'] += 1
             elif 'quantity' in args and args['quantity'] is not None:
@@ -165,6 +185,8 @@ class SpendingOps:
         """A call that made something: mostly one of which something can still become."""
         r = self.r
         some = [n for n, k in self.made if k in kinds and n in self.p.calls]
+        if 'redeem' in kinds:
+            some += [x.no for x in self.p.redemptions if x.kind == 'auto_redeem']
         good = [n for n in some if better(self.p.calls[n])]
         if good and self.chance(0.9):
             return r.choice(good[-6:])
@@ -216,7 +238,9 @@ class SpendingOps:
         r = self.r
         reward = r.choice(self.spec.rewards)
         price = r.choice(list(reward['prices'])) if self.chance(0.4) else 'standard'
-        unit, points = reward['prices'][price]
+        unit, points = reward['prices'][price][:2]
+        if self.has('offers') and self.chance(0.3):
+            price = r.choice([None, None, 'nothing'])
         rich = [m for m in self.p.members if self.p.state(m, unit)[0] >= points]
         return {'member': r.choice(rich) if rich and self.chance(0.8) else self.somebody(unit), 'reward': reward['name'],
                 'quantity': r.choice([1, 1, 1, 2, 3]), 'price': price}
@@ -226,9 +250,6 @@ class SpendingOps:
 
     def call_hold_reward(self):
         return dict(self.reward_args(), seconds=self.seconds() if self.chance(0.6) else None)
-
-    def call_redeem_code(self):
-        return {'code': self.r.choice(self.spec.codes)[0], 'member': self.somebody()}
 
     def edit_reward(self):
         r = self.r
@@ -248,28 +269,49 @@ def add_rewards(p, spec):
     for x in spec.rewards:
         p.rewards[x['name']] = Reward(**x)
     for x in spec.pools:
-        p.pools[x['name']] = Pool(**dict(x, points=Fraction(x['points'])))
-    p.codes.update({c: name for c, name in spec.codes if name in p.pools})
+        p.pools[x['name']] = Pool(**dict({k: v for k, v in x.items() if k != 'points'}, value=Fraction(x['points'])))
+    for x in spec.vouchers:
+        p.pools[x['name']] = Pool(**x)
+    for c, name in spec.codes:
+        if name in p.pools:
+            p.add_code(c, name)
+    p.code_attempts, p.code_window = spec.attempts
 
 
 def callable_now(p, op):
     """Whether what a call is about exists (an operation may have been left out)."""
     if op[0] == 'reward':
         return op[1] in p.rewards
+    if op[0] == 'pool':
+        return op[1] in p.pools
+    if op[0] == 'bonus':
+        return op[2]['member'] in p.members
     args = op[3]
+    if args.get('pool') is not None and args['pool'] not in p.pools:
+        return False
+    if args.get('bonus') is not None and args['bonus'] not in p.bonuses:
+        return False
+    if op[2] in ('release_code', 'cancel_code'):
+        return args['target'] in p.uses
+    if args.get('reservation') is not None and args['reservation'] not in p.uses:
+        return False
     return args.get('target') is None or args['target'] in p.calls
 
 
-def apply_spending(p, op):
-    """An operation on the model: the SQLSTATEs that may come, '' = it works."""
+def apply_spending(p, op, told=None):
+    """An operation on the model: the SQLSTATEs that may come, '' = it works; told: the one that came."""
     if not callable_now(p, op):
         return None
-    if op[0] == 'reward':
+    if op[0] in ('reward', 'pool'):
         for k, v in op[2].items():
-            setattr(p.rewards[op[1]], k, v)
+            setattr((p.rewards if op[0] == 'reward' else p.pools)[op[1]], k, v)
+        return ''
+    if op[0] == 'bonus':
+        p.bonus(op[1], **op[2])
         return ''
     try:
         getattr(p, op[2])(op[1], **op[3])
         return ''
     except Refused as e:
+        p.told(op[2], op[3], told if told in e.states else e.sqlstate)
         return e.states

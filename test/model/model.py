@@ -7,7 +7,7 @@ What the model keeps apart:
     Program     configuration, tables, members, events, caps and budgets
     Event       what is frozen about one event and what it holds
     Purse       one member's lots, holds and debt of one unit, as lines with dates (purse.py)
-What members do with their points is in spending.py.
+What members do with their points is in spending.py, rewards.py, codes.py and undo.py.
 """
 
 import re
@@ -15,9 +15,12 @@ from bisect import insort
 from fractions import Fraction
 
 from clock import INF, NINF, Period, span_start, to_instant, naive
+from codes import Codes
 from expr import EvalError, columns, value
 from purse import ZERO, Purse
+from rewards import Rewards
 from spending import Paying, Refused, Spending
+from undo import Undoing
 
 
 # ---------------------------------------------------------------- numbers
@@ -183,7 +186,7 @@ class Judged:
         self.member, self.t, self.amount, self.gross, self.rows = member, t, amount, gross, rows
 
 
-class Program(Spending, Paying):
+class Program(Spending, Rewards, Codes, Undoing, Paying):
     def __init__(self, zone='UTC', stacking='additive', enrolment='auto', on_error='queue', clock=None):
         self.zone, self.stacking, self.enrolment, self.on_error = zone, stacking, enrolment, on_error
         self.clock = clock
@@ -201,6 +204,9 @@ class Program(Spending, Paying):
         self.index = {}             # source -> event key -> set of row keys
         self.reductions = {}        # source -> reduced event key -> set of row keys
         self.init_spending()
+        self.init_rewards()
+        self.init_codes()
+        self.init_undoing()
 
     # -- configuration
 
@@ -283,12 +289,14 @@ class Program(Spending, Paying):
         """
         source = self.sources[name]
         before = self.snapshot() if source.spend is not None and name in self.attached else None
+        self.moved = set()
         try:
             self.change(source, changes)
         except Refused:
             if before is not None:
                 self.__dict__ = before
             raise
+        self.auto_moved()
 
     def change(self, source, changes):
         """What a statement does; a refusal by what members have leaves the tables half changed."""
@@ -398,8 +406,10 @@ class Program(Spending, Paying):
             self.touch(source, key)
 
     def retry_failed(self):
+        self.moved = set()
         for name, key in sorted(self.failed, key=str):
             self.touch(self.sources[name], key)
+        self.auto_moved()
 
     # -- judging
 
@@ -508,6 +518,7 @@ class Program(Spending, Paying):
             self.failed.add((name, key))
             return
         self.failed.discard((name, key))
+        self.moved |= {x for x in (e.member, member) if x is not None}
 
         if e.known() and (member is None or fresh):
             self.post(e, {}, {}, first=False)

@@ -43,6 +43,7 @@ import test_spending
 from clock import DAY, HOUR, INF, NINF, naive, show
 from generate import FEATURES, SERIES, SPENDING, Generator, apply, possible
 from model import Refused
+from run_codes import CodesChecks, CodesSql
 from run_spending import SpendingChecks, SpendingSql
 from shrink import shrink
 
@@ -97,7 +98,7 @@ def options(pairs):
     return ', '.join('%s => %s' % (k, v) for k, v in pairs)
 
 
-class Sql(SpendingSql):
+class Sql(SpendingSql, CodesSql):
     """A generated program and its operations as SQL."""
 
     def __init__(self, spec, program, data):
@@ -135,6 +136,7 @@ class Sql(SpendingSql):
                     ', '.join('%s %s' % (c, s.member_type if t == 'member' else TYPES[t])
                               for c, t in source['columns'].items()),
                     ', '.join(source['model']['key']))
+        yield from self.vouchers()
         yield from self.rewards()
         if attach:
             yield from self.attach()
@@ -318,7 +320,7 @@ class Mismatch(Exception):
         self.what, self.lines = what, lines
 
 
-class Run(SpendingChecks):
+class Run(SpendingChecks, CodesChecks):
     """One program on the database beside its model."""
 
     serial = 0
@@ -436,7 +438,7 @@ class Run(SpendingChecks):
                     break               # a second change of the row would be made of what the model never saw
             self.must('ROLLBACK')
             return
-        if op[0] in ('call', 'reward'):
+        if op[0] in ('call', 'reward', 'pool', 'bonus'):
             self.spending(op)
             return
         sql = self.sql.operation(self.model, op)
@@ -444,6 +446,8 @@ class Run(SpendingChecks):
             return
         actual = self.execute(sql)
         rows = self.db.fetchall() if op[0] == 'reconcile' and not actual else []
+        if op[0] in ('book_due', 'reconcile'):
+            op += (self.got_more(),)
         expected = apply(self.model, op, False)[0]
         self.compare_state(sql, expected or '', actual)
         if rows:
@@ -593,6 +597,7 @@ class Run(SpendingChecks):
                         k[0], k[1], show(k[2]), show(k[3]), k[4], show_row([expected.get(k, 0)]), show_row([found.get(k, 0)])))
             self.report('lots', wrong)
         self.check_spending(texts, units)
+        self.check_codes()
         rows = self.query('SELECT * FROM %s.verify()' % p) if self.has('verify') else []
         if self.model.enrolment == 'ignore':
             # an event of somebody who was a stranger when it came does not post by itself; verify() tells of it
@@ -767,6 +772,8 @@ def main():
                 continue        # a refusal would end the whole backfill
             if mode == 'c' and any(s['model'].get('spend') for s in spec.sources):
                 continue        # so would points that are not there
+            if mode == 'c' and any(x.get('auto_redeem') for x in spec.rewards):
+                continue        # they come once a batch
             run = Run(db, spec, mode, o.every)
             try:
                 run.go()

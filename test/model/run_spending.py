@@ -7,10 +7,12 @@ from collections import Counter
 from fractions import Fraction
 
 import expr
-from clock import INF, show
+from clock import show
+from generate_codes import CODE_CALLS
 from generate_spending import MAKERS, apply_spending, callable_now
 
-RESULT = 'id, status, unit, points, available, pending, held, debt'
+RESULT = 'id, status, unit, points, available, pending, held, debt, code'
+FUNCTIONS = {'adjusted': 'adjust'}      # what the database calls them
 
 
 class SpendingSql:
@@ -27,9 +29,9 @@ class SpendingSql:
                 columns['hold_for'] = '%d seconds' % x['hold_for']
             yield 'INSERT INTO %s.reward (%s) VALUES (%s)' % (
                 p, ', '.join(columns), ', '.join(self.setting(v) for v in columns.values()))
-            for name, (unit, points) in x['prices'].items():
-                yield 'INSERT INTO %s.reward_price (reward, name, unit, points) VALUES (%s)' % (
-                    p, ', '.join(self.setting(v) for v in (x['name'], name, unit, points)))
+            for name, (unit, points, *money) in x['prices'].items():
+                yield 'INSERT INTO %s.reward_price (reward, name, unit, points, money) VALUES (%s)' % (
+                    p, ', '.join(self.setting(v) for v in (x['name'], name, unit, points, *(money or [None]))))
         for x in s.pools:
             columns = dict({k: v for k, v in x.items() if k != 'points'}, gives='points', value=x['points'])
             yield 'INSERT INTO %s.voucher_pool (%s) VALUES (%s)' % (
@@ -47,8 +49,15 @@ class SpendingSql:
             first = [self.lit(args['sender'], 'member'), self.lit(args['receiver'], 'member'), self.setting(args['points'])]
         elif name in ('redeem', 'hold_reward'):
             first = [self.lit(args['member'], 'member'), expr.quote(args['reward'])]
-        elif name == 'redeem_code':
-            first = [expr.quote(args['code']), self.lit(args['member'], 'member')]
+        elif name == 'adjusted':
+            first = [self.lit(args['member'], 'member'), self.setting(args['points'])]
+            more.append(('reason', "'model'"))
+            if args.get('expires_at') is not None:
+                more.append(('expires_at', "'%s'" % show(args['expires_at'])))
+            if args.get('allow_debt'):
+                more.append(('allow_debt', 'true'))
+        elif name == 'claim':
+            first = [str(numbers['bonus', args['bonus']])]
         else:
             first = [str(numbers[args['target']])]
             if args.get('points') is not None:
@@ -58,15 +67,22 @@ class SpendingSql:
                 more.append((k, self.setting(args[k])))
         if args.get('seconds') is not None:
             more.append(('for_', "'%d seconds'" % args['seconds']))
-        if name == 'cancel':
+        if name in ('cancel', 'reverse'):
             more.append(('reason', "'model'"))
-        return 'SELECT %s FROM %s.%s(%s)' % (
-            'ok, sqlstate, id, points' if name == 'redeem_code' else RESULT, self.program, name,
-            ', '.join(first + ['%s => %s' % x for x in more]))
+        return 'SELECT %s FROM %s.%s(%s)' % (RESULT, self.program, FUNCTIONS.get(name, name),
+                                             ', '.join(first + ['%s => %s' % x for x in more]))
 
     def edit_reward(self, op):
         return 'UPDATE %s.reward SET %s WHERE name = %s' % (
             self.program, ', '.join('%s = %s' % (k, self.setting(v)) for k, v in op[2].items()), expr.quote(op[1]))
+
+
+    def insert_bonus(self, op):
+        x = op[2]
+        return 'INSERT INTO %s.bonus (%s, reason) VALUES (%s, %s) RETURNING bonus_no' % (
+            self.program, ', '.join('member_id' if k == 'member' else k for k, v in x.items() if v is not None), ', '.join(
+                self.lit(v, 'member') if k == 'member' else "'%s'" % show(v) if k.endswith('_at') else self.setting(v)
+                for k, v in x.items() if v is not None), "'model'")
 
 
 class SpendingChecks:
@@ -83,40 +99,70 @@ class SpendingChecks:
             self.must(self.sql.edit_reward(op))
             apply_spending(m, op)
             return
+        if op[0] in ('pool', 'bonus'):
+            self.must(self.sql.edit_pool(op) if op[0] == 'pool' else self.sql.insert_bonus(op))
+            if op[0] == 'bonus':
+                self.numbers['bonus', op[1]] = self.db.fetchall()[0][0]
+            apply_spending(m, op)
+            return
+        if op[2] in CODE_CALLS:
+            self.code_call(op)
+            return
+        self.number_autos()
         sql = self.sql.call(op, self.numbers)
-        known = op[3].get('key') in m.keys
+        known = op[3].get('key') in m.keys or op[2] == 'claim' and m.bonuses[op[3]['bonus']].claimed is not None
         actual = self.execute(sql)
         rows = [] if actual else self.db.fetchall()
-        expected = apply_spending(m, op)
-        if op[2] == 'redeem_code' and rows:
-            ok, state, number, points = rows[0]
-            actual, self.error = ('', '') if ok else (state, 'as a row')
+        m.texts = rows[0][8].split(', ') if rows and rows[0][8] else None
+        expected = self.modelled(op, sql, actual)
         self.compare_state(sql, expected, actual)
         self.calls[op[2], bool(actual)] += 1
         if actual:
             return
         call = m.calls[op[1]]
-        if op[2] == 'redeem_code':
-            if not known and points != call.points:
-                self.differs(sql, 'points', [call.points], [points])
-            return
         number, status, unit, points = rows[0][:4]
         if known:                   # the same row, and nothing else: balances show whether anything moved
             if op[2] in MAKERS and number != self.numbers[call.no]:
                 self.differs(sql, 'id', [self.numbers[call.no]], [number])
             self.numbers[op[1]] = self.numbers.get(call.no)
             return
-        self.numbers[op[1]] = number if op[2] in MAKERS or op[2] == 'transfer' else self.numbers[call.no]
+        self.numbers[op[1]] = number if op[2] in MAKERS or op[2] in ('transfer', 'adjusted', 'claim', 'reverse') else self.numbers[call.no]
         wanted = {'cancel': op[3].get('points'), 'capture': op[3].get('points')}.get(op[2], call.points)
         if wanted is not None and points != wanted:
             self.differs(sql, 'points', [wanted], [points])
         exact, pending, debt = m.state(call.member, call.unit)
         expected = (call.unit, m.shown(call.unit, exact), pending, m.held(call.member, call.unit), debt)
-        actual = (unit,) + rows[0][4:]
+        actual = (unit,) + rows[0][4:8]
         if m.units[call.unit].rounding == 'carry':
             expected, actual = expected[:2], actual[:2]
         if expected != actual:
             self.differs(sql, 'unit, available, pending, held, debt', expected, actual)
+
+    def modelled(self, op, sql, told=''):
+        """An operation on the model, and what it expects; assertions of the model are differences, too."""
+        try:
+            return apply_spending(self.model, op, told)
+        except AssertionError as e:
+            raise self.mismatch('call', ['statement: %s' % sql, str(e)])
+        finally:
+            self.model.texts = None
+
+    def number_autos(self):
+        """Which operations are the rewards that members got by themselves."""
+        if not self.spec.rewards:
+            return
+        m, seen = self.model, Counter()
+        texts = {str(x): x for x in m.members}
+        for number, text in self.query('SELECT id, member_id::text FROM %s.redemptions WHERE automatic ORDER BY id' % self.program):
+            member = texts.get(text, text)
+            self.numbers['auto', member, seen[member]] = number
+            seen[member] += 1
+        return seen
+
+    def got_more(self):
+        """Members whom book_due() has given rewards that the model does not know of yet."""
+        seen = self.number_autos() or {}
+        return [x for x, n in seen.items() if n > len(self.model.automatic_of(x))]
 
     def differs(self, sql, what, expected, actual):
         raise self.mismatch('call', ['statement: %s' % sql, '%s: expected: %s; actual: %s' % (what, row(expected), row(actual))])
@@ -124,6 +170,7 @@ class SpendingChecks:
     def check_spending(self, texts, units):
         """Holds, redemptions and stock as they stand."""
         p, m, wrong = self.program, self.model, []
+        self.number_autos()
         if not self.numbers:
             return
         rows = self.query('SELECT member_id::text, unit, held, spent FROM %s.balances' % p)
@@ -144,7 +191,7 @@ class SpendingChecks:
         for n, x in calls.items():
             if x.hold is None:
                 continue
-            status = x.status
+            status = x.status if x.status != 'reversed' else 'released'
             if x.returned > 0:
                 status = 'cancelled' if x.left() == 0 else 'partly cancelled'
             elif status == 'held' and x.hold.deadline <= m.now(x.member):
@@ -158,15 +205,17 @@ class SpendingChecks:
         self.report('holds', wrong)
         if not self.spec.rewards:
             return
-        rows = self.query('SELECT r.redemption_no, r.quantity - r.cancelled, w.name FROM %s.redemption AS r '
-                          'JOIN %s.reward AS w USING (reward_no)' % (p, p))
+        rows = self.query('SELECT id, quantity - cancelled, reward, price, unit, points, money, redeemed_at::text '
+                          'FROM %s.redemptions' % p)
         found = {r[0]: r[1:] for r in rows}
         for n, x in calls.items():
             if x.reward:
-                expected = (0 if x.status == 'released' else x.quantity - x.cancelled, x.reward)
-                actual = found.pop(n, None)
+                left = 0 if x.status == 'released' or x.status == 'reversed' else x.quantity - x.cancelled
+                expected = (left, x.reward, x.price_name, x.unit, left * x.price, None if x.money is None else left * x.money)
+                actual = found.pop(n, (None,))[:6]
                 if expected != actual:
-                    wrong.append('redemption %d (pieces, reward): expected: %s; actual: %s' % (n, row(expected), actual))
+                    wrong.append('redemption %d (pieces, reward, price, unit, points, money): expected: %s; actual: %s' % (
+                        n, row(expected), row(actual)))
         if found:
             wrong.append('redemption: expected: no more; actual: %s' % found)
         self.report('redemptions', wrong)
@@ -174,6 +223,14 @@ class SpendingChecks:
             if name in m.rewards and m.stock_left(name) != left:
                 wrong.append('stock left of %s: expected: %s; actual: %s' % (name, m.stock_left(name), left))
         self.report('stock', wrong)
+        found = {(cause, '%d-%d' % (month.year, month.month), unit): tuple(rest) for cause, month, unit, *rest in self.query(
+            'SELECT cause, month, unit, donations, members, points, value FROM %s.donations' % p)}
+        expected = m.donations()
+        for k in set(found) | set(expected):
+            if found.get(k) != expected.get(k):
+                wrong.append('donations %s (times, members, points, value): expected: %s; actual: %s' % (
+                    k, expected.get(k), found.get(k)))
+        self.report('donations', wrong)
 
     def spent_is_known(self):
         """Whether every spending of the program is one the model counts as balances does."""

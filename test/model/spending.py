@@ -1,7 +1,8 @@
 """
 What members do with their points, for the model: spend, hold, capture,
-release, cancel, transfer, rewards, codes that give points, purchases that are
-paid with points.  The numbers in comments are sections of the semantics.
+release, cancel, transfer, purchases that are paid with points.  Rewards are in
+rewards.py, codes in codes.py, undoing in undo.py.  The numbers in comments are
+sections of the semantics.
 
 Calls are known by a number that the caller chooses (the database's own numbers
 are nobody's business here).  Where several reasons for a refusal apply, any of
@@ -12,7 +13,7 @@ from bisect import insort
 from copy import deepcopy
 from fractions import Fraction
 
-from clock import INF, NINF, SECOND, span_start
+from clock import NINF, SECOND
 from expr import value
 from purse import ZERO, Hold
 
@@ -42,6 +43,7 @@ class Call:
         self.spent = self.returned = ZERO
         self.hold = None
         self.reward = self.price = None     # redemptions: which reward, points a piece
+        self.price_name = self.money = None
         self.quantity = self.cancelled = 0
         self.counted_at = at        # the span in which it counts
 
@@ -50,27 +52,9 @@ class Call:
 
     def pieces_taken(self, now):
         """Pieces of a reward that are gone as of now: captured, or held until later (4)."""
-        if self.status == 'released' or self.status == 'held' and self.hold.deadline <= now:
+        if self.status in ('released', 'reversed') or self.status == 'held' and self.hold.deadline <= now:
             return 0
         return self.quantity - self.cancelled
-
-
-class Reward:
-    """Something that points buy.  prices: name -> (unit, points)."""
-
-    def __init__(self, name, prices, stock=None, max_per_member=None, cap_period='ever', valid=(NINF, INF),
-                 condition=None, hold_for=900, enabled=True, choice_set=None):
-        self.name, self.prices, self.stock = name, prices, stock
-        self.max_per_member, self.cap_period = max_per_member, cap_period
-        self.valid, self.condition, self.hold_for, self.enabled = valid, condition, hold_for, enabled
-        self.choice_set = choice_set
-
-
-class Pool:
-    """Codes that give points."""
-
-    def __init__(self, name, unit, points, uses=1, uses_per_member=None):
-        self.name, self.unit, self.points, self.uses, self.uses_per_member = name, unit, points, uses, uses_per_member
 
 
 class Spending:
@@ -79,10 +63,6 @@ class Spending:
     def init_spending(self):
         self.calls = {}             # number -> Call
         self.keys = {}              # key -> (arguments, Call)
-        self.rewards, self.choices, self.pools = {}, {}, {}     # choices: name -> (choose, cap_period)
-        self.codes = {}             # code -> pool name
-        self.code_uses = []         # (code, member)
-        self.redemptions = []
         self.spent = {}             # (member, unit) -> points spent net of returns
 
     # -- what all calls share
@@ -189,10 +169,16 @@ class Spending:
                 why += self.who(call.member) + self.enough(call.member, call.unit, n)
                 if call.reward:
                     why += self.left_of(call, call.reward, call.member, n / call.price, now)
+            if call.reward and self.rewards[call.reward].pool is not None and not why:
+                r = self.rewards[call.reward]
+                why += self.codes_lacking(r.pool, n / call.price, self.code_end(r, call.member, now))
             refuse(why)
             call.status = 'captured'
             if call.reward:
                 call.quantity = n / call.price
+                r = self.rewards[call.reward]
+                if r.pool is not None:
+                    self.draw_codes(no, r.pool, int(call.quantity), call.member, self.code_end(r, call.member, now), call.no)
             if late:
                 call.counted_at = now
                 self.take(call, n)
@@ -228,7 +214,7 @@ class Spending:
         call = self.calls[target]
 
         def act():
-            refuse([] if call.status in ('done', 'captured') else ['LY008'])
+            refuse([] if call.status in ('done', 'captured') else ['LY008', '55000'])
             n = call.left() if points is None else points
             why = []
             if quantity is not None:
@@ -241,11 +227,16 @@ class Spending:
                     why.append('22023')
             if n > call.left() or call.left() == 0:
                 why.append('55000')
+            if call.reward and self.has_codes(call):
+                if n != call.left():
+                    why.append('22023')
+                why += self.codes_block(call)
             refuse(why)
             self.give(call.member, call.unit, call.pieces, n)
             call.returned += n
             if call.reward:
                 call.cancelled += n / call.price
+                self.void_codes_of(call)
             return call
         return self.called(no, key, ('cancel', call.no, points, quantity), act)
 
@@ -259,104 +250,15 @@ class Spending:
             refuse(why or self.enough(sender, unit, points))
             now, purse = self.ready(sender, unit)
             other = self.ready(receiver, unit)[1]
-            for lot, n in purse.draw(points, now):
+            call = Call(no, 'transfer', sender, unit, points, now)
+            call.receiver = receiver
+            call.pieces = [list(x) for x in purse.draw(points, now)]
+            for lot, n in call.pieces:
                 other.lot(lot.start, lot.end).lines.append((now, now, n))   # lots keep their ends (3.7)
             other.repay(now, now)
             self.last_at[sender] = self.last_at[receiver] = now
-            return Call(no, 'transfer', sender, unit, points, now)
+            return call
         return self.called(no, key, ('transfer', sender, receiver, unit, points), act)
-
-    # -- rewards (4)
-
-    def taken(self, names, now, member=None, period=None):
-        """Pieces of some rewards that are gone: in all, or one member's in the span around now."""
-        return sum(x.pieces_taken(now) for x in self.redemptions if x.reward in names and (
-            member is None or x.member == member and
-            span_start(x.counted_at, period, self.zone) == span_start(now, period, self.zone)))
-
-    def left_of(self, call, name, member, quantity, now):
-        """Why stock or limits do not suffice."""
-        r = self.rewards[name]
-        why = []
-        if r.stock is not None and self.taken([name], now) + quantity > r.stock:
-            why.append('LY005')
-        if r.max_per_member is not None and \
-                self.taken([name], now, member, r.cap_period) + quantity > r.max_per_member:
-            why.append('LY006')
-        if r.choice_set is not None:
-            choose, period = self.choices[r.choice_set]
-            names = [x.name for x in self.rewards.values() if x.choice_set == r.choice_set]
-            if self.taken(names, now, member, period) + quantity > choose:
-                why.append('LY006')
-        return why
-
-    def stock_left(self, name):
-        r = self.rewards[name]
-        return None if r.stock is None else r.stock - self.taken([name], self.clock)
-
-    def buy(self, no, kind, member, name, quantity, price, seconds):
-        r = self.rewards.get(name)
-        why = self.who(member) + ([] if quantity > 0 else ['22023'])
-        if r is None or not r.enabled or price not in r.prices:
-            refuse(why + ['LY004'])
-        unit, each = r.prices[price]
-        refuse(why)
-        now = self.now(member)
-        if not r.valid[0] <= now < r.valid[1]:
-            why.append('LY004')
-        if r.condition is not None and value(r.condition, None, self.facts_now(member)) is not True:
-            why.append('LY007')
-        why += self.left_of(None, name, member, quantity, now)
-        why += self.enough(member, unit, quantity * each)
-        refuse(why)
-        call = Call(no, kind, member, unit, quantity * each, now)
-        call.reward, call.price, call.quantity = name, each, quantity
-        if kind == 'redeem':
-            self.take(call, call.points)
-        else:
-            self.set_aside(call, call.points, r.hold_for if seconds is None else seconds)
-        self.redemptions.append(call)
-        return call
-
-    def facts_now(self, member):
-        m = self.members[member]
-        return {'purchases': Fraction(m.purchases), 'spend': m.spend, 'attributes': dict(m.attributes)}
-
-    def redeem(self, no, member, reward, quantity=1, price='standard', key=None):
-        return self.called(no, key, ('redeem', member, reward, quantity, price),
-                           lambda: self.buy(no, 'redeem', member, reward, quantity, price, None))
-
-    def hold_reward(self, no, member, reward, quantity=1, seconds=None, price='standard', key=None):
-        return self.called(no, key, ('hold_reward', member, reward, quantity, seconds, price),
-                           lambda: self.buy(no, 'hold_reward', member, reward, quantity, price, seconds))
-
-    # -- codes that give points
-
-    def redeem_code(self, no, code, member, key=None):
-        def act():
-            stranger = member not in self.members and self.enrolment == 'auto'   # a good code enrols
-            why = [] if stranger else self.who(member)
-            if code not in self.codes:
-                refuse(why + ['LY011'])
-            refuse(why)
-            pool = self.pools[self.codes[code]]
-            if sum(1 for c, _ in self.code_uses if c == code) >= pool.uses:
-                why.append('LY012')
-            if pool.uses_per_member is not None and \
-                    sum(1 for c, m in self.code_uses if m == member and self.codes[c] == pool.name) >= pool.uses_per_member:
-                why += ['LY006']
-            refuse(why)
-            if stranger:
-                self.add_member(member, self.clock)
-            now, purse = self.ready(member, pool.unit)
-            u = self.units[pool.unit]
-            end = None if u.expires.since_activity else u.expires.end(now, self.zone_of(member))
-            purse.lot(now, end).lines.append((now, now, pool.points))
-            purse.repay(now, now)
-            self.last_at[member] = now
-            self.code_uses.append((code, member))
-            return Call(no, 'redeem_code', member, pool.unit, pool.points, now)
-        return self.called(no, key, ('redeem_code', code, member), act)
 
 
 class Paying:
@@ -381,6 +283,7 @@ class Paying:
         member, points = self.price_in_points(source, key)
         paid = e.paid
         if paid is not None and paid.member != member and paid.left() > 0:
+            self.moved.add(paid.member)
             n = paid.left()
             self.give(paid.member, paid.unit, paid.pieces, n)
             paid.returned += n
@@ -389,6 +292,8 @@ class Paying:
                 return
             paid = e.paid = Call(None, 'pay', member, source.spend_unit, ZERO, self.clock)
         difference = points - paid.left()
+        if difference != 0:
+            self.moved.add(member)
         if difference > 0:
             if member not in self.members:
                 refuse({'auto': ['LY001'], 'error': ['LY002']}.get(self.enrolment, ['LY001', 'LY002']))

@@ -14,8 +14,9 @@ from fractions import Fraction
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from clock import INF, at
+from codes import Pool
 from model import Program, Refused, Rule, Source, Unit
-from spending import Pool, Reward
+from rewards import Reward
 
 HOUR = 3600
 
@@ -349,15 +350,15 @@ class Rewards(Till):
         self.call('redeem', 1, 'pen')
 
     def test_codes(self):
-        self.p.pools['w'] = Pool('w', 'points', Fraction(50))
-        self.p.codes['ABC'] = 'w'
+        self.p.pools['w'] = Pool('w', unit='points', value=Fraction(50))
+        self.p.add_code('ABC', 'w')
         self.call('redeem_code', 'ABC', 1)
         self.have(1050, 0, 0)
-        self.refused('LY012', 'redeem_code', 'ABC', 1)
-        self.refused('LY011', 'redeem_code', 'ABD', 1)
-        self.refused('LY012', 'redeem_code', 'ABC', 3)
+        self.refused('LY012 row', 'redeem_code', 'ABC', 1)
+        self.refused('LY011 row', 'redeem_code', 'ABD', 1)
+        self.refused('LY012 row', 'redeem_code', 'ABC', 3)
         self.assertNotIn(3, self.p.members)     # by a code that is good
-        self.p.codes['ABE'] = self.p.codes['ABC']
+        self.p.add_code('ABE', 'w')
         self.call('redeem_code', 'ABE', 3)
         self.assertIn(3, self.p.members)
 
