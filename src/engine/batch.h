@@ -173,6 +173,8 @@ extern void batch_post_new_rows(Batch *batch, RowFeed *feed);
 extern void batch_add_key(Batch *batch, const Datum *key);
 extern void batch_add_key_of(Batch *batch, const Datum *key, Datum member);
 extern void batch_post_keys(Batch *batch);
+/* Puts remembered keys in their own order. */
+extern void batch_sort_keys(Batch *batch);
 
 /*
  * Before rows are read that others have written: waits until nobody is about

@@ -368,8 +368,8 @@ feed_scan_query(Program *program, SourceConfig *source)
 			appendStringInfo(&query, "t.%s, ", quote_identifier(NameStr(att->attname)));
 	}
 	table_close(rel, NoLock);
-	appendStringInfoString(&query, "p.member_id, p.occurred_at, p.config_version, p.flags,"
-						   " p.first_entry, p.entries, p.later IS NULL AND p.short IS NULL,"
+	appendStringInfoString(&query, "p.member_id, p.occurred_at, p.first_entry, p.amount,"
+						   " p.config_version, p.entries, p.flags, p.later, p.short, p.facts,"
 						   " j.lines FROM ");
 	append_relation(&query, source->relid);
 	appendStringInfoString(&query, " AS t LEFT JOIN ");

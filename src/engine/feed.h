@@ -30,9 +30,8 @@ extern void feed_close(KeyFeed *feed);
 
 /*
  * The query for all columns of the rows of a simple source in a range of
- * instants from $1 until $2 (excluded), followed by member_id,
- * occurred_at, config_version, flags, first_entry and entries of their postings,
- * whether these name no other lines and were not short of room, and the lines.
+ * instants from $1 until $2 (excluded), followed by those of their postings but
+ * for the key, and the lines of the first block.
  */
 extern char *feed_scan_query(Program *program, SourceConfig *source);
 

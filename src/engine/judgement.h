@@ -40,7 +40,7 @@ typedef struct Judgement
 {
 	Batch	   *batch;
 	Event	   *event;
-	AccountState *account;
+	AccountState *account;		/* NULL: one that probes looks for no room */
 	RuleSet    *rules;
 	RuleSet    *claimed;		/* by what it claimed room before, if its rules
 								 * may be others now; else NULL */

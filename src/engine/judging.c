@@ -438,7 +438,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	 * Less is due without claiming room than the event holds: what it may still
 	 * claim stands in for what it holds otherwise.  It gets no more by that.
 	 */
-	if (!claims && sum_points(computed, n) < sum_points(held, n))
+	if (!claims && j->account && sum_points(computed, n) < sum_points(held, n))
 	{
 		for (i = 0; i < nterms; i++)
 			find_room(j, &rules->rules[index[i]], unit->unit_no, &terms[i], true,

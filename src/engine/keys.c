@@ -136,6 +136,26 @@ distinct_keys(Batch *batch)
 	pfree(order);
 }
 
+/* see batch.h */
+void
+batch_sort_keys(Batch *batch)
+{
+	KeyOrder   *order = MemoryContextAllocHuge(batch->context,
+											   sizeof(KeyOrder) * Max(1, batch->nkeys));
+	int			i;
+
+	for (i = 0; i < batch->nkeys; i++)
+	{
+		order[i].source = batch->source;
+		order[i].pending = batch->keys[i];
+		order[i].ord = i;
+	}
+	qsort(order, batch->nkeys, sizeof(KeyOrder), key_order);
+	for (i = 0; i < batch->nkeys; i++)
+		batch->keys[i] = order[i].pending;
+	pfree(order);
+}
+
 /* Forgets the keys that were remembered. */
 static void
 forget_keys(Batch *batch)

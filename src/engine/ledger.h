@@ -278,6 +278,9 @@ extern void ledger_sink(void *arg, const Movement *movement);
 
 /* Postings, by key.  Found ones are allocated in the current context. */
 extern bool ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting);
+/* The same from the columns behind the key, see layout.h; tid is not set. */
+extern void posting_from_columns(const Program *program, const Datum *values,
+								 const bool *isnull, Posting *posting);
 extern void ledger_insert_posting(Ledger *ledger, const Datum *key, const Posting *posting);
 extern void ledger_update_posting(Ledger *ledger, const Datum *key, const Posting *posting);
 extern void ledger_delete_posting(Ledger *ledger, const Posting *posting);

@@ -74,32 +74,14 @@ ledger_greatest_key(Ledger *ledger, Datum *key)
 }
 
 /* see ledger.h */
-bool
-ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting)
+void
+posting_from_columns(const Program *program, const Datum *values, const bool *isnull,
+					 Posting *posting)
 {
-	TupleTableSlot *slot = ledger->posting.slot;
-	int			nkeys = ledger->source->nkeys;
-	MemoryContext old;
-	bool		found;
-	Datum	   *values;
-	bool	   *isnull;
 	int			i;
 
-	old = MemoryContextSwitchTo(ledger->context);
-	begin_posting_scan(ledger);
-	for (i = 0; i < nkeys; i++)
-		ledger->posting_keys[i].sk_argument = key[i];
-	index_rescan(ledger->posting_scan, ledger->posting_keys, nkeys, NULL, 0);
-	found = index_getnext_slot(ledger->posting_scan, ForwardScanDirection, slot);
-	MemoryContextSwitchTo(old);
-	if (!found)
-		return false;
-	slot_getallattrs(slot);
-	values = slot->tts_values + nkeys;
-	isnull = slot->tts_isnull + nkeys;
 	memset(posting, 0, sizeof(Posting));
-	posting->tid = slot->tts_tid;
-	posting->member = member_copy(ledger->program, values[POSTING_MEMBER_ID]);
+	posting->member = member_copy(program, values[POSTING_MEMBER_ID]);
 	posting->occurred_at = DatumGetTimestampTz(values[POSTING_OCCURRED_AT]);
 	posting->first_entry = isnull[POSTING_FIRST_ENTRY] ? 0 :
 		DatumGetInt64(values[POSTING_FIRST_ENTRY]);
@@ -128,6 +110,31 @@ ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting)
 	}
 	if (!isnull[POSTING_FACTS])
 		posting->facts = PG_DETOAST_DATUM_COPY(values[POSTING_FACTS]);
+}
+
+/* see ledger.h */
+bool
+ledger_find_posting(Ledger *ledger, const Datum *key, Posting *posting)
+{
+	TupleTableSlot *slot = ledger->posting.slot;
+	int			nkeys = ledger->source->nkeys;
+	MemoryContext old;
+	bool		found;
+	int			i;
+
+	old = MemoryContextSwitchTo(ledger->context);
+	begin_posting_scan(ledger);
+	for (i = 0; i < nkeys; i++)
+		ledger->posting_keys[i].sk_argument = key[i];
+	index_rescan(ledger->posting_scan, ledger->posting_keys, nkeys, NULL, 0);
+	found = index_getnext_slot(ledger->posting_scan, ForwardScanDirection, slot);
+	MemoryContextSwitchTo(old);
+	if (!found)
+		return false;
+	slot_getallattrs(slot);
+	posting_from_columns(ledger->program, slot->tts_values + nkeys, slot->tts_isnull + nkeys,
+						 posting);
+	posting->tid = slot->tts_tid;
 	ExecClearTuple(slot);
 	return true;
 }

@@ -17,7 +17,8 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-#include "engine/batch.h"
+#include "engine/amount.h"
+#include "engine/event_scan.h"
 #include "engine/feed.h"
 #include "types/numbers.h"
 
@@ -96,6 +97,76 @@ unit_name(Program *program, int32 unit_no)
 	return rules_unit(program->rules, unit_no)->name;
 }
 
+/* -------- events that are not as they should be -------- */
+
+/* By what an event was posted. */
+static RuleSet *
+rules_posted_by(void *arg, Batch *batch, const Posting *posting)
+{
+	return program_rules(batch->program, posting->config_version);
+}
+
+/* Whether an event holds what it is entitled to, and counts as it should. */
+static bool
+is_as_it_should(void *arg, EventScan *scan)
+{
+	Posting    *posting = &scan->posting;
+	int			i;
+
+	for (i = 0; i < scan->units->nunits; i++)
+	{
+		if (scan->rules->judged[i] && scan->held[i] != scan->due[i])
+			return false;
+	}
+	if (((posting->flags & POSTING_COUNTS) != 0) != scan->counts)
+		return false;
+	return !scan->counts ||
+		posting->amount == amount_to_points(event_row_amount(&scan->event.row));
+}
+
+/*
+ * Has the batch remember the events of its source that may not be as they
+ * should: those that are need no further look.  False if that cannot be told.
+ */
+static bool
+find_doubtful(Batch *batch)
+{
+	EventScan	scan;
+	ListCell   *lc;
+
+	if (!event_scan_can(batch->source))
+		return false;
+	memset(&scan, 0, sizeof(scan));
+	scan.batch = batch;
+	scan.units = tally_create(batch->program);
+	scan.ignores_strange = true;
+	scan.choose_rules = rules_posted_by;
+	scan.take_event = is_as_it_should;
+	if (!event_scan(&scan))
+		return false;
+
+	/* those that wait in failed_event go from there */
+	foreach(lc, batch->options.dry ? NIL : feed_failed_keys(batch->program, batch->source))
+		batch_add_key(batch, event_key_parse(batch->source, (char *) lfirst(lc)));
+	batch_sort_keys(batch);
+	return true;
+}
+
+/* Opens a batch that tells its lines, or what they would be, to differences. */
+static Batch *
+open_batch(Program *program, SourceConfig *source, const BatchOptions *options,
+		   Differences *differences)
+{
+	Batch	   *batch = batch_open(program, source, options);
+
+	memset(differences, 0, sizeof(Differences));
+	differences->batch = batch;
+	differences->context = CurrentMemoryContext;
+	batch->line_observer = note_difference;
+	batch->line_observer_arg = differences;
+	return batch;
+}
+
 /*
  * reconcile_1(program regclass, source text, key text, orphans text, apply boolean)
  * RETURNS SETOF (event_key text, member_id text, unit text, difference numeric)
@@ -140,16 +211,16 @@ reconcile_1(PG_FUNCTION_ARGS)
 	options.no_claims = true;
 	options.keep_orphans = !revoke;
 	options.rows_from = ROWS_OF_OTHERS;
-	batch = batch_open(program, source, &options);
-	memset(&differences, 0, sizeof(differences));
-	differences.batch = batch;
-	differences.context = CurrentMemoryContext;
-	batch->line_observer = note_difference;
-	batch->line_observer_arg = &differences;
+	batch = open_batch(program, source, &options, &differences);
 	if (key)
 		batch_add_key(batch, event_key_parse(source, key));
-	else
+	else if (revoke || !find_doubtful(batch))
+	{
+		/* one by one */
+		batch_close(batch);
+		batch = open_batch(program, source, &options, &differences);
 		feed_all_keys(batch, revoke);
+	}
 	batch_post_keys(batch);
 	batch_close(batch);
 

@@ -21,6 +21,12 @@ INSERT INTO rewards.rule (name, source, unit, earn, condition)
 SELECT 'rule ' || i, 'orders', CASE WHEN i % 4 = 0 THEN 'status' ELSE 'points' END, '1 per ' || i,
 	CASE i % 3 WHEN 0 THEN 'total > ' || i * 3 WHEN 1 THEN 'order_id % 5 <> ' || i % 5 END
 FROM generate_series(1, 12) i;
+-- facts about the member that are frozen with each event
+INSERT INTO rewards.tier_group (name, unit, keep) VALUES ('club', 'status', '12 months');
+INSERT INTO rewards.tier (name, tier_group, rank, threshold) VALUES ('silver', 'club', 1, 30), ('gold', 'club', 2, 120);
+INSERT INTO rewards.rule (name, source, unit, earn, condition, tiers) VALUES
+	('rule 13', 'orders', 'points', '3', 'member.purchases < 5 AND member.spend < 900', NULL),
+	('rule 14', 'orders', 'points', 'x1.5', NULL, '{gold}');
 INSERT INTO shop.orders SELECT i, 1 + i % 17, i % 90, '2026-01-01 00:00Z'::timestamptz + i * interval '1 hour',
 	CASE WHEN i % 31 = 0 THEN 'open' ELSE 'paid' END FROM generate_series(1, 600) i;
 
@@ -92,6 +98,7 @@ DECLARE
 	-- what makes rules ones that cannot be added up is not in every program
 	grouped bool := random() < 0.2;
 	limited bool := random() < 0.2;
+	facts bool := random() < 0.3;
 	blocks bool := random() < 0.2;
 	amounts bool := random() < 0.2;
 BEGIN
@@ -102,10 +109,11 @@ BEGIN
 			UPDATE rewards.rule SET
 				earn = pick('1 per 1', '1 per 3', '2 per 7', CASE WHEN blocks THEN '3 per full 10' ELSE '0.7%' END, '33.3333%', '12.5%', '5', '2.5', 'x2', 'x1.25', 'x1.5', 'x1.333333')::loyalty.rate,
 				amount = CASE WHEN amounts THEN pick(NULL, 'total * 2', 'total / 3.0', 'nullif(order_id % 7, 3)') END,
-				condition = pick(NULL, 'extract(dow FROM placed_at) = 3', 'extract(dow FROM placed_at) IN (1, 3, 5)',
+				condition = CASE WHEN facts AND random() < 0.3 THEN pick('member.purchases > 3', 'member.spend < 500 AND total > 20', 'member.purchases > 3 OR total < 30') ELSE pick(NULL, 'extract(dow FROM placed_at) = 3', 'extract(dow FROM placed_at) IN (1, 3, 5)',
 					'total > 20 AND extract(dow FROM placed_at) = 3', 'NOT (order_id % 5 = 2)', 'order_id % 5 = 2', 'order_id % 5 = 2 OR total < 30',
 					'CASE WHEN order_id % 5 = 2 THEN 10 / (order_id % 5) > 4 ELSE total > 50 END',
-					'nullif(order_id % 3, 1) > 0', 'total > 50 IS NOT TRUE', 'shop.is_even(order_id)'),
+					'nullif(order_id % 3, 1) > 0', 'total > 50 IS NOT TRUE', 'shop.is_even(order_id)') END,
+				tiers = CASE WHEN facts THEN pick(NULL, NULL, '{silver}', '{silver,gold}')::text[] END,
 				min_amount = pick(NULL, NULL, '15', '33.3')::numeric,
 				valid = pick('(,)', '(,)', '[2026-01-05,)', '[2026-01-03,2026-01-12)')::tstzrange,
 				priority = pick('0', '1', '2')::int,
@@ -135,7 +143,38 @@ BEGIN
 	RETURN NEXT cmp_ok(drawn, '>', 6 * times, 'at least half of the rules are drawn');
 END
 $$;
+-- what reconcile() finds of all events at once, and of each by itself
+CREATE FUNCTION found(key text) RETURNS text LANGUAGE sql RETURN (
+	SELECT string_agg(format('%s %s %s %s', event_key, member_id, unit, difference), ', ' ORDER BY event_key, member_id, unit)
+	FROM loyalty.reconcile_1('rewards.program', 'orders', key, 'keep', false));
+CREATE FUNCTION found_alike(description text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	alone text := (SELECT string_agg(found(order_id::text), ', ' ORDER BY order_id::text) FROM shop.orders);
+BEGIN
+	RETURN NEXT isnt(alone, NULL, description || ': there are differences');
+	RETURN NEXT is(found(NULL), alone, description || ': found of all at once');
+END
+$$;
+SELECT found_alike('rows that changed unseen');
+SELECT isnt_empty('SELECT rewards.reconcile(''orders'')', 'they are posted');
+SELECT is_empty('SELECT * FROM rewards.verify()', 'and all is sound');
 SELECT setseed(0.5) \g /dev/null
 SELECT draw_rules(30);
+-- rows that changed unseen, of programs with caps and facts
+UPDATE rewards.rule SET max_per_event = NULL, exclusive_group = NULL, amount = NULL, min_amount = NULL, valid = '(,)', tiers = NULL, enabled = true;
+UPDATE rewards.rule SET earn = '1 per 2', condition = 'member.purchases > 2', max_per_member = 100, cap_period = 'week' WHERE name IN ('rule 1', 'rule 2');
+UPDATE rewards.rule SET earn = 'x1.5', condition = NULL, tiers = '{silver,gold}' WHERE name = 'rule 3';
+INSERT INTO rewards.rule (name, source, earn, budget) VALUES ('rule 15', 'orders', '40', 900);
+INSERT INTO shop.orders SELECT 2000 + i, 1 + i % 11, i % 70, '2026-02-01 00:00Z'::timestamptz + i * interval '1 hour' FROM generate_series(1, 200) i;
+SELECT is_empty('SELECT * FROM rewards.verify()', 'programs with caps and facts: all is sound');
+SET LOCAL session_replication_role = replica;
+UPDATE shop.orders SET total = total + 5 WHERE order_id % 37 = 0;
+UPDATE shop.orders SET total = total / 2 WHERE order_id % 23 = 0;
+UPDATE shop.orders SET status = 'open' WHERE order_id % 31 = 0;
+DELETE FROM shop.orders WHERE order_id % 67 = 0;
+SET LOCAL session_replication_role = origin;
+SELECT found_alike('programs with caps and facts');
+SELECT isnt_empty('SELECT rewards.reconcile(''orders'')', 'they are posted');
+SELECT is_empty('SELECT * FROM rewards.verify()', 'and all is sound');
 SELECT * FROM finish();
 ROLLBACK;
