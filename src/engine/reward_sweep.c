@@ -314,14 +314,17 @@ next_members(Program *program, const Sweep *sweep, int limit, SweepBatch *batch)
 static void
 mark_affordable(Program *program, const Sweep *sweep, SweepBatch *batch)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "loyalty sweep",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext context;
+	MemoryContext old;
 	Ledger		reader;
 	int			i;
 
 	PushActiveSnapshot(GetLatestSnapshot());
 	reader_open(&reader, program);
+
+	/* of one member after the other; the reader is of all */
+	context = AllocSetContextCreate(CurrentMemoryContext, "loyalty sweep", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
 	for (i = 0; i < batch->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -332,10 +335,10 @@ mark_affordable(Program *program, const Sweep *sweep, SweepBatch *batch)
 													  sweep->rewards, sweep->nrewards);
 		MemoryContextReset(context);
 	}
-	reader_close(&reader);
-	PopActiveSnapshot();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	reader_close(&reader);
+	PopActiveSnapshot();
 }
 
 /* Locks the accounts of the members marked, unless somebody else has. */

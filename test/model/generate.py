@@ -44,7 +44,7 @@ FEATURES = {
 # Further programs, by the seed of the first: these draw more features beside.
 SERIES = {
     100000: {'spend': 0.5, 'holds': 0.5, 'rewards': 0.6, 'pay': 0.2, 'keys': 0.4, 'vouchers': 0.5, 'offers': 0.5, 'auto': 0.3,
-             'bonus': 0.4, 'undo': 0.5, 'moves': 0.2},
+             'bonus': 0.4, 'undo': 0.5, 'moves': 0.35, 'activity_expiry': 0.25},
 }
 
 

@@ -57,6 +57,8 @@ class OffersOps:
 
     def offer_kinds(self):
         kinds = []
+        if self.has('moves'):
+            kinds += ['transfer'] * 3
         if self.has('undo'):
             kinds += ['adjusted', 'adjusted', 'reverse', 'reverse', 'reverse']
         if self.has('bonus'):

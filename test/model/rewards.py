@@ -202,7 +202,7 @@ class Rewards:
         out = {}
         for x in self.redemptions:
             r = self.rewards[x.reward]
-            if r.kind == 'donation' and x.status not in ('held', 'released') and x.quantity > x.cancelled:
+            if r.kind == 'donation' and x.status not in ('held', 'released', 'reversed') and x.quantity > x.cancelled:
                 month = to_local(x.counted_at, self.zone)
                 k = (r.cause, '%d-%d' % (month.year, month.month), x.unit)
                 times, who, points, worth = out.setdefault(k, [0, set(), ZERO, ZERO])

@@ -253,8 +253,11 @@ class Spending:
             call = Call(no, 'transfer', sender, unit, points, now)
             call.receiver = receiver
             call.pieces = [list(x) for x in purse.draw(points, now)]
-            for lot, n in call.pieces:
-                other.lot(lot.start, lot.end).lines.append((now, now, n))   # lots keep their ends (3.7)
+            call.received = []
+            for lot, n in call.pieces:          # lots keep their ends (3.7), or follow the receiver's activity, if there is any
+                end = purse.end_of(lot) if lot.end is None and other.over(now) else lot.end
+                call.received.append([other.lot(lot.start, end), n])
+                call.received[-1][0].lines.append((now, now, n))
             other.repay(now, now)
             self.last_at[sender] = self.last_at[receiver] = now
             return call

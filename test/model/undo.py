@@ -158,11 +158,10 @@ class Undoing:
         """It goes back; what the receiver has not got any more it owes, or nothing happens."""
         now, purse = self.ready(call.member, call.unit)
         other = self.ready(call.receiver, call.unit)[1]
-        received = [[other.lot(lot.start, lot.end), n] for lot, n in call.pieces]
-        lapsed = sum((min(n, other.state(lot, now)[1]) for lot, n in received), ZERO)
+        lapsed = sum((min(n, other.state(lot, now)[1]) for lot, n in call.received), ZERO)
         if self.units[call.unit].on_shortfall == 'forgive':
             refuse([] if other.read(now)[0] + lapsed >= call.points else ['LY001'])
-        self.take_back(call.receiver, call.unit, call.points, received, forgive=False)
+        self.take_back(call.receiver, call.unit, call.points, call.received, forgive=False)
         for lot, n in call.pieces:
             lot.lines.append((now, now, n, call.at))
         purse.repay(now, now)

@@ -99,4 +99,13 @@ SELECT is(t.got(10), '1 sixty', 'and redeems');
 SELECT is(t.got(11), 'nothing', '40 expire and 50 activate at one instant: 60 were never there');
 SELECT is(t.state(11, 'later'), '50 available', '50 are left');
 
+-- a new reward that nobody can afford
+SELECT loyalty.create_program('small', member_type => 'integer', time_zone => 'UTC', currency => 'EUR', test_clock => true);
+SELECT small.set_clock('2026-03-27 04:00Z');
+INSERT INTO small.member (member_id, joined_at) VALUES (42, '2026-03-07');
+INSERT INTO small.reward (name, auto_redeem) VALUES ('tea', true);
+INSERT INTO small.reward_price (reward, points) VALUES ('tea', 50);
+SELECT lives_ok('SELECT small.book_due()', 'book_due() looks for members who can afford a new reward');
+SELECT is_empty('SELECT * FROM small.redemptions', 'and finds none');
+
 \ir include/finish.sql
