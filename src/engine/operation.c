@@ -21,6 +21,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/instant.h"
@@ -28,6 +29,9 @@
 #include "engine/operation.h"
 #include "engine/read.h"
 #include "types/numbers.h"
+
+/* columns of what calls return */
+#define OPERATION_RESULT_COLUMNS 10
 
 /* -------- texts -------- */
 
@@ -435,14 +439,36 @@ operation_write(Operation *operation)
 		ledger_save_account(operation->ledger, operation->other);
 }
 
+/*
+ * The type of the row that calls return, the same for all of them and for all
+ * programs.  Working it out from the function's declaration costs as much as
+ * writing a line of the ledger.
+ */
+static TupleDesc
+result_type(FunctionCallInfo fcinfo)
+{
+	static TupleDesc kept = NULL;
+	TupleDesc	desc;
+	MemoryContext old;
+
+	if (kept)
+		return kept;
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != OPERATION_RESULT_COLUMNS)
+		elog(ERROR, "return type must be a row type");
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	kept = BlessTupleDesc(CreateTupleDescCopy(desc));
+	MemoryContextSwitchTo(old);
+	return kept;
+}
+
 /* see operation.h */
 Datum
 operation_result(Operation *operation, FunctionCallInfo fcinfo)
 {
 	UnitBalance balance = {0};
-	TupleDesc	desc;
-	Datum		values[10];
-	bool		isnull[10] = {0};
+	Datum		values[OPERATION_RESULT_COLUMNS];
+	bool		isnull[OPERATION_RESULT_COLUMNS] = {0};
 
 	/* before the ledger is closed, for pages to be read */
 	if (operation->account)
@@ -450,8 +476,6 @@ operation_result(Operation *operation, FunctionCallInfo fcinfo)
 	if (operation->ledger)
 		ledger_close(operation->ledger);
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = Int64GetDatum(operation->number);
 	values[1] = CStringGetTextDatum(operation->status);
 	values[2] = CStringGetTextDatum(operation->unit->name);
@@ -467,7 +491,7 @@ operation_result(Operation *operation, FunctionCallInfo fcinfo)
 		operation->valid_until = operation->deadline;
 	values[9] = TimestampTzGetDatum(operation->valid_until);
 	isnull[9] = operation->valid_until == INSTANT_ALWAYS;
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull));
+	return HeapTupleGetDatum(heap_form_tuple(result_type(fcinfo), values, isnull));
 }
 
 /* When the first of the account's holds in a unit ends. */

@@ -115,7 +115,10 @@ operation_find(Program *program, int64 number, OperationRow *row)
 	if (found)
 	{
 		read_slot(program, slot, row);
-		if (find_by_number(rel, program->operation_reverses, number, snapshot, slot))
+
+		/* what is held still has not been undone: that would have released it */
+		if (strcmp(row->status, STATUS_HELD) != 0 &&
+			find_by_number(rel, program->operation_reverses, number, snapshot, slot))
 			row->reversed_by = DatumGetInt64(slot->tts_values[OPERATION_OPERATION_NO]);
 	}
 	ExecDropSingleTupleTableSlot(slot);

@@ -88,47 +88,57 @@ redemption_find(Program *program, int64 number, Redemption *row)
 	return found;
 }
 
-/* The same for a member whose account is locked, without a statement if that may be. */
+/* What the row in a slot says, in the current context. */
+static void
+read_slot(TupleTableSlot *slot, Redemption *row)
+{
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
+
+	slot_getallattrs(slot);
+	memset(row, 0, sizeof(Redemption));
+	row->number = DatumGetInt64(values[REDEMPTION_NO]);
+	row->reward_no = DatumGetInt32(values[REDEMPTION_REWARD_NO]);
+	row->quantity = DatumGetInt32(values[REDEMPTION_QUANTITY]);
+	row->cancelled = DatumGetInt32(values[REDEMPTION_CANCELLED]);
+	row->unit_no = DatumGetInt16(values[REDEMPTION_UNIT_NO]);
+	row->points = DatumGetInt64(values[REDEMPTION_POINTS]);
+	row->redeemed_at = DatumGetTimestampTz(values[REDEMPTION_REDEEMED_AT]);
+	row->held = !isnull[REDEMPTION_HELD_UNTIL];
+	row->held_until = row->held ? DatumGetTimestampTz(values[REDEMPTION_HELD_UNTIL]) : 0;
+	row->has_slot = !isnull[REDEMPTION_STOCK_SLOT];
+	row->valid_until = isnull[REDEMPTION_VALID_UNTIL] ? DT_NOEND :
+		DatumGetTimestampTz(values[REDEMPTION_VALID_UNTIL]);
+	row->code = isnull[REDEMPTION_CODE] ? NULL : TextDatumGetCString(values[REDEMPTION_CODE]);
+	row->price = TextDatumGetCString(values[REDEMPTION_PRICE]);
+}
+
+/*
+ * The same for a member whose account is locked, without a statement if that may
+ * be: then true, and the row is in the writer's slot until keyed_close.
+ */
+static bool
+open_locked(Operation *operation, int64 number, TableWriter *writer, Redemption *row)
+{
+	Datum		key = Int64GetDatum(number);
+	bool		keyed = keyed_open(operation->ledger, writer, operation->program->redemption);
+
+	if (keyed ? !keyed_find(operation->ledger, writer, &key) :
+		!redemption_find(operation->program, number, row))
+		elog(ERROR, "there is no redemption " INT64_FORMAT, number);
+	if (keyed)
+		read_slot(writer->slot, row);
+	return keyed;
+}
+
+/* The same, and nothing stays open. */
 static void
 find_locked(Operation *operation, int64 number, Redemption *row)
 {
 	TableWriter writer;
-	Datum		key = Int64GetDatum(number);
-	bool		found;
 
-	if (!keyed_open(operation->ledger, &writer, operation->program->redemption))
-		found = redemption_find(operation->program, number, row);
-	else
-	{
-		found = keyed_find(operation->ledger, &writer, &key);
-		if (found)
-		{
-			Datum	   *values = writer.slot->tts_values;
-			bool	   *isnull = writer.slot->tts_isnull;
-
-			slot_getallattrs(writer.slot);
-			memset(row, 0, sizeof(Redemption));
-			row->number = number;
-			row->reward_no = DatumGetInt32(values[REDEMPTION_REWARD_NO]);
-			row->quantity = DatumGetInt32(values[REDEMPTION_QUANTITY]);
-			row->cancelled = DatumGetInt32(values[REDEMPTION_CANCELLED]);
-			row->unit_no = DatumGetInt16(values[REDEMPTION_UNIT_NO]);
-			row->points = DatumGetInt64(values[REDEMPTION_POINTS]);
-			row->redeemed_at = DatumGetTimestampTz(values[REDEMPTION_REDEEMED_AT]);
-			row->held = !isnull[REDEMPTION_HELD_UNTIL];
-			row->held_until = row->held ? DatumGetTimestampTz(values[REDEMPTION_HELD_UNTIL]) : 0;
-			row->has_slot = !isnull[REDEMPTION_STOCK_SLOT];
-			row->valid_until = isnull[REDEMPTION_VALID_UNTIL] ? DT_NOEND :
-				DatumGetTimestampTz(values[REDEMPTION_VALID_UNTIL]);
-			row->code = isnull[REDEMPTION_CODE] ? NULL :
-				TextDatumGetCString(values[REDEMPTION_CODE]);
-			row->price = TextDatumGetCString(values[REDEMPTION_PRICE]);
-		}
-		ExecClearTuple(writer.slot);
+	if (open_locked(operation, number, &writer, row))
 		keyed_close(&writer);
-	}
-	if (!found)
-		elog(ERROR, "there is no redemption " INT64_FORMAT, number);
 }
 
 /* Inserts a row, where triggers must fire, by a statement. */
@@ -414,44 +424,32 @@ draw_codes(Operation *operation, const RewardConfig *reward, int64 number, int32
 }
 
 /*
- * Captures a hold as a whole, without a statement.  False, and nothing has
- * happened, if that may not be, or if its pieces have returned to the stock.
+ * Captures a hold as a whole: the row is in the writer's slot.  False, and nothing
+ * has happened, if its pieces have returned to the stock meanwhile.
  */
 static bool
-capture_whole(Operation *operation, int64 number, bool limited, TimestampTz valid_until)
+capture_whole(Operation *operation, TableWriter *writer, TimestampTz valid_until)
 {
 	Ledger	   *ledger = operation->ledger;
-	TableWriter writer;
-	Datum		key = Int64GetDatum(number);
-	bool		done = false;
+	TupleTableSlot *slot = writer->slot;
+	ItemPointerData tid = slot->tts_tid;
+	HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
+	bool		done;
 
-	if (!keyed_open(ledger, &writer, operation->program->redemption))
-		return false;
-	if (keyed_find(ledger, &writer, &key))
-	{
-		TupleTableSlot *slot = writer.slot;
-		ItemPointerData tid = slot->tts_tid;
-		HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
-		Datum	   *values = slot->tts_values;
-		bool	   *isnull = slot->tts_isnull;
-
-		ExecClearTuple(slot);
-		heap_deform_tuple(tuple, slot->tts_tupleDescriptor, values, isnull);
-		if (!limited || !isnull[REDEMPTION_STOCK_SLOT])
-		{
-			isnull[REDEMPTION_HELD_UNTIL] = isnull[REDEMPTION_STOCK_SLOT] = true;
-			values[REDEMPTION_VALID_UNTIL] = TimestampTzGetDatum(valid_until);
-			isnull[REDEMPTION_VALID_UNTIL] = valid_until == DT_NOEND;
-			isnull[REDEMPTION_CODE] = operation->code == NULL;
-			if (operation->code)
-				values[REDEMPTION_CODE] = CStringGetTextDatum(operation->code);
-			ExecStoreVirtualTuple(slot);
-			done = writer_try_update(ledger, &writer, &tid, ledger->snapshot);
-		}
-		ExecClearTuple(slot);
-		heap_freetuple(tuple);
-	}
-	keyed_close(&writer);
+	ExecClearTuple(slot);
+	heap_deform_tuple(tuple, slot->tts_tupleDescriptor, values, isnull);
+	isnull[REDEMPTION_HELD_UNTIL] = isnull[REDEMPTION_STOCK_SLOT] = true;
+	values[REDEMPTION_VALID_UNTIL] = TimestampTzGetDatum(valid_until);
+	isnull[REDEMPTION_VALID_UNTIL] = valid_until == DT_NOEND;
+	isnull[REDEMPTION_CODE] = operation->code == NULL;
+	if (operation->code)
+		values[REDEMPTION_CODE] = CStringGetTextDatum(operation->code);
+	ExecStoreVirtualTuple(slot);
+	done = writer_try_update(ledger, writer, &tid, ledger->snapshot);
+	ExecClearTuple(slot);
+	heap_freetuple(tuple);
 	return done;
 }
 
@@ -467,10 +465,13 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 	Datum		values[5] = {0};
 	char		nulls[6] = "     ";
 	TimestampTz valid_until = 0;
+	TableWriter writer;
+	bool		keyed;
+	bool		done = false;
 	int32		left;
 	int32		pieces;
 
-	find_locked(operation, number, &row);
+	keyed = open_locked(operation, number, &writer, &row);
 	reward = catalogue_reward(catalogue_get(program), row.reward_no);
 	left = row.quantity - row.cancelled;
 	pieces = *points == 0 ? left : whole_pieces(&row, *points);
@@ -484,9 +485,13 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 	if (pieces == left && row.held_until > now)
 	{
 		draw_codes(operation, reward, number, pieces, &valid_until);
-		if (capture_whole(operation, number, reward && reward->limited, valid_until))
-			return;
+		done = keyed && (row.has_slot || reward == NULL || !reward->limited) &&
+			capture_whole(operation, &writer, valid_until);
 	}
+	if (keyed)
+		keyed_close(&writer);
+	if (done)
+		return;
 
 	/* the stock first; what is not captured returns to it */
 	if (reward && reward->limited)

@@ -38,11 +38,21 @@ static void
 open_indices(Ledger *ledger, TableWriter *writer)
 {
 	MemoryContext old;
+	int			i;
 
 	if (writer->info->ri_IndexRelationDescs || !writer->rel->rd_rel->relhasindex)
 		return;
 	old = MemoryContextSwitchTo(ledger->context);
 	ExecOpenIndices(writer->info, false);
+
+	/* predicates come ready from the cache: the executor would plan them each time */
+	for (i = 0; i < writer->info->ri_NumIndices; i++)
+	{
+		IndexInfo  *index = writer->info->ri_IndexRelationInfo[i];
+
+		if (index->ii_Predicate && index->ii_PredicateState == NULL)
+			index->ii_PredicateState = ExecInitQual(index->ii_Predicate, NULL);
+	}
 	MemoryContextSwitchTo(old);
 }
 
