@@ -142,14 +142,6 @@ extern void redemption_insert(Operation *operation, const RewardConfig *reward,
 /* "done", "held", "lapsed", "released", "partly cancelled", "cancelled" */
 extern const char *redemption_status(const Redemption *row, TimestampTz now);
 
-/*
- * May a member have so many more?  Counts what he has now; excluding: a
- * redemption that does not count.  False: refused.
- */
-extern bool redemption_within_limits(Program *program, AccountState *account,
-									 const RewardConfig *reward, int32 quantity,
-									 int64 excluding, Refusal *refusal);
-
 /* spend.h declares what capturing, releasing and cancelling do to them */
 
 /* Until when what is redeemed now can be used; DT_NOEND: for ever. */
@@ -158,6 +150,16 @@ extern TimestampTz redemption_valid_until(Operation *operation, const RewardConf
 /* Draws a code for each piece, if the reward has a pool; NULL: it has none. */
 extern char *redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
 							  int32 pieces, TimestampTz valid_until);
+
+/* -------- redemption_limits.c -------- */
+
+/*
+ * May a member have so many more?  Counts what he has now; excluding: a
+ * redemption that does not count.  False: refused.
+ */
+extern bool redemption_within_limits(Program *program, AccountState *account,
+									 const RewardConfig *reward, int32 quantity,
+									 int64 excluding, Refusal *refusal);
 
 /* -------- stock.c -------- */
 
@@ -174,6 +176,14 @@ extern int64 stock_left(Program *program, int32 reward_no, TimestampTz now, bool
 extern void stock_lock(Program *program, int32 reward_no);
 /* After a reward was written: its room. */
 extern void stock_set(const ConfigTrigger *trigger);
+
+/* LY005 */
+extern void refuse_stock(Program *program, const RewardConfig *reward, int64 left,
+						 int64 needed) pg_attribute_noreturn();
+
+/* The same, to be told. */
+extern void stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 left,
+						  int64 needed);
 
 /* -------- redeem.c -------- */
 
@@ -198,14 +208,6 @@ extern bool redeem_check_price(Program *program, const RewardConfig *reward,
 extern void redeem_pieces(Operation *operation, const RewardConfig *reward,
 						  const PriceConfig *price, int32 quantity,
 						  const TimestampTz *deadline, bool automatic);
-
-/* LY005 */
-extern void refuse_stock(Program *program, const RewardConfig *reward, int64 left,
-						 int64 needed) pg_attribute_noreturn();
-
-/* The same, to be told. */
-extern void stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 left,
-						  int64 needed);
 
 /* -------- auto_redeem.c -------- */
 

@@ -31,6 +31,11 @@ pays(const Batch *batch)
 	return batch->source->spend >= 0 && !batch->options.reprices && !batch->gives_back;
 }
 
+/* -------- pay_rows.c -------- */
+
+/* The unit that the source's rows are paid with. */
+extern UnitConfig *payment_unit(Batch *batch);
+
 /*
  * Evaluates what the rows of an event say.  Whatever goes wrong fails the
  * statement: nobody is let go without paying.
@@ -45,6 +50,11 @@ extern void pay_load(Batch *batch);
 extern int	pay_count_members(const Event *event);
 extern int	pay_members(const Event *event, Datum *members);
 
+/* Payments follow events that have another key now: pairs (old, new). */
+extern void pay_move(Batch *batch, Datum **moves, int nmoves);
+
+/* -------- pay.c -------- */
+
 /* the account of a member of the chunk, which is locked */
 typedef AccountState *(*PayAccount) (void *arg, Datum member, const Event *event);
 
@@ -53,8 +63,5 @@ typedef AccountState *(*PayAccount) (void *arg, Datum member, const Event *event
  * they say less; LY001 if the points are not there.
  */
 extern void pay_post(Batch *batch, Event *event, PayAccount account_of, void *arg);
-
-/* Payments follow events that have another key now: pairs (old, new). */
-extern void pay_move(Batch *batch, Datum **moves, int nmoves);
 
 #endif							/* LOYALTY_PAY_H */

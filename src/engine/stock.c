@@ -183,6 +183,27 @@ take_from_all(Program *program, int32 reward_no, int64 quantity, TimestampTz now
 }
 
 /* see catalogue.h */
+void
+stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 left, int64 needed)
+{
+	refuse(refusal, ERRCODE_LOYALTY_OUT_OF_STOCK, psprintf(INT64_FORMAT " left.", left), NULL,
+		   "reward \"%s\" is out of stock", reward->name);
+	refusal_about(refusal, "reward", "stock",
+				  facts("reward", fact_text(reward->name), "left", fact_int(left),
+						"needed", fact_int(needed), NULL));
+}
+
+/* see catalogue.h */
+void
+refuse_stock(Program *program, const RewardConfig *reward, int64 left, int64 needed)
+{
+	Refusal		refusal;
+
+	stock_refusal(&refusal, reward, left, needed);
+	refusal_raise(&refusal, program->ref.name);
+}
+
+/* see catalogue.h */
 int16
 stock_take(Ledger *ledger, int32 reward_no, int32 quantity, TimestampTz now, int64 *left)
 {
