@@ -234,13 +234,8 @@ loyalty_bonus_check(PG_FUNCTION_ARGS)
 						 errhint("Call %s.claim().", quote_identifier(trigger.ref.name))));
 			if (tuple_isnull(&trigger.new, "offered_at"))
 			{
-				int			column = SPI_fnumber(trigger.new.desc, "offered_at");
-				Datum		value = TimestampTzGetDatum(program_now(&trigger.ref));
-				bool		isnull = false;
-
-				result = SPI_copytuple(heap_modify_tuple_by_cols(trigger.new.tuple,
-																 trigger.new.desc, 1, &column,
-																 &value, &isnull));
+				result = config_with_column(&trigger, "offered_at",
+											TimestampTzGetDatum(program_now(&trigger.ref)));
 				trigger.new.tuple = result;
 			}
 			check_bonus(&trigger);

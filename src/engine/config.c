@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -216,6 +217,55 @@ config_result(uint64 number)
 	row.tuple = SPI_tuptable->vals[number];
 	row.desc = SPI_tuptable->tupdesc;
 	return row;
+}
+
+/* see config.h */
+void
+config_check_tiers(const ProgramRef *ref, const ConfigTuple *row, const char *what, bool exist)
+{
+	bool		isnull;
+	Datum		value = tuple_get(row, "tiers", &isnull);
+	Oid			types[1] = {TEXTOID};
+	Datum	   *tiers;
+	bool	   *nulls;
+	int			ntiers;
+	int			i;
+
+	if (isnull)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
+					  &tiers, &nulls, &ntiers);
+	for (i = 0; i < Max(ntiers, 1); i++)
+	{
+		if (ntiers == 0 || nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("tiers of %s must name tiers", what),
+					 errhint("Use NULL for members of any tier or of none.")));
+
+		/* one that was removed may still have holders */
+		if (exist &&
+			config_execute(ref,
+						   "SELECT FROM @.tier WHERE name OPERATOR(pg_catalog.=) $1 UNION ALL"
+						   " SELECT FROM @.tier_version"
+						   " WHERE name OPERATOR(pg_catalog.=) $1 AND closed LIMIT 1",
+						   1, types, &tiers[i], NULL) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("there is no tier named \"%s\"", TextDatumGetCString(tiers[i])),
+					 errhint("Use NULL for members of any tier or of none.")));
+	}
+}
+
+/* see config.h */
+HeapTuple
+config_with_column(const ConfigTrigger *trigger, const char *column, Datum value)
+{
+	int			number = SPI_fnumber(trigger->new.desc, column);
+	bool		isnull = false;
+
+	return SPI_copytuple(heap_modify_tuple_by_cols(trigger->new.tuple, trigger->new.desc,
+												   1, &number, &value, &isnull));
 }
 
 /*

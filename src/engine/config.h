@@ -114,6 +114,18 @@ extern bool config_points_of(const ConfigTuple *row, const char *column, Points 
 /* config_unit.c: can all units that are money be paid in the currency? */
 extern void units_check_money(const ProgramRef *ref);
 
+/*
+ * Refuses an array of tiers' names (NULL: of any tier or none) that is empty or
+ * has NULL in it; and, if they are to exist, one that the program never had.
+ * what is e.g. "rule \"x\"".
+ */
+extern void config_check_tiers(const ProgramRef *ref, const ConfigTuple *row, const char *what,
+							   bool exist);
+
+/* the row that a trigger is about to write, with another value in a column */
+extern HeapTuple config_with_column(const ConfigTrigger *trigger, const char *column,
+									Datum value);
+
 /* can points with these periods ever be active? */
 extern bool periods_leave_time(const ProgramRef *ref, const Period *activates,
 							   const Period *expires);

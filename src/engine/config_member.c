@@ -53,15 +53,8 @@ loyalty_member_check(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
 		config_require_same(&trigger, "member_id");
 	else if (tuple_isnull(&trigger.new, "joined_at"))
-	{
-		int			column = SPI_fnumber(trigger.new.desc, "joined_at");
-		Datum		value = TimestampTzGetDatum(program_now(&trigger.ref));
-		bool		isnull = false;
-
-		result = heap_modify_tuple_by_cols(trigger.new.tuple, trigger.new.desc,
-										   1, &column, &value, &isnull);
-		result = SPI_copytuple(result);
-	}
+		result = config_with_column(&trigger, "joined_at",
+									TimestampTzGetDatum(program_now(&trigger.ref)));
 
 	config_trigger_end(&trigger);
 

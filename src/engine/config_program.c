@@ -50,15 +50,8 @@ loyalty_program_check(PG_FUNCTION_ARGS)
 		if (tuple_differs(&trigger.old, &trigger.new, "time_zone") ||
 			tuple_differs(&trigger.old, &trigger.new, "currency") ||
 			tuple_differs(&trigger.old, &trigger.new, "stacking"))
-		{
-			int			column = SPI_fnumber(trigger.new.desc, "config_version");
-			Datum		value = Int32GetDatum(tuple_int(&trigger.old, "config_version") + 1);
-			bool		isnull = false;
-
-			result = heap_modify_tuple_by_cols(trigger.new.tuple, trigger.new.desc,
-											   1, &column, &value, &isnull);
-			result = SPI_copytuple(result);
-		}
+			result = config_with_column(&trigger, "config_version",
+										Int32GetDatum(tuple_int(&trigger.old, "config_version") + 1));
 	}
 
 	config_trigger_end(&trigger);

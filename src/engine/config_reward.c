@@ -32,7 +32,6 @@ static void check_reward(const ConfigTrigger *trigger);
 static void check_kind(const ConfigTuple *reward);
 static void check_offer(const ConfigTuple *reward);
 static void check_names(const ConfigTrigger *trigger);
-static void check_tier_names(const ConfigTrigger *trigger, const char *what);
 static void check_money(const ConfigTuple *row, const char *column, bool positive,
 						const char *what);
 static bool is_calendar_span(const char *text);
@@ -161,7 +160,9 @@ loyalty_reward_price_check(PG_FUNCTION_ARGS)
 					 errhint("Insert it into table \"reward\" first.")));
 		if (unit_name && name && reward)
 			price_check(&trigger.ref, price);
-		check_tier_names(&trigger, psprintf("price \"%s\" of reward \"%s\"", name, reward));
+		config_check_tiers(&trigger.ref, price,
+						   psprintf("price \"%s\" of reward \"%s\"", name, reward),
+						   tuple_differs(&trigger.old, price, "tiers"));
 		check_money(price, "money", true,
 					psprintf("money of price \"%s\" of reward \"%s\"", name, reward));
 	}
@@ -219,7 +220,8 @@ check_reward(const ConfigTrigger *trigger)
 		return;					/* the table says so */
 	check_kind(reward);
 	check_offer(reward);
-	check_tier_names(trigger, psprintf("reward \"%s\"", name));
+	config_check_tiers(&trigger->ref, &trigger->new, psprintf("reward \"%s\"", name),
+					   tuple_differs(&trigger->old, &trigger->new, "tiers"));
 	check_money(reward, "cost", false, psprintf("cost of reward \"%s\"", name));
 	check_names(trigger);
 }
@@ -370,47 +372,6 @@ check_names(const ConfigTrigger *trigger)
 				 errmsg("there is no voucher pool \"%s\"", pool),
 				 errdetail("Reward \"%s\" would take its codes from there.", name),
 				 errhint("Insert it into table \"voucher_pool\" first.")));
-}
-
-/*
- * A list of tiers names some.
- */
-static void
-check_tier_names(const ConfigTrigger *trigger, const char *what)
-{
-	bool		isnull;
-	Datum		value = tuple_get(&trigger->new, "tiers", &isnull);
-	Oid			types[1] = {TEXTOID};
-	Datum	   *tiers;
-	bool	   *nulls;
-	int			ntiers;
-	int			i;
-
-	if (isnull)
-		return;
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
-					  &tiers, &nulls, &ntiers);
-	for (i = 0; i < ntiers && !nulls[i]; i++)
-		;
-	if (ntiers == 0 || i < ntiers)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("tiers of %s must name tiers", what),
-				 errhint("Use NULL for members of any tier or of none.")));
-
-	/* one that was removed may still have holders */
-	for (i = 0; i < ntiers && tuple_differs(&trigger->old, &trigger->new, "tiers"); i++)
-	{
-		if (config_execute(&trigger->ref,
-						   "SELECT FROM @.tier WHERE name OPERATOR(pg_catalog.=) $1 UNION ALL"
-						   " SELECT FROM @.tier_version"
-						   " WHERE name OPERATOR(pg_catalog.=) $1 AND closed LIMIT 1",
-						   1, types, &tiers[i], NULL) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("there is no tier named \"%s\"", TextDatumGetCString(tiers[i])),
-					 errhint("Use NULL for members of any tier or of none.")));
-	}
 }
 
 /*

@@ -12,7 +12,6 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "engine/program.h"
@@ -23,7 +22,6 @@ static void check_rate(const ConfigTuple *rule, const ConfigTuple *source);
 static void check_limits(const ConfigTuple *rule, const ConfigTuple *unit);
 static void check_periods(const ProgramRef *ref, const ConfigTuple *rule,
 						  const ConfigTuple *unit);
-static void check_tiers(const ProgramRef *ref, const ConfigTuple *rule);
 static void check_group(const ProgramRef *ref, const ConfigTuple *rule);
 static void refuse_carry(const char *unit_name, const char *rule_name);
 static Rate get_rate(const ConfigTuple *rule);
@@ -36,7 +34,7 @@ rule_check(const ProgramRef *ref, const ConfigTuple *rule,
 {
 	check_rate(rule, source);
 	rule_check_beside_unit(ref, rule, unit);
-	check_tiers(ref, rule);
+	config_check_tiers(ref, rule, psprintf("rule \"%s\"", tuple_text(rule, "name")), true);
 	check_group(ref, rule);
 }
 
@@ -183,45 +181,6 @@ check_periods(const ProgramRef *ref, const ConfigTuple *rule, const ConfigTuple 
 				 errdetail("Where the rule has no period of its own, that of unit \"%s\" counts.",
 						   tuple_text(unit, "name")),
 				 errhint("Make \"expires\" longer than \"activates\".")));
-}
-
-/*
- * Tiers the program has.
- */
-static void
-check_tiers(const ProgramRef *ref, const ConfigTuple *rule)
-{
-	bool		isnull;
-	Datum		value = tuple_get(rule, "tiers", &isnull);
-	Oid			types[1] = {TEXTOID};
-	Datum	   *tiers;
-	bool	   *nulls;
-	int			ntiers;
-	int			i;
-
-	if (isnull)
-		return;
-
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
-					  &tiers, &nulls, &ntiers);
-	for (i = 0; i < Max(ntiers, 1); i++)
-	{
-		if (ntiers == 0 || nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_CHECK_VIOLATION),
-					 errmsg("tiers of rule \"%s\" must name tiers", tuple_text(rule, "name")),
-					 errhint("Use NULL for members of any tier or of none.")));
-
-		/* one that was removed may still have holders */
-		if (config_execute(ref,
-						   "SELECT FROM @.tier WHERE name = $1 UNION ALL"
-						   " SELECT FROM @.tier_version WHERE name = $1 AND closed LIMIT 1",
-						   1, types, &tiers[i], NULL) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("there is no tier named \"%s\"", TextDatumGetCString(tiers[i])),
-					 errhint("Use NULL for members of any tier or of none.")));
-	}
 }
 
 /*

@@ -57,9 +57,7 @@ loyalty_unit_check(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		int			column = SPI_fnumber(trigger.new.desc, "unit_no");
 		ConfigTuple row;
-		Datum		value;
 		bool		isnull;
 
 		if (!tuple_isnull(&trigger.new, "unit_no"))
@@ -76,10 +74,8 @@ loyalty_unit_check(PG_FUNCTION_ARGS)
 					   " UNION ALL SELECT unit_no FROM @.unit_version) AS numbers",
 					   0, NULL, NULL, NULL);
 		row = config_result(0);
-		value = SPI_getbinval(row.tuple, row.desc, 1, &isnull);
-		result = heap_modify_tuple_by_cols(trigger.new.tuple, trigger.new.desc,
-										   1, &column, &value, &isnull);
-		result = SPI_copytuple(result);
+		result = config_with_column(&trigger, "unit_no",
+									SPI_getbinval(row.tuple, row.desc, 1, &isnull));
 	}
 
 	config_trigger_end(&trigger);
