@@ -20,9 +20,9 @@ CREATE FUNCTION loyalty.tier_at_1(program regclass, member anyelement, tier_grou
 COMMENT ON FUNCTION loyalty.tier_at_1(regclass, anyelement, text, timestamp with time zone, timestamp with time zone) IS
 	'implementation of a program''s tier_at()';
 
-CREATE FUNCTION loyalty.standing_1(groups jsonb, tiers jsonb, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone, OUT tier_group text, OUT tier text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT next_tier text, OUT points_to_next numeric, OUT points_to_keep numeric, OUT projected text, OUT given boolean, OUT stay_since timestamp with time zone, OUT for_life boolean) RETURNS SETOF record
+CREATE FUNCTION loyalty.standing_1(tiers jsonb, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone, OUT tier_group text, OUT tier text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT next_tier text, OUT points_to_next numeric, OUT points_to_keep numeric, OUT projected text, OUT given boolean, OUT stay_since timestamp with time zone, OUT for_life boolean) RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_standing';
-COMMENT ON FUNCTION loyalty.standing_1(jsonb, jsonb, bytea, loyalty.lots, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.standing_1(jsonb, bytea, loyalty.lots, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS
 	'where a member stands in each group of tiers, by what the row of an account says; reads no table';
 
 CREATE FUNCTION loyalty.set_tier_1(program regclass, member anyelement, tier text, reason text, until timestamp with time zone, tier_group text, key text, OUT id bigint, OUT status text, OUT group_name text, OUT tier_name text, OUT since timestamp with time zone, OUT until_ timestamp with time zone) RETURNS record
@@ -35,7 +35,7 @@ CREATE FUNCTION loyalty.account_tiers_1(tiers bytea, OUT group_no smallint, OUT 
 COMMENT ON FUNCTION loyalty.account_tiers_1(bytea) IS
 	'what a column account.tiers says';
 
-CREATE FUNCTION loyalty.lots_carried_1(lots loyalty.lots, stored bytea, rollover jsonb, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone) RETURNS loyalty.lots
+CREATE FUNCTION loyalty.lots_carried_1(lots loyalty.lots, stored bytea, tiers jsonb, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone) RETURNS loyalty.lots
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_lots_carried';
 COMMENT ON FUNCTION loyalty.lots_carried_1(loyalty.lots, bytea, jsonb, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS
 	'lots of an account, and what groups of tiers carry over by an instant; reads no table';

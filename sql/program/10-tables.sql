@@ -27,7 +27,8 @@ CREATE TABLE @program@.program (
 	config_version	integer NOT NULL DEFAULT 1,
 	engine_version	text NOT NULL,
 	created_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	rollover		jsonb
+	rollover		boolean NOT NULL DEFAULT false,
+	tiers			jsonb
 );
 CREATE UNIQUE INDEX program_one_row ON @program@.program ((true));
 

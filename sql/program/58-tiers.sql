@@ -74,8 +74,7 @@ SELECT a.member_id,
 FROM @program@.account AS a
 	LEFT JOIN (SELECT member_id, loyalty.sum(lots) AS lots FROM @program@.account_page GROUP BY member_id) AS g USING (member_id)
 	CROSS JOIN LATERAL loyalty.standing_1(
-		(SELECT jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version) FROM @program@.tier_group_version AS v),
-		(SELECT coalesce(jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version, v.rank, v.tier_no), '[]') FROM @program@.tier_version AS v),
+		(SELECT p.tiers #> '{}' FROM @program@.program AS p),
 		a.tiers,
 		CASE WHEN a.paged IS NULL THEN a.lots ELSE a.lots OPERATOR(loyalty.+) coalesce(g.lots, '{}'::loyalty.lots) END,
 		a.last_at, a.joined_at, coalesce(a.time_zone, (SELECT p.time_zone FROM @program@.program AS p)),

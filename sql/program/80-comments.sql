@@ -16,7 +16,8 @@ COMMENT ON COLUMN @program@.program.clock IS 'The time set by set_clock(); NULL 
 COMMENT ON COLUMN @program@.program.config_version IS 'Number of the configuration: one more with every change of rules, units, sources, stacking, time zone or currency';
 COMMENT ON COLUMN @program@.program.engine_version IS 'Version of the extension that made or upgraded the program';
 COMMENT ON COLUMN @program@.program.created_at IS 'When the program was made';
-COMMENT ON COLUMN @program@.program.rollover IS 'If points are carried over by groups of tiers: these groups, as views need them; null: none ever did';
+COMMENT ON COLUMN @program@.program.rollover IS 'Whether a group of tiers carries points over, or ever did';
+COMMENT ON COLUMN @program@.program.tiers IS 'All versions of groups and of tiers, as views need them; null: there never were any';
 
 COMMENT ON TABLE @program@.program_version IS 'What the program''s settings were, from a configuration version on';
 COMMENT ON COLUMN @program@.program_version.config_version IS 'The first configuration version these settings belong to';

@@ -47,6 +47,7 @@ loyalty_program_check(PG_FUNCTION_ARGS)
 		config_require_same(&trigger, "config_version");
 		config_require_same(&trigger, "engine_version");
 		config_require_same(&trigger, "rollover");
+		config_require_same(&trigger, "tiers");
 		if (tuple_differs(&trigger.old, &trigger.new, "time_zone") ||
 			tuple_differs(&trigger.old, &trigger.new, "currency") ||
 			tuple_differs(&trigger.old, &trigger.new, "stacking"))

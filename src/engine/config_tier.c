@@ -430,10 +430,11 @@ write_versions(const ProgramRef *ref)
 				   " AND NOT EXISTS (SELECT FROM @.tier_group AS g WHERE g.group_no = v.group_no)",
 				   2, types, values, NULL);
 	config_execute(ref,
-				   "UPDATE @.program SET rollover = (SELECT jsonb_build_array("
+				   "UPDATE @.program SET tiers = (SELECT jsonb_build_array("
 				   "  jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version),"
-				   "  (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.group_no, t.config_version, t.rank, t.tier_no)"
-				   "   FROM @.tier_version AS t))"
-				   "  FROM @.tier_group_version AS v HAVING bool_or(v.rollover <> 'none'))",
+				   "  (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.group_no, t.config_version, t.rank,"
+				   "   t.tier_no), '[]') FROM @.tier_version AS t))"
+				   "  FROM @.tier_group_version AS v HAVING count(*) > 0),"
+				   " rollover = EXISTS (SELECT FROM @.tier_group_version WHERE rollover <> 'none')",
 				   0, NULL, NULL, NULL);
 }

@@ -20,6 +20,7 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "pgtime.h"
 
 #include "engine/amount.h"
 #include "types/lots.h"
@@ -29,15 +30,6 @@
 #define STANDING_COLUMNS 11
 
 /* -------- the groups -------- */
-
-/* what a call remembers for the next */
-typedef struct Cache
-{
-	MemoryContext context;
-	Jsonb	   *groups;
-	Jsonb	   *tiers;
-	TierConfig *config;
-} Cache;
 
 /* A member of a JSON object, NULL if it is null or absent. */
 static JsonbValue *
@@ -138,9 +130,9 @@ json_needs(JsonbContainer *object, TierConfig *config, TierStep *step)
 	}
 }
 
-/* see tiers.h */
-TierConfig *
-tiers_from_json(Jsonb *groups, Jsonb *tiers)
+/* The groups and tiers of all versions, as JSON has them. */
+static TierConfig *
+config_from_json(Jsonb *groups, Jsonb *tiers)
 {
 	TierReader *reader = tier_reader_begin(JB_ROOT_COUNT(groups), JB_ROOT_COUNT(tiers));
 	int			i;
@@ -183,32 +175,53 @@ tiers_from_json(Jsonb *groups, Jsonb *tiers)
 	return tier_reader_end(reader);
 }
 
-/* The groups of the arguments, read anew only if they are others. */
-static TierConfig *
-cached_config(FunctionCallInfo fcinfo, Jsonb *groups, Jsonb *tiers)
+/* what was read of JSON, to be read once for all rows and statements */
+typedef struct ReadConfig
 {
-	Cache	   *cache = (Cache *) fcinfo->flinfo->fn_extra;
-	MemoryContext old;
+	MemoryContext context;		/* NULL: empty */
+	Jsonb	   *json;
+	TierConfig *config;
+} ReadConfig;
 
-	if (cache && VARSIZE(cache->groups) == VARSIZE(groups) &&
-		VARSIZE(cache->tiers) == VARSIZE(tiers) &&
-		memcmp(cache->groups, groups, VARSIZE(groups)) == 0 &&
-		memcmp(cache->tiers, tiers, VARSIZE(tiers)) == 0)
-		return cache->config;
-	if (cache == NULL)
+#define READ_CONFIGS 4
+
+static ReadConfig read_configs[READ_CONFIGS];
+
+/* see tiers.h */
+TierConfig *
+tiers_from_view(Jsonb *json)
+{
+	static int	next = 0;
+	ReadConfig *read = NULL;
+	MemoryContext context;
+	MemoryContext old;
+	int			i;
+
+	for (i = 0; i < READ_CONFIGS; i++)
 	{
-		cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Cache));
-		cache->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "loyalty standing",
-											   ALLOCSET_SMALL_SIZES);
-		fcinfo->flinfo->fn_extra = cache;
+		read = &read_configs[i];
+		if (read->context && VARSIZE(read->json) == VARSIZE(json) &&
+			memcmp(read->json, json, VARSIZE(json)) == 0)
+			return read->config;
 	}
-	MemoryContextReset(cache->context);
-	old = MemoryContextSwitchTo(cache->context);
-	cache->groups = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(groups));
-	cache->tiers = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(tiers));
-	cache->config = tiers_from_json(cache->groups, cache->tiers);
+	read = &read_configs[next++ % READ_CONFIGS];
+	if (read->context)
+	{
+		MemoryContextDelete(read->context);
+		read->context = NULL;
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "loyalty standing",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(context);
+	read->json = palloc(VARSIZE(json));
+	memcpy(read->json, json, VARSIZE(json));
+	read->config =
+		config_from_json(JsonbValueToJsonb(getIthJsonbValueFromContainer(&read->json->root, 0)),
+						 JsonbValueToJsonb(getIthJsonbValueFromContainer(&read->json->root, 1)));
 	MemoryContextSwitchTo(old);
-	return cache->config;
+	MemoryContextSetParent(context, CacheMemoryContext);
+	read->context = context;
+	return read->config;
 }
 
 /* -------- one member -------- */
@@ -220,6 +233,17 @@ missing(CoreInt128 threshold, CoreInt128 balance)
 	CoreInt128	points = threshold > balance ? threshold - balance : 0;
 
 	return NumericGetDatum(points_to_numeric((Points) points));
+}
+
+/* A tier's name. */
+static Datum
+tier_text(const TierConfig *config, int32 tier_no)
+{
+	int			i;
+
+	for (i = 0; i < config->ntiers && config->tier_nos[i] != tier_no;)
+		i++;
+	return PointerGetDatum(config->tier_texts[i]);
 }
 
 /* What a tier asks for in the group's own unit, else in its first. */
@@ -236,79 +260,168 @@ main_need(const TierConfig *config, const TierLadder *ladder, const TierStep *st
 	return step && step->nneeds > 0 ? &step->needs[0] : NULL;
 }
 
-/* Fills one row for a group; the walk stands at the present, and goes on. */
+/* a row of the result */
+typedef struct Standing
+{
+	Datum		values[STANDING_COLUMNS];
+	bool		isnull[STANDING_COLUMNS];
+	TierState	state;
+	bool		follows;		/* no longer than the balance */
+	Instant		end;			/* of the stay */
+	bool		done;			/* what follows is known */
+} Standing;
+
+/* Sets a column. */
+static inline void
+set_column(Standing *row, int column, Datum value)
+{
+	row->values[column] = value;
+	row->isnull[column] = false;
+}
+
+/* What is known of a group at present; the walk stands there. */
 static void
-fill_standing(AccountState *account, int group, Datum *values, bool *isnull)
+fill_present(AccountState *account, int group, Standing *row)
 {
 	AccountTiers *tiers = account->tiers;
 	TierWalk   *walk = &tiers->walk;
 	TierConfig *config = tiers->config;
-	TierState	state = walk->states[group];
+	const TierState *state = &walk->states[group];
 	const TierLadder *ladder = tier_ladder(&config->groups[group], walk->at);
-	const TierStep *held = tier_step(ladder, state.tier_no);
+	const TierStep *held = tier_step(ladder, state->tier_no);
 	const TierStep *next = NULL;
 	const TierNeed *need;
-	bool		follows = state.tier_no != 0 && state.until <= walk->at;
-	Instant		end = state.until;
 	int			i;
 
-	memset(isnull, true, sizeof(bool) * STANDING_COLUMNS);
-	values[0] = CStringGetTextDatum(config->group_names[group]);
-	isnull[0] = false;
+	memset(row->isnull, true, sizeof(row->isnull));
+	row->state = *state;
+	row->follows = state->tier_no != 0 && state->until <= walk->at;
+	row->end = state->until;
+	row->done = state->tier_no == 0 || (!row->follows && row->end == INSTANT_NEVER);
+	set_column(row, 0, PointerGetDatum(config->group_texts[group]));
 	for (i = 0; ladder && i < ladder->nsteps && next == NULL; i++)
 	{
 		if (!ladder->steps[i].closed && ladder->steps[i].nneeds > 0 &&
-			(held ? ladder->steps[i].rank > held->rank : state.tier_no == 0))
+			(held ? ladder->steps[i].rank > held->rank : state->tier_no == 0))
 			next = &ladder->steps[i];
 	}
 	need = main_need(config, ladder, next);
 	if (need)
 	{
-		values[4] = CStringGetTextDatum(tiers_name(config, next->tier_no));
-		values[5] = missing(need->threshold, walk->balances[need->slot]);
-		isnull[4] = isnull[5] = false;
+		set_column(row, 4, tier_text(config, next->tier_no));
+		set_column(row, 5, missing(need->threshold, walk->balances[need->slot]));
 	}
-	if (state.tier_no == 0)
+	if (state->tier_no == 0)
 		return;
-	values[1] = CStringGetTextDatum(tiers_name(config, state.tier_no));
-	values[2] = TimestampTzGetDatum(state.since);
-	isnull[1] = isnull[2] = false;
+	set_column(row, 1, tier_text(config, state->tier_no));
+	set_column(row, 2, TimestampTzGetDatum(state->since));
 	need = main_need(config, ladder, held);
-	if (!follows && need && !held->closed && end != INSTANT_NEVER)
+	if (!row->follows && need && !held->closed && row->end != INSTANT_NEVER && !config->carries)
+		set_column(row, 6, missing(need->threshold,
+								   tier_judged_balance(walk, group, need->slot)));
+	if (row->done)
 	{
-		/* what will be carried over until then counts, too */
-		if (config->carries)
-			core_check(tier_walk(walk, end - 1));
+		set_column(row, 3, TimestampTzGetDatum(row->end));
+		set_column(row, 7, row->values[1]);
+	}
+	set_column(row, 8, BoolGetDatum(state->given != 0 && state->given_until > account->now));
+	set_column(row, 9, TimestampTzGetDatum(state->counted_at));
+	set_column(row, 10, BoolGetDatum(state->life == state->tier_no ||
+									 (state->given == state->tier_no &&
+									  state->given_until == INSTANT_NEVER)));
+}
 
-		values[6] = missing(need->threshold, tier_judged_balance(walk, group, need->slot));
-		isnull[6] = false;
-	}
+/* The end of what is held, which the walk has reached, and what follows. */
+static void
+fill_end(AccountTiers *tiers, int group, Standing *row, Instant end)
+{
+	int32		tier_no = tiers->walk.states[group].tier_no;
 
-	/* no longer than the balance: until it falls */
-	if (follows)
+	set_column(row, 3, TimestampTzGetDatum(end));
+	if (tier_no != 0)
+		set_column(row, 7, tier_text(tiers->config, tier_no));
+	row->done = true;
+}
+
+/*
+ * What is still needed to keep a tier where points are carried over until the
+ * end of its stay; the walk stands just before it.
+ */
+static void
+fill_needed(AccountTiers *tiers, int group, Standing *row)
+{
+	TierWalk   *walk = &tiers->walk;
+	const TierLadder *ladder = tier_ladder(&walk->groups[group], walk->at);
+	const TierStep *held = tier_step(ladder, row->state.tier_no);
+	const TierNeed *need = main_need(tiers->config, ladder, held);
+
+	if (need && !held->closed)
+		set_column(row, 6, missing(need->threshold,
+								   tier_judged_balance(walk, group, need->slot)));
+}
+
+/* The next instant at which a tier that is kept no longer than the balance may end. */
+static Instant
+next_chance(const TierWalk *walk, int group)
+{
+	const TierState *state = &walk->states[group];
+	Instant		next = walk->ndue > 0 ? walk->due[0].at : INSTANT_NEVER;
+	int			i;
+
+	if (state->given != 0 && state->given_until > walk->at)
+		next = Min(next, state->given_until);
+	for (i = 0; i < walk->ntenures; i++)
 	{
-		while (walk->states[group].tier_no == state.tier_no &&
-			   walk->states[group].until == state.until &&
-			   (end = tier_next_due(walk)) != INSTANT_NEVER)
-			core_check(tier_walk(walk, end));
-		if (walk->states[group].tier_no == state.tier_no)
-			end = INSTANT_NEVER;
+		if (walk->tenures[i].group == group)
+			next = Min(next, tier_tenure_due(walk, i));
 	}
-	else if (end != INSTANT_NEVER)
-		core_check(tier_walk(walk, end));
-	values[3] = TimestampTzGetDatum(end);
-	isnull[3] = false;
-	if (walk->states[group].tier_no != 0)
+	return next;
+}
+
+/* Walks on until it is known of all groups what follows. */
+static void
+fill_future(AccountTiers *tiers, Standing *rows)
+{
+	TierWalk   *walk = &tiers->walk;
+	int			ngroups = walk->ngroups;
+
+	for (;;)
 	{
-		values[7] = CStringGetTextDatum(tiers_name(config, walk->states[group].tier_no));
-		isnull[7] = false;
+		Instant		next = INSTANT_NEVER;
+		bool		any = false;
+		int			g;
+
+		for (g = 0; g < ngroups; g++)
+		{
+			if (rows[g].done)
+				continue;
+			any = true;
+			if (rows[g].follows)
+				next = Min(next, next_chance(walk, g));
+			else
+				next = Min(next, tiers->config->carries && walk->at < rows[g].end - 1 ?
+						   rows[g].end - 1 : rows[g].end);
+		}
+		if (!any)
+			return;
+		if (next != INSTANT_NEVER)
+			core_check(tier_walk(walk, next));
+		for (g = 0; g < ngroups; g++)
+		{
+			const TierState *state = &walk->states[g];
+			Standing   *row = &rows[g];
+
+			if (row->done)
+				continue;
+			if (!row->follows && walk->at == row->end - 1 && tiers->config->carries)
+				fill_needed(tiers, g, row);
+			if (!row->follows ? walk->at >= row->end : next_chance(walk, g) == INSTANT_NEVER ||
+				state->tier_no != row->state.tier_no || state->until != row->state.until)
+				fill_end(tiers, g, row, row->follows &&
+						 state->tier_no == row->state.tier_no ? INSTANT_NEVER :
+						 row->follows ? walk->at : row->end);
+		}
 	}
-	values[8] = BoolGetDatum(state.given != 0 && state.given_until > account->now);
-	values[9] = TimestampTzGetDatum(state.counted_at);
-	values[10] = BoolGetDatum(state.life == state.tier_no ||
-							  (state.given == state.tier_no &&
-							   state.given_until == INSTANT_NEVER));
-	isnull[8] = isnull[9] = isnull[10] = false;
 }
 
 /* Makes room for more lots; never needed, for nothing is booked. */
@@ -319,11 +432,34 @@ grow_lots(Account *account, int capacity)
 	account->capacity = capacity;
 }
 
+/* The zone of a name; that of the last call is remembered. */
+static Zone
+zone_of(text *name)
+{
+	static char last_name[TZ_STRLEN_MAX + 1];
+	static pg_tz *last_zone = NULL;
+	int			length = VARSIZE_ANY_EXHDR(name);
+
+	if (last_zone == NULL || length > TZ_STRLEN_MAX || last_name[length] != '\0' ||
+		memcmp(last_name, VARDATA_ANY(name), length) != 0)
+	{
+		char	   *text = text_to_cstring(name);
+		pg_tz	   *zone = zone_lookup(text);
+
+		if (zone == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a member's time zone does not exist")));
+		last_zone = zone;
+		strlcpy(last_name, text, sizeof(last_name));
+	}
+	return zone_for_tz(last_zone);
+}
+
 /*
- * standing_1(groups, tiers, stored, lots, last_at, joined_at, zone, at): one row
- * for each group: tier_group, tier, since, until, next_tier, points_to_next,
- * points_to_keep, projected, given, stay_since,
- * for_life.
+ * standing_1(tiers, stored, lots, last_at, joined_at, zone, at): one row for
+ * each group: tier_group, tier, since, until, next_tier, points_to_next,
+ * points_to_keep, projected, given, stay_since, for_life.
  */
 LOYALTY_FUNCTION(loyalty_standing);
 Datum
@@ -332,42 +468,43 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Program		program;
 	AccountState account;
+	TierConfig *config;
+	Standing   *rows;
 	Lots		lots;
-	pg_tz	   *tz;
 	int			g;
 
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (PG_ARGISNULL(0))
 		return (Datum) 0;
 	memset(&program, 0, sizeof(program));
 	memset(&account, 0, sizeof(account));
-	program.tiers = cached_config(fcinfo, PG_GETARG_JSONB_P(0), PG_GETARG_JSONB_P(1));
-	lots = PG_GETARG_LOTS_P(3);
+	config = program.tiers = tiers_from_view(PG_GETARG_JSONB_P(0));
+	lots = PG_GETARG_LOTS_P(2);
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = LOTS_COUNT(lots);
 	account.core.grow = grow_lots;
-	account.last_at = PG_GETARG_TIMESTAMPTZ(4);
-	account.joined_at = PG_GETARG_TIMESTAMPTZ(5);
-	tz = zone_lookup(text_to_cstring(PG_GETARG_TEXT_PP(6)));
-	if (tz == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a member's time zone does not exist")));
-	account.zone = zone_for_tz(tz);
-	account.now = PG_GETARG_TIMESTAMPTZ(7);
-	for (g = 0; g < program.tiers->ngroups; g++)
+	account.last_at = PG_GETARG_TIMESTAMPTZ(3);
+	account.joined_at = PG_GETARG_TIMESTAMPTZ(4);
+	account.zone = zone_of(PG_GETARG_TEXT_PP(5));
+	account.now = PG_GETARG_TIMESTAMPTZ(6);
+	rows = palloc(sizeof(Standing) * Max(1, config->ngroups));
+	tiers_attach(&program, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
+				 PG_ARGISNULL(1));
+	tiers_walk(&account, account.now);
+	tiers_know_lots(&account);
+	for (g = 0; g < config->ngroups; g++)
 	{
-		Datum		values[STANDING_COLUMNS];
-		bool		isnull[STANDING_COLUMNS];
-
-		if (program.tiers->group_deleted[g])
-			continue;
-		tiers_attach(&program, &account, PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2),
-					 PG_ARGISNULL(2));
-		tiers_walk(&account, account.now);
-		tiers_know_lots(&account);
-		fill_standing(&account, g, values, isnull);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+		if (config->group_deleted[g])
+			rows[g].done = true;
+		else
+			fill_present(&account, g, &rows[g]);
+	}
+	fill_future(account.tiers, rows);
+	for (g = 0; g < config->ngroups; g++)
+	{
+		if (!config->group_deleted[g])
+			tuplestore_putvalues(result->setResult, result->setDesc, rows[g].values,
+								 rows[g].isnull);
 	}
 	return (Datum) 0;
 }

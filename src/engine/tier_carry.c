@@ -211,41 +211,6 @@ tiers_read_carries(AccountState *account, Instant at)
 /* more often than that nothing is carried over, however few the thresholds ask for */
 #define MAX_CARRIES	64
 
-/* what a call remembers for the next */
-typedef struct Cache
-{
-	MemoryContext context;
-	Jsonb	   *stored;
-	TierConfig *config;
-} Cache;
-
-/* The groups of the argument, read anew only if they are others. */
-static TierConfig *
-cached_config(FunctionCallInfo fcinfo, Jsonb *stored)
-{
-	Cache	   *cache = (Cache *) fcinfo->flinfo->fn_extra;
-	MemoryContext old;
-
-	if (cache && VARSIZE(cache->stored) == VARSIZE(stored) &&
-		memcmp(cache->stored, stored, VARSIZE(stored)) == 0)
-		return cache->config;
-	if (cache == NULL)
-	{
-		cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Cache));
-		cache->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "loyalty rollover",
-											   ALLOCSET_SMALL_SIZES);
-		fcinfo->flinfo->fn_extra = cache;
-	}
-	MemoryContextReset(cache->context);
-	old = MemoryContextSwitchTo(cache->context);
-	cache->stored = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(stored));
-	cache->config =
-		tiers_from_json(JsonbValueToJsonb(getIthJsonbValueFromContainer(&cache->stored->root, 0)),
-						JsonbValueToJsonb(getIthJsonbValueFromContainer(&cache->stored->root, 1)));
-	MemoryContextSwitchTo(old);
-	return cache->config;
-}
-
 /* Takes what is carried over off lots that end then, those that began last first. */
 static void
 leave_lots(LotPiece *pieces, int npieces, int32 unit_no, const TierCarry *carry)
@@ -273,7 +238,7 @@ leave_lots(LotPiece *pieces, int npieces, int32 unit_no, const TierCarry *carry)
 }
 
 /*
- * lots_carried_1(lots, tiers, rollover, last_at, joined_at, zone, at): lots of
+ * lots_carried_1(lots, stored, tiers, last_at, joined_at, zone, at): lots of
  * an account and what is carried over by an instant, which leaves the lots that
  * end; infinity: all that will be if nothing more comes.
  */
@@ -297,7 +262,7 @@ loyalty_lots_carried(PG_FUNCTION_ARGS)
 				 errmsg("a member's time zone does not exist")));
 	memset(&program, 0, sizeof(program));
 	memset(&account, 0, sizeof(account));
-	program.tiers = cached_config(fcinfo, PG_GETARG_JSONB_P(2));
+	program.tiers = tiers_from_view(PG_GETARG_JSONB_P(2));
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = npieces;
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);

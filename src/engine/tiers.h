@@ -24,6 +24,7 @@ typedef struct TierConfig
 	int			ngroups;
 	TierGroup  *groups;			/* by number */
 	char	  **group_names;	/* by group */
+	text	  **group_texts;	/* the same */
 	bool	   *group_deleted;
 	bool	   *group_tops_up;
 	int			nunits;			/* that ever qualified */
@@ -34,6 +35,7 @@ typedef struct TierConfig
 	TierTenure *tenures;		/* of nobody yet */
 	int32	   *tier_nos;
 	char	  **tier_names;		/* present or last names */
+	text	  **tier_texts;		/* the same */
 	int		   *tier_groups;	/* index of the group */
 } TierConfig;
 
@@ -144,8 +146,8 @@ extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, 
 							 const TierStep *step);
 /* Once all is read. */
 extern TierConfig *tier_reader_end(TierReader *reader);
-/* The same from JSON, as views bring it; in standing.c. */
-extern TierConfig *tiers_from_json(Jsonb *groups, Jsonb *tiers);
+/* The same from program.tiers, which views bring; in standing.c. */
+extern TierConfig *tiers_from_view(Jsonb *json);
 /* The slot of a unit, which it gets if it has none; -1 if it has none. */
 extern int	tiers_make_slot(TierConfig *config, int32 unit_no);
 extern int	tiers_slot(const TierConfig *config, int32 unit_no);

@@ -113,6 +113,7 @@ template_ours_sec() { make_ours "$1" "$2" '12 months'; }
 make_ours() {
 	from "shop_$2" "$1"
 	psql -d "$1" -v expires="$3" -v zone=$zone -f "$bench/sql/program.sql" >/dev/null
+	[[ ${TIERS:-0} == 0 ]] || psql -d "$1" -f "$bench/sql/tiers.sql"
 	sql "$1" "CALL rewards.backfill('purchases')" "DROP TABLE shop.known_history" >/dev/null
 }
 

@@ -1,0 +1,1 @@
+COPY (SELECT * FROM rewards.account) TO '/dev/null';
