@@ -77,7 +77,7 @@ FROM @program@.account AS a
 		(SELECT p.tiers #> '{}' FROM @program@.program AS p),
 		a.tiers,
 		CASE WHEN a.paged IS NULL THEN a.lots ELSE a.lots OPERATOR(loyalty.+) coalesce(g.lots, '{}'::loyalty.lots) END,
-		a.last_at, a.joined_at, coalesce(a.time_zone, (SELECT p.time_zone FROM @program@.program AS p)),
+		a.last_at, a.joined_at, a.time_zone,
 		greatest((SELECT loyalty.clock_1(p.test_clock, p.clock) FROM @program@.program AS p), a.last_at)) AS s;
 COMMENT ON VIEW @program@.standing IS 'Where each member stands in each group of tiers, as of now';
 COMMENT ON COLUMN @program@.standing.member_id IS 'The member';

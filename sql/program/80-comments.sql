@@ -17,7 +17,7 @@ COMMENT ON COLUMN @program@.program.config_version IS 'Number of the configurati
 COMMENT ON COLUMN @program@.program.engine_version IS 'Version of the extension that made or upgraded the program';
 COMMENT ON COLUMN @program@.program.created_at IS 'When the program was made';
 COMMENT ON COLUMN @program@.program.rollover IS 'Whether a group of tiers carries points over, or ever did';
-COMMENT ON COLUMN @program@.program.tiers IS 'All versions of groups and of tiers, as views need them; null: there never were any';
+COMMENT ON COLUMN @program@.program.tiers IS 'All versions of groups and of tiers, and the time zone, as views need them; null: there never were any';
 
 COMMENT ON TABLE @program@.program_version IS 'What the program''s settings were, from a configuration version on';
 COMMENT ON COLUMN @program@.program_version.config_version IS 'The first configuration version these settings belong to';

@@ -87,6 +87,10 @@ loyalty_program_changed(PG_FUNCTION_ARGS)
 	check_zone(tuple_text(&trigger.new, "time_zone"));
 	check_currency(tuple_text(&trigger.new, "currency"));
 	check_clock(&trigger);
+	if (tuple_differs(&trigger.old, &trigger.new, "time_zone") && !is_insert)
+		config_execute(&trigger.ref,
+					   "UPDATE @.program SET tiers = jsonb_set(tiers, '{2}', to_jsonb(time_zone))"
+					   " WHERE tiers IS NOT NULL", 0, NULL, NULL, NULL);
 
 	if (tuple_differs(&trigger.old, &trigger.new, "time_zone") ||
 		tuple_differs(&trigger.old, &trigger.new, "currency") ||

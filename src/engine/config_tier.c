@@ -433,7 +433,7 @@ write_versions(const ProgramRef *ref)
 				   "UPDATE @.program SET tiers = (SELECT jsonb_build_array("
 				   "  jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version),"
 				   "  (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.group_no, t.config_version, t.rank,"
-				   "   t.tier_no), '[]') FROM @.tier_version AS t))"
+				   "   t.tier_no), '[]') FROM @.tier_version AS t), time_zone)"
 				   "  FROM @.tier_group_version AS v HAVING count(*) > 0),"
 				   " rollover = EXISTS (SELECT FROM @.tier_group_version WHERE rollover <> 'none')",
 				   0, NULL, NULL, NULL);

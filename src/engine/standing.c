@@ -195,6 +195,7 @@ tiers_from_view(Jsonb *json)
 	ReadConfig *read = NULL;
 	MemoryContext context;
 	MemoryContext old;
+	JsonbValue *zone;
 	int			i;
 
 	for (i = 0; i < READ_CONFIGS; i++)
@@ -218,6 +219,10 @@ tiers_from_view(Jsonb *json)
 	read->config =
 		config_from_json(JsonbValueToJsonb(getIthJsonbValueFromContainer(&read->json->root, 0)),
 						 JsonbValueToJsonb(getIthJsonbValueFromContainer(&read->json->root, 1)));
+	zone = getIthJsonbValueFromContainer(&read->json->root, 2);
+	if (zone && zone->type == jbvString)
+		read->config->zone_name = cstring_to_text_with_len(zone->val.string.val,
+														   zone->val.string.len);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	read->context = context;
@@ -458,7 +463,7 @@ zone_of(text *name)
 
 /*
  * standing_1(tiers, stored, lots, last_at, joined_at, zone, at): one row for
- * each group: tier_group, tier, since, until, next_tier, points_to_next,
+ * each group (zone NULL: the program's): tier_group, tier, since, until, next_tier, points_to_next,
  * points_to_keep, projected, given, stay_since, for_life.
  */
 LOYALTY_FUNCTION(loyalty_standing);
@@ -485,7 +490,7 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	account.core.grow = grow_lots;
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);
 	account.joined_at = PG_GETARG_TIMESTAMPTZ(4);
-	account.zone = zone_of(PG_GETARG_TEXT_PP(5));
+	account.zone = zone_of(PG_ARGISNULL(5) ? config->zone_name : PG_GETARG_TEXT_PP(5));
 	account.now = PG_GETARG_TIMESTAMPTZ(6);
 	rows = palloc(sizeof(Standing) * Max(1, config->ngroups));
 	tiers_attach(&program, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),

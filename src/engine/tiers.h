@@ -30,6 +30,7 @@ typedef struct TierConfig
 	int			nunits;			/* that ever qualified */
 	int32	   *units;			/* by slot */
 	int			ntiers;
+	text	   *zone_name;		/* the program's; only of views */
 	bool		carries;		/* some group carries points over, or did */
 	int			ntenures;		/* tiers that are for life after some years */
 	TierTenure *tenures;		/* of nobody yet */

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(60);
+SELECT plan(62);
 
 -- -------- configuration that cannot be --------
 
@@ -197,6 +197,20 @@ SELECT is(rewards.tier_at(71, 'basic') || ' ' || rewards.tier_at(71, 'basic', '2
 SELECT t.buy(71, 40, '2034-02-03');
 \o
 SELECT is((SELECT concat_ws(' ', tier, until::date, projected) FROM rewards.standing WHERE member_id = 71 AND tier_group = 'basic'), 'Plus 2035-02-02 Base', 'no longer than the balance');
+
+-- -------- the program's zone --------
+
+\o /dev/null
+SELECT t.go('2034-12-31');
+SELECT t.buy(81, 30, '2034-12-31 12:00');
+UPDATE shop.orders SET channel = 'hotel' WHERE customer_id = 81;
+UPDATE rewards.program SET time_zone = 'Asia/Tokyo';
+\o
+SELECT is((SELECT until::text FROM rewards.standing WHERE member_id = 81 AND tier_group = 'years'), '2036-01-01 00:00:00+00', 'a running stay keeps its end');
+\o /dev/null
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at, channel) VALUES (99, 82, 30, '2034-12-31 12:00', 'hotel');
+\o
+SELECT is((SELECT until::text FROM rewards.standing WHERE member_id = 82 AND tier_group = 'years'), '2035-12-31 15:00:00+00', 'a new one ends where the year ends now');
 
 -- -------- what cannot be is found --------
 
