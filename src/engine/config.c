@@ -235,17 +235,18 @@ config_check_tiers(const ProgramRef *ref, const ConfigTuple *row, const char *wh
 		return;
 	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
 					  &tiers, &nulls, &ntiers);
-	for (i = 0; i < Max(ntiers, 1); i++)
-	{
-		if (ntiers == 0 || nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_CHECK_VIOLATION),
-					 errmsg("tiers of %s must name tiers", what),
-					 errhint("Use NULL for members of any tier or of none.")));
+	for (i = 0; i < ntiers && !nulls[i]; i++)
+		;
+	if (ntiers == 0 || i < ntiers)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("tiers of %s must name tiers", what),
+				 errhint("Use NULL for members of any tier or of none.")));
 
-		/* one that was removed may still have holders */
-		if (exist &&
-			config_execute(ref,
+	/* one that was removed may still have holders */
+	for (i = 0; i < ntiers && exist; i++)
+	{
+		if (config_execute(ref,
 						   "SELECT FROM @.tier WHERE name OPERATOR(pg_catalog.=) $1 UNION ALL"
 						   " SELECT FROM @.tier_version"
 						   " WHERE name OPERATOR(pg_catalog.=) $1 AND closed LIMIT 1",
