@@ -7,7 +7,8 @@
  * spent, except that lots that follow activity stand apart from those with an
  * end of their own: their end is not in the array.  Functions that empty
  * pieces leave them in place with no points, so that positions stay valid, and
- * close the gaps once at the end.
+ * close the gaps once at the end.  Big accounts have a second array of recent
+ * lots, and marks of where to look, see account.h.
  *
  * After CORE_RANGE an account may have moved in part; it must be thrown away.
  *
@@ -17,15 +18,23 @@
 
 #include "account_pieces.h"
 
+/* a place in one of the arrays of lots */
+typedef struct Place
+{
+	LotPiece   *pieces;
+	int			at;				/* from here on towards the head; -1: none */
+	int			until;			/* not beyond */
+	bool		activity;		/* only lots that follow activity, or only others */
+	Instant		end;			/* of the lot there */
+} Place;
+
 /* a walk through the active lots of a unit in the order they are spent */
 typedef struct Cursor
 {
 	const Account *account;
 	int32_t		unit;
 	Instant		at;
-	int			fixed;			/* lots with an end of their own, from here on
-								 * towards the head */
-	int			activity;		/* the same for lots that follow activity */
+	Place		places[ACCOUNT_RUNS * 2];
 	ActivityEnd known;
 } Cursor;
 
@@ -44,25 +53,31 @@ sum_pieces(const Account *account, int32_t unit, Instant at,
 	ActivityEnd known = {0};
 
 	*active = *pending = *debt = 0;
-	for (int i = 0; i < account->npieces; i++)
+	for (int run = 0; run < ACCOUNT_RUNS; run++)
 	{
-		const LotPiece *piece = &account->pieces[i];
-		Instant		end;
+		int			n;
+		const LotPiece *pieces = account_run(account, run, &n);
 
-		if (piece->unit != unit)
-			continue;
-		if (piece_is_debt(piece))
+		for (int i = 0; i < n; i++)
 		{
-			*debt += piece->points;
-			continue;
+			const LotPiece *piece = &pieces[i];
+			Instant		end;
+
+			if (piece->unit != unit)
+				continue;
+			if (piece_is_debt(piece))
+			{
+				*debt += piece->points;
+				continue;
+			}
+			TRY(account_end_of(account, piece, &known, &end));
+			if (end <= at && end != INSTANT_NEVER)
+				continue;
+			if (piece->from > at)
+				*pending += piece->points;
+			else
+				*active += piece->points;
 		}
-		TRY(account_end_of(account, piece, &known, &end));
-		if (end <= at && end != INSTANT_NEVER)
-			continue;
-		if (piece->from > at)
-			*pending += piece->points;
-		else
-			*active += piece->points;
 	}
 	return CORE_OK;
 }
@@ -202,63 +217,112 @@ account_give(Account *account, int32_t unit, Points points,
  * ------------------------------------------------------------------------
  */
 
+/* The marks of a unit, if they hold at an instant; else NULL. */
+static AccountMarks *
+valid_marks(const Account *account, int32_t unit, Instant at)
+{
+	AccountUnit *state = account_is_big(account) ? account_unit(account, unit) : NULL;
+
+	return state != NULL && state->marks.known && state->marks.at == at ?
+		&state->marks : NULL;
+}
+
+/* Makes the marks of a unit hold at an instant; NULL if it has none. */
+static AccountMarks *
+make_marks(const Account *account, int32_t unit, Instant at)
+{
+	AccountUnit *state = account_is_big(account) ? account_unit(account, unit) : NULL;
+
+	if (state == NULL)
+		return NULL;
+	if (!state->marks.known || state->marks.at != at)
+	{
+		memset(&state->marks, 0, sizeof(state->marks));
+		state->marks.known = true;
+		state->marks.at = at;
+		state->marks.nearest.to = INT64_MIN;	/* behind all */
+	}
+	return &state->marks;
+}
+
 /* Starts a walk through the active lots of a unit. */
 static void
 cursor_start(Cursor *cursor, const Account *account, int32_t unit, Instant at)
 {
+	const AccountMarks *marks = valid_marks(account, unit, at);
+	LotPiece	before_activity = {0, INT64_MIN, INSTANT_NEVER, INT32_MAX, 0};
+	LotPiece	last_activity = {0, INT64_MIN, INSTANT_ACTIVITY, INT32_MAX, 0};
+
 	memset(cursor, 0, sizeof(*cursor));
 	cursor->account = account;
 	cursor->unit = unit;
 	cursor->at = at;
-	cursor->fixed = cursor->activity = account->npieces - 1;
+	for (int run = 0; run < ACCOUNT_RUNS; run++)
+	{
+		int			n;
+		LotPiece   *pieces = account_run(account, run, &n);
+		Place	   *fixed = &cursor->places[2 * run];
+		Place	   *activity = &cursor->places[2 * run + 1];
+
+		fixed->pieces = activity->pieces = pieces;
+		fixed->at = (marks != NULL ? account_position(pieces, n, &marks->nearest) : n) - 1;
+		activity->activity = true;
+		activity->until = account_position(pieces, n, &before_activity);
+		activity->at = account_position(pieces, n, &last_activity) - 1;
+	}
 }
 
 /*
- * Moves one of a cursor's two positions to the next lot of its sort that can
- * be spent, or to -1; *end is the lot's end.
+ * Moves a place to the next lot of its sort that can be spent, or to -1.
  */
 static CoreResult
-cursor_seek(Cursor *cursor, bool activity, int *at, Instant *end)
+cursor_seek(Cursor *cursor, Place *place)
 {
-	for (; *at >= 0; (*at)--)
+	for (; place->at >= place->until; place->at--)
 	{
-		const LotPiece *piece = &cursor->account->pieces[*at];
+		const LotPiece *piece = &place->pieces[place->at];
 
 		if (piece->unit != cursor->unit || piece->points <= 0 ||
 			piece->from > cursor->at ||
-			(piece->to == INSTANT_ACTIVITY) != activity)
+			(piece->to == INSTANT_ACTIVITY) != place->activity)
 			continue;
-		TRY(account_end_of(cursor->account, piece, &cursor->known, end));
-		if (*end > cursor->at || *end == INSTANT_NEVER)
-			break;
+		TRY(account_end_of(cursor->account, piece, &cursor->known, &place->end));
+		if (place->end > cursor->at || place->end == INSTANT_NEVER)
+			return CORE_OK;
 	}
+	place->at = -1;
 	return CORE_OK;
+}
+
+/* Is the lot at a place spent before that at another? */
+static bool
+spent_before(const Place *a, const Place *b)
+{
+	const LotPiece *left = &a->pieces[a->at];
+	const LotPiece *right = &b->pieces[b->at];
+
+	if (a->end != b->end)
+		return a->end < b->end;
+	if (left->from != right->from)
+		return left->from < right->from;
+	return lot_piece_cmp(left, right) > 0;	/* as in due_before */
 }
 
 /* The next active lot: nearest end first, ties by earlier start; or NULL. */
 static CoreResult
 cursor_next(Cursor *cursor, LotPiece **next)
 {
-	LotPiece   *pieces = cursor->account->pieces;
-	Instant		fixed_end = 0;
-	Instant		activity_end = 0;
-	bool		activity;
+	Place	   *first = NULL;
 
-	TRY(cursor_seek(cursor, false, &cursor->fixed, &fixed_end));
-	TRY(cursor_seek(cursor, true, &cursor->activity, &activity_end));
-	if (cursor->fixed < 0 || cursor->activity < 0)
-		activity = cursor->activity >= 0;
-	else if (fixed_end != activity_end)
-		activity = activity_end < fixed_end;
-	else if (pieces[cursor->activity].from != pieces[cursor->fixed].from)
-		activity = pieces[cursor->activity].from < pieces[cursor->fixed].from;
-	else
-		activity = cursor->activity > cursor->fixed;	/* as in due_before */
+	for (int i = 0; i < ACCOUNT_RUNS * 2; i++)
+	{
+		Place	   *place = &cursor->places[i];
 
-	if (activity)
-		*next = &pieces[cursor->activity--];
-	else
-		*next = cursor->fixed >= 0 ? &pieces[cursor->fixed--] : NULL;
+		TRY(cursor_seek(cursor, place));
+		if (place->at >= 0 && (first == NULL || spent_before(place, first)))
+			first = place;
+	}
+	*next = first != NULL ? &first->pieces[first->at--] : NULL;
 	return CORE_OK;
 }
 
@@ -267,14 +331,15 @@ cursor_next(Cursor *cursor, LotPiece **next)
  * lowers *left by what was taken.
  */
 static void
-take_from_piece(LotPiece *piece, Points *left, EntryKind kind, Instant now,
-				int32_t tag, MovementSink sink, void *arg)
+take_from_piece(Account *account, LotPiece *piece, Points *left, EntryKind kind,
+				Instant now, int32_t tag, MovementSink sink, void *arg)
 {
 	Points		points = piece->points < *left ? piece->points : *left;
 
 	if (points <= 0)
 		return;
 	piece->points -= points;
+	account->nempty += piece->points == 0;
 	*left -= points;
 	account_tell(sink, arg, kind, piece->unit, -points, piece->from, piece->to, now, tag);
 }
@@ -285,16 +350,31 @@ account_take_active(Account *account, EntryKind kind, int32_t unit, Points *left
 			Instant now, int32_t tag, MovementSink sink, void *arg)
 {
 	Cursor		cursor;
+	AccountMarks *marks;
 
+	if (*left <= 0)
+		return CORE_OK;
 	cursor_start(&cursor, account, unit, now);
+	marks = make_marks(account, unit, now);
 	while (*left > 0)
 	{
 		LotPiece   *piece;
 
 		TRY(cursor_next(&cursor, &piece));
 		if (piece == NULL)
+		{
+			/* nothing with an end of its own is left */
+			if (marks != NULL)
+			{
+				marks->nearest.to = INSTANT_NEVER;
+				marks->nearest.from = INT64_MAX;
+				marks->nearest.unit = 0;
+			}
 			break;
-		take_from_piece(piece, left, kind, now, tag, sink, arg);
+		}
+		if (marks != NULL && piece->to != INSTANT_ACTIVITY)
+			marks->nearest = *piece;
+		take_from_piece(account, piece, left, kind, now, tag, sink, arg);
 	}
 	return CORE_OK;
 }
@@ -307,23 +387,40 @@ static CoreResult
 take_pending(Account *account, EntryKind kind, int32_t unit, Points *left,
 			 Instant now, int32_t tag, MovementSink sink, void *arg)
 {
+	const AccountMarks *marks = valid_marks(account, unit, now);
+
+	if (marks != NULL && marks->none_pending)
+		return CORE_OK;
 	while (*left > 0)
 	{
 		LotPiece   *latest = NULL;
 
-		/* the array is not in this order, but there are few pending lots */
-		for (int i = account->npieces - 1; i >= 0; i--)
+		/* the arrays are not in this order, but there are few pending lots */
+		for (int run = 0; run < ACCOUNT_RUNS; run++)
 		{
-			LotPiece   *piece = &account->pieces[i];
+			int			n;
+			LotPiece   *pieces = account_run(account, run, &n);
 
-			if (piece->unit == unit && piece->points > 0 &&
-				piece->from > now &&
-				(latest == NULL || piece->from > latest->from))
-				latest = piece;
+			for (int i = n - 1; i >= 0; i--)
+			{
+				LotPiece   *piece = &pieces[i];
+
+				if (piece->unit == unit && piece->points > 0 &&
+					piece->from > now &&
+					(latest == NULL || piece->from > latest->from ||
+					 (piece->from == latest->from && lot_piece_cmp(piece, latest) > 0)))
+					latest = piece;
+			}
 		}
 		if (latest == NULL)
+		{
+			AccountMarks *made = make_marks(account, unit, now);
+
+			if (made != NULL)
+				made->none_pending = true;
 			break;
-		take_from_piece(latest, left, kind, now, tag, sink, arg);
+		}
+		take_from_piece(account, latest, left, kind, now, tag, sink, arg);
 	}
 	return CORE_OK;
 }
@@ -393,7 +490,7 @@ take_own(Account *account, int32_t unit, OwnLot *own, Points *left, Instant now,
 	if (piece == NULL)
 		return;
 	limit = rest = own->share < *left ? own->share : *left;
-	take_from_piece(piece, &rest, ENTRY_REVOKE, now, tag, sink, arg);
+	take_from_piece(account, piece, &rest, ENTRY_REVOKE, now, tag, sink, arg);
 	own->share -= limit - rest;
 	*left -= limit - rest;
 }

@@ -36,6 +36,19 @@ typedef enum EntryKind
 #define DEBT_FROM	INSTANT_ALWAYS
 #define DEBT_TO		INSTANT_NEVER
 
+/*
+ * What walks through the lots of a unit have found, for the next ones to start
+ * from; all zero: nothing.
+ */
+typedef struct AccountMarks
+{
+	bool		known;
+	Instant		at;				/* as of that instant: */
+	LotPiece	nearest;		/* lots with an end of their own that stand behind
+								 * it have nothing to be taken */
+	bool		none_pending;
+} AccountMarks;
+
 /* what the account must know of a unit */
 typedef struct AccountUnit
 {
@@ -48,6 +61,7 @@ typedef struct AccountUnit
 								 * been booked, even if it is due: the caller's */
 	Instant		unsettled;		/* what is booked from here on may have to be set
 								 * right; INSTANT_NEVER: nothing; the caller's */
+	AccountMarks marks;			/* of a big account */
 } AccountUnit;
 
 /* points that a hold has set aside out of a lot; 48 bytes, no padding */
@@ -68,6 +82,11 @@ typedef struct HeldPiece
  * must make room for at least the given number of pieces; held stands in the
  * order in which it was set aside and grows likewise.  units holds an element
  * for every unit of the program.
+ *
+ * So that one more lot of a big account does not move all others, it goes to
+ * recent, which is sorted likewise and short (unless there is no grow_recent),
+ * and emptied ones stay for a while.  Who reads pieces himself calls
+ * account_settle() before.
  */
 typedef struct Account
 {
@@ -75,6 +94,11 @@ typedef struct Account
 	int			npieces;
 	int			capacity;
 	void		(*grow) (struct Account *account, int capacity);
+	LotPiece   *recent;
+	int			nrecent;
+	int			recent_capacity;
+	void		(*grow_recent) (struct Account *account, int capacity);
+	int			nempty;			/* of both, emptied but not yet removed */
 	HeldPiece  *held;
 	int			nheld;
 	int			held_capacity;
@@ -83,6 +107,30 @@ typedef struct Account
 	int			nunits;
 	const Zone *zone;
 } Account;
+
+/*
+ * An account is big that has more lots than this; a build may set it low to
+ * have all tests take the way of big accounts.
+ */
+#ifndef ACCOUNT_BIG
+#define ACCOUNT_BIG		256
+#endif
+
+/* Puts all lots in pieces, and none that is empty. */
+extern CoreResult account_settle(Account *account);
+
+/* Adds lots in any order, told to nobody; the array is sorted by it. */
+extern CoreResult account_merge(Account *account, LotPiece *pieces, int npieces);
+
+/* Adds points, which may be negative, to a lot; told to nobody. */
+extern CoreResult account_add_piece(Account *account, int32_t unit, Points points,
+									Instant from, Instant to);
+
+/* Points in a lot; 0 if there is none. */
+extern Points account_lot_points(const Account *account, int32_t unit, Instant from, Instant to);
+
+/* Whether points of a unit, or 0 for any, are owed. */
+extern bool account_owes(const Account *account, int32_t unit);
 
 /* one line for the ledger */
 typedef struct Movement

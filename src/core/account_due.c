@@ -63,23 +63,30 @@ heap_sift(LotPiece *heap, int n, int at)
 }
 
 /*
- * The debts of all units: they stand together, at the end of what never ends,
- * since nothing starts earlier.
+ * The debts of all units in an array: they stand together, at the end of what
+ * never ends, since nothing starts earlier.
  */
-static LotPiece *
-find_debts(const Account *account, int *count)
+LotPiece *
+account_debts(LotPiece *pieces, int npieces, int *count)
 {
-	LotPiece   *pieces = account->pieces;
+	LotPiece	last = {0, DEBT_FROM, DEBT_TO, INT32_MAX, 0};
 	int			end = 0;
 	int			start;
 
-	while (end < account->npieces && pieces[end].to == DEBT_TO)
-		end++;
+	if (npieces > 0 && pieces[0].to == DEBT_TO)
+		end = account_position(pieces, npieces, &last);
 	start = end;
 	while (start > 0 && pieces[start - 1].from == DEBT_FROM)
 		start--;
 	*count = end - start;
 	return *count > 0 ? &pieces[start] : NULL;
+}
+
+/* The same of an account that is settled. */
+static LotPiece *
+find_debts(const Account *account, int *count)
+{
+	return account_debts(account->pieces, account->npieces, count);
 }
 
 /* What a unit owes among the debts, or NULL if it owes nothing. */
@@ -92,6 +99,90 @@ find_debt(LotPiece *debts, int ndebts, int32_t unit)
 			return piece_is_debt(&debts[i]) ? &debts[i] : NULL;
 	}
 	return NULL;
+}
+
+/*
+ * Whether points of a unit, or 0 for any, are owed.
+ */
+bool
+account_owes(const Account *account, int32_t unit)
+{
+	for (int run = 0; run < ACCOUNT_RUNS; run++)
+	{
+		int			n;
+		int			ndebts;
+		LotPiece   *pieces = account_run(account, run, &n);
+		LotPiece   *debts = account_debts(pieces, n, &ndebts);
+
+		for (int i = 0; i < ndebts; i++)
+		{
+			if (piece_is_debt(&debts[i]) && (unit == 0 || debts[i].unit == unit))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The first end of any lot.  The last lot is the first to end, but for lots
+ * that follow activity: of each unit those that started first.
+ */
+static CoreResult
+first_end(const Account *account, Instant *first)
+{
+	LotPiece	last_activity = {0, INT64_MIN, INSTANT_ACTIVITY, INT32_MAX, 0};
+
+	*first = INSTANT_NEVER;
+	for (int run = 0; run < ACCOUNT_RUNS; run++)
+	{
+		int			n;
+		const LotPiece *pieces = account_run(account, run, &n);
+		int			last = n - 1;
+
+		while (last >= 0 && pieces[last].points == 0)
+			last--;
+		if (last >= 0 && pieces[last].to < INSTANT_ACTIVITY && pieces[last].to < *first)
+			*first = pieces[last].to;
+		for (int u = 0; u < account->nunits && n > 0; u++)
+		{
+			const AccountUnit *unit = &account->units[u];
+			ActivityEnd known = {0};
+			Instant		end;
+
+			if (!unit->follows_activity || unit->last_activity == INSTANT_ALWAYS)
+				continue;
+			for (int i = account_position(pieces, n, &last_activity) - 1;
+				 i >= 0 && pieces[i].to == INSTANT_ACTIVITY; i--)
+			{
+				if (pieces[i].unit != unit->unit || pieces[i].points == 0)
+					continue;
+				TRY(account_end_of(account, &pieces[i], &known, &end));
+				if (end < *first)
+					*first = end;
+				break;
+			}
+		}
+	}
+	return CORE_OK;
+}
+
+/* Is nothing due up to an instant, as far as that is seen at once? */
+static CoreResult
+nothing_due(const Account *account, Instant now, bool *nothing)
+{
+	Instant		end;
+
+	*nothing = false;
+	for (int i = 0; i < account->nheld; i++)
+	{
+		if (account->held[i].deadline <= now)
+			return CORE_OK;
+	}
+	if (account_owes(account, 0))
+		return CORE_OK;
+	TRY(first_end(account, &end));
+	*nothing = end > now || end == INSTANT_NEVER;
+	return CORE_OK;
 }
 
 /*
@@ -290,10 +381,16 @@ account_advance(Account *account, Instant since, Instant now,
 	LotPiece   *heap;
 	int			ndebts;
 	int			n;
+	bool		nothing;
 
 	if (since > now)
 		since = now;
 	TRY(mark_over(account, now));
+	TRY(nothing_due(account, now, &nothing));
+	if (nothing)
+		return CORE_OK;
+	TRY(account_settle(account));
+	account_forget_marks(account);
 	TRY(make_lots_for_held(account, now));
 	debts = find_debts(account, &ndebts);
 	TRY(collect_due(account, since, now, debts, ndebts, NULL, &n));
@@ -343,7 +440,7 @@ account_advance(Account *account, Instant since, Instant now,
 				 piece->from, piece->to, at, 0);
 		}
 	}
-	account_close_gaps(account);
+	account_remove_empty(account);
 	account_close_held_gaps(account);
 	return CORE_OK;
 }
@@ -354,22 +451,21 @@ account_advance(Account *account, Instant since, Instant now,
 CoreResult
 account_next_due(const Account *account, Instant *due)
 {
-	ActivityEnd known = {0};
-	int			ndebts;
-	LotPiece   *debts = find_debts(account, &ndebts);
-
-	*due = INSTANT_NEVER;
-	for (int i = 0; i < account->npieces; i++)
+	TRY(first_end(account, due));
+	if (account_owes(account, 0))
 	{
-		const LotPiece *piece = &account->pieces[i];
-		Instant		end;
+		for (int run = 0; run < ACCOUNT_RUNS; run++)
+		{
+			int			n;
+			const LotPiece *pieces = account_run(account, run, &n);
 
-		TRY(account_end_of(account, piece, &known, &end));
-		if (end < *due)
-			*due = end;
-		if (ndebts > 0 && piece->points > 0 && piece->from < *due &&
-			find_debt(debts, ndebts, piece->unit) != NULL)
-			*due = piece->from;
+			for (int i = 0; i < n; i++)
+			{
+				if (pieces[i].points > 0 && pieces[i].from < *due &&
+					account_owes(account, pieces[i].unit))
+					*due = pieces[i].from;
+			}
+		}
 	}
 	for (int i = 0; i < account->nheld; i++)
 	{

@@ -36,16 +36,48 @@ piece_is_debt(const LotPiece *piece)
 /* Makes room for so many pieces. */
 extern CoreResult account_reserve(Account *account, int capacity);
 
-/* Adds points, which may be negative, to the piece of a unit and a range. */
-extern CoreResult account_add_piece(Account *account, int32_t unit, Points points,
-									Instant from, Instant to);
-
-/* The piece of a unit and a range, or NULL. */
+/* The piece of a unit and a range, which may be empty, or NULL. */
 extern LotPiece *account_find_piece(const Account *account, int32_t unit,
 									Instant from, Instant to);
 
-/* Closes the gaps that emptied pieces left, among lots or what is held. */
+/*
+ * Where lots are: in one of two arrays, both in order.
+ */
+#define ACCOUNT_RUNS	2
+
+static inline LotPiece *
+account_run(const Account *account, int run, int *count)
+{
+	*count = run == 0 ? account->npieces : account->nrecent;
+	return run == 0 ? account->pieces : account->recent;
+}
+
+/* Are there more lots than can be walked through for each that moves? */
+static inline bool
+account_is_big(const Account *account)
+{
+	return account->npieces + account->nrecent > ACCOUNT_BIG;
+}
+
+/* How many pieces of an array stand before a key, or are it. */
+extern int	account_position(const LotPiece *pieces, int count, const LotPiece *key);
+
+/* The debts of all units in an array. */
+extern LotPiece *account_debts(LotPiece *pieces, int npieces, int *count);
+
+/* What the account knows of a unit, or NULL. */
+extern AccountUnit *account_unit(const Account *account, int32_t unit);
+
+/* Forgets what walks through the lots have found. */
+extern void account_forget_marks(Account *account);
+
+/*
+ * Removes emptied pieces, at once or, of a big account, when there are many.
+ */
+extern void account_remove_empty(Account *account);
 extern void account_close_gaps(Account *account);
+
+/* Removes what is held no more. */
 extern void account_close_held_gaps(Account *account);
 
 /* The lot that a held piece came from, with the piece's points. */

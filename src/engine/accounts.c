@@ -186,8 +186,19 @@ grow_lots(Account *account, int capacity)
 {
 	int			size = Max(capacity, account->capacity * 2);
 
-	account->pieces = repalloc(account->pieces, sizeof(LotPiece) * size);
+	account->pieces = repalloc_huge(account->pieces, sizeof(LotPiece) * size);
 	account->capacity = size;
+}
+
+/* Makes room for more recent lots; see Account.grow_recent. */
+static void
+grow_recent(Account *account, int capacity)
+{
+	int			size = Max(capacity, Max(64, account->recent_capacity * 2));
+
+	account->recent = account->recent ? repalloc(account->recent, sizeof(LotPiece) * size) :
+		MemoryContextAlloc(GetMemoryChunkContext(account), sizeof(LotPiece) * size);
+	account->recent_capacity = size;
 }
 
 /* Makes room for more of what is held; see Account.grow_held. */
@@ -292,6 +303,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 	account->core.pieces = palloc(sizeof(LotPiece) * account->core.capacity);
 	memcpy(account->core.pieces, LOTS_PIECES(lots), sizeof(LotPiece) * account->core.npieces);
 	account->core.grow = grow_lots;
+	account->core.grow_recent = grow_recent;
 	account->core.zone = &account->zone;
 	account->core.nunits = rules->nunits;
 	account->core.units = palloc0(sizeof(AccountUnit) * Max(1, rules->nunits));
@@ -434,11 +446,14 @@ void
 account_find_due(AccountState *account)
 {
 	core_check(account_next_due(&account->core, &account->next_due));
+	account->due_unknown = false;
 	if (account->paged)
 		account->next_due = Min(account->next_due, account->paged->summary.next_due);
 	if (account->wakes)
 	{
 		int			i;
+
+		core_check(account_settle(&account->core));
 
 		/* points that become available may buy something by themselves */
 		for (i = 0; i < account->core.npieces; i++)
@@ -449,6 +464,39 @@ account_find_due(AccountState *account)
 				account->next_due = from;
 		}
 	}
+}
+
+/* see ledger.h */
+void
+account_lower_due(AccountState *account, int32 unit_no, Instant from, Instant to)
+{
+	if (to == INSTANT_ACTIVITY)
+	{
+		LotPiece	piece = {0, from, to, unit_no, 0};
+
+		core_check(account_piece_end(&account->core, &piece, &to));
+		account->next_due = Min(account->next_due, to);
+		account_find_due_later(account);
+		return;
+	}
+	account->next_due = Min(account->next_due, to);
+	if (account->wakes && from > account->now)
+		account->next_due = Min(account->next_due, from);
+	if (account_owes(&account->core, unit_no))
+		account->next_due = Min(account->next_due, from);
+}
+
+/* see ledger.h */
+void
+account_find_due_later(AccountState *account)
+{
+	Account    *core = &account->core;
+
+	if (core->npieces + core->nrecent > ACCOUNT_BIG &&
+		(account->wakes || account_owes(core, 0)))
+		account->due_unknown = true;
+	else
+		account_find_due(account);
 }
 
 /* see ledger.h */
@@ -502,6 +550,8 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 			account_usage(account, -unit->unit, true)->at = unit->last_activity;
 	}
 	pages_save(ledger, account);
+	if (account->due_unknown)
+		account_find_due(account);
 	if (account->tiers)
 		tiers_datum = tiers_save(ledger, account, &no_tiers);
 

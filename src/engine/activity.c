@@ -315,7 +315,6 @@ move_points(Ledger *ledger, AccountState *account, EntryKind kind, int32 unit_no
 			Instant from, Points points, Points lapsed, Instant occurred_at)
 {
 	EntryLine	line;
-	LotPiece	piece;
 
 	memset(&line, 0, sizeof(line));
 	line.movement.kind = kind;
@@ -325,14 +324,7 @@ move_points(Ledger *ledger, AccountState *account, EntryKind kind, int32 unit_no
 	line.movement.to = INSTANT_ACTIVITY;
 	line.movement.occurred_at = occurred_at;
 	line.movement.lapsed = lapsed;
-	memset(&piece, 0, sizeof(piece));
-	piece.points = points;
-	piece.from = from;
-	piece.to = INSTANT_ACTIVITY;
-	piece.unit = unit_no;
-	if (account->core.npieces == account->core.capacity)
-		account->core.grow(&account->core, account->core.npieces + 1);
-	core_check(lots_add_piece(account->core.pieces, &account->core.npieces, piece));
+	core_check(account_add_piece(&account->core, unit_no, points, from, INSTANT_ACTIVITY));
 	(void) ledger_append(ledger, account, &line);
 }
 
@@ -525,6 +517,7 @@ has_points(const AccountState *account, int32 unit_no)
 {
 	int			i;
 
+	core_check(account_settle(unconstify(Account *, &account->core)));
 	for (i = 0; i < account->core.npieces; i++)
 	{
 		if (account->core.pieces[i].unit == unit_no &&

@@ -217,12 +217,11 @@ operation_lapse(Operation *operation, Instant from, Instant to, Points points)
 {
 	Movement	movement = {ENTRY_EXPIRE, operation->unit->unit_no, -points, from, to,
 	operation->account->now};
-	LotPiece	piece = {-points, from, to, operation->unit->unit_no, 0};
-	Account    *core = &operation->account->core;
 
 	if (points == 0)
 		return;
-	core_check(lots_add_piece(core->pieces, &core->npieces, piece));
+	core_check(account_add_piece(&operation->account->core, operation->unit->unit_no, -points,
+								 from, to));
 	operation_sink(operation, &movement);
 }
 

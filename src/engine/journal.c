@@ -156,6 +156,8 @@ ledger_append(Ledger *ledger, AccountState *account, const EntryLine *line)
 	account->dirty = true;
 	if (account->tiers)
 		tiers_follow(ledger, account, &line->movement);
+	if (account->lapses)
+		lapses_follow(account->lapses, &line->movement, operation_no);
 	if (ledger->observe)
 		ledger->observe(ledger->observe_arg, account, line, entry_no);
 	if (ledger->dry)

@@ -25,16 +25,6 @@ typedef struct OwnLine
 	int64		operation_no;
 } OwnLine;
 
-/* lots a member's points have lapsed in, less what was excused already */
-typedef struct LapsedLot
-{
-	int32		unit;
-	Instant		from;
-	Instant		to;
-	Points		points;
-	Points		excused;
-} LapsedLot;
-
 /* what is being done for one event */
 typedef struct Judgement
 {
@@ -49,9 +39,6 @@ typedef struct Judgement
 	OwnLine    *own;			/* lines it has */
 	int			nown;
 	int			own_capacity;
-	LapsedLot  *lapsed;			/* filled when first needed */
-	int			nlapsed;
-	bool		lapsed_known;
 	LapsedLot  *wanted;			/* by rules still to be given points, in their
 								 * own lots */
 	int			nwanted;

@@ -79,28 +79,6 @@ rule_lot(Judgement *j, const RuleConfig *rule, Instant *from, Instant *to)
 		core_check(period_end(expires, j->event->at, &zone, to));
 }
 
-/* The instant from which new lots or debts make something due. */
-static void
-lower_next_due(AccountState *account, int32 unit_no, Instant from, Instant to)
-{
-	int			i;
-
-	if (to == INSTANT_ACTIVITY)
-	{
-		account_find_due(account);
-		return;
-	}
-	account->next_due = Min(account->next_due, to);
-	if (account->wakes && from > account->now)
-		account->next_due = Min(account->next_due, from);
-	/* the debt piece, if any, is among the first of the sorted pieces */
-	for (i = 0; i < account->core.npieces && account->core.pieces[i].to == DEBT_TO; i++)
-	{
-		if (account->core.pieces[i].unit == unit_no && account->core.pieces[i].points < 0)
-			account->next_due = Min(account->next_due, from);
-	}
-}
-
 /*
  * Notes what rules are about to be given in which lots, where lapsed points may
  * be used up for it: each is to use up what its own lot lost before others do.
@@ -521,12 +499,12 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			if (j->nwanted > 0)
 				j->wanted[i].points = 0;
 			give(j, unit, rule_no[i], delta[i], from, to);
-			lower_next_due(j->account, unit->unit_no, from, to);
+			account_lower_due(j->account, unit->unit_no, from, to);
 		}
 		else
 		{
 			take_back(j, unit, rule_no[i], -delta[i]);
-			account_find_due(j->account);
+			account_find_due_later(j->account);
 		}
 	}
 

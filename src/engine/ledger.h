@@ -62,10 +62,23 @@ typedef struct AccountState
 	int			nusage;
 	int			usage_capacity;
 	bool		dirty;
+	bool		due_unknown;	/* next_due is only a lower bound by now */
 	TimestampTz now;			/* the instant it has been advanced to */
 	struct AccountPaged *paged; /* NULL unless lots live in pages, see pages.c */
 	struct AccountTiers *tiers; /* NULL unless the program has any, see tiers.h */
+	struct HTAB *lapses;		/* NULL: not read, see lapses.c */
 } AccountState;
+
+/* a lot that points have lapsed in, less what was excused already */
+typedef struct LapsedLot
+{
+	int32		unit;
+	int32		reserved;
+	Instant		from;
+	Instant		to;
+	Points		points;
+	Points		excused;
+} LapsedLot;
 
 /* one line of the ledger, before it is written */
 typedef struct EntryLine
@@ -245,6 +258,15 @@ extern void account_bring_to(Ledger *ledger, AccountState *account, TimestampTz 
 /* Works out anew when something falls due next. */
 extern void account_find_due(AccountState *account);
 
+/*
+ * The same after points were taken, or given with next_due lowered already: if
+ * it means to go through all lots of a big account, only when that is saved.
+ */
+extern void account_find_due_later(AccountState *account);
+
+/* Points were given in a lot: nothing about it is due before next_due. */
+extern void account_lower_due(AccountState *account, int32 unit_no, Instant from, Instant to);
+
 /* Writes the account back if it changed. */
 extern void ledger_save_account(Ledger *ledger, AccountState *account);
 
@@ -296,6 +318,14 @@ extern bool ledger_greatest_key(Ledger *ledger, Datum *key);
 typedef void (*EntryReader) (void *arg, int64 entry_no, const EntryLine *line);
 extern void ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
 								EntryReader reader, void *arg);
+
+/*
+ * What has lapsed in a lot of the account, or was excused of it: NULL if nothing
+ * has.  The first call reads the member's ledger; lines to come are followed.
+ */
+extern const LapsedLot *account_lapsed_lot(Ledger *ledger, AccountState *account, int32 unit,
+										   Instant from, Instant to);
+extern void lapses_follow(struct HTAB *lapses, const Movement *movement, int64 operation_no);
 
 /* What account.holds says; NULL if it is empty.  Allocated in the current context. */
 extern HeldPiece *holds_unpack(Datum holds, int *count);

@@ -62,66 +62,6 @@ read_own_lines(Judgement *j, const Posting *posting)
 							posting->later[i + 1], collect_own_line, j);
 }
 
-/* Notes what lapsed in, or was excused of, any lot of the member. */
-static void
-collect_lapsed(void *arg, int64 entry_no, const EntryLine *line)
-{
-	Judgement  *j = (Judgement *) arg;
-	const Movement *m = &line->movement;
-	Points		points = (m->kind == ENTRY_EXPIRE ? -m->points : 0) - m->lapsed;
-	int			i;
-
-	/* what a lapse took and was brought back later has not lapsed */
-	if (m->kind == ENTRY_RETURN && m->to == INSTANT_ACTIVITY && line->operation_no == 0)
-		points = -m->points;
-	if (points == 0 && m->lapsed == 0)
-		return;
-	for (i = 0; i < j->nlapsed; i++)
-	{
-		LapsedLot  *lot = &j->lapsed[i];
-
-		if (lot->unit == m->unit && lot->from == m->from && lot->to == m->to)
-		{
-			lot->points += points;
-			lot->excused += m->lapsed;
-			return;
-		}
-	}
-	j->lapsed = j->lapsed ? repalloc(j->lapsed, sizeof(LapsedLot) * (j->nlapsed + 1)) :
-		palloc(sizeof(LapsedLot));
-	j->lapsed[j->nlapsed].unit = m->unit;
-	j->lapsed[j->nlapsed].from = m->from;
-	j->lapsed[j->nlapsed].to = m->to;
-	j->lapsed[j->nlapsed].excused = m->lapsed;
-	j->lapsed[j->nlapsed++].points = points;
-}
-
-/* What is known of the lapses of a lot, or NULL. */
-static const LapsedLot *
-find_lapsed(Judgement *j, int32 unit, Instant from, Instant to)
-{
-	int			i;
-
-	if (!j->lapsed_known)
-	{
-		/* lines of this batch must be seen, too */
-		ledger_flush(j->batch->ledger);
-		ledger_refresh(j->batch->ledger);
-		j->nlapsed = 0;
-		ledger_read_entries(j->batch->ledger, j->account->member, 1, PG_INT64_MAX,
-							collect_lapsed, j);
-		j->lapsed_known = true;
-	}
-	for (i = 0; i < j->nlapsed; i++)
-	{
-		const LapsedLot *lot = &j->lapsed[i];
-
-		if (lot->unit == unit && lot->from == from && lot->to == to)
-			return lot;
-	}
-	return NULL;
-}
-
 /* Points of a lot that have lapsed unspent and are not yet excused. */
 static Points
 lapsed_in_lot(Judgement *j, int32 unit, Instant from, Instant to)
@@ -131,7 +71,7 @@ lapsed_in_lot(Judgement *j, int32 unit, Instant from, Instant to)
 	/* a lot that has not ended has lost nothing */
 	if (to != INSTANT_ACTIVITY && to > j->account->now)
 		return 0;
-	lot = find_lapsed(j, unit, from, to);
+	lot = account_lapsed_lot(j->batch->ledger, j->account, unit, from, to);
 	return lot ? Max(lot->points, 0) : 0;
 }
 
@@ -146,7 +86,7 @@ still_excused(Judgement *j, int32 unit, Instant from, Instant to, Points excused
 
 	if (excused <= 0 || to != INSTANT_ACTIVITY)
 		return Max(excused, 0);
-	lot = find_lapsed(j, unit, from, to);
+	lot = account_lapsed_lot(j->batch->ledger, j->account, unit, from, to);
 	return lot ? Max(Min(lot->excused, excused), 0) : 0;
 }
 
@@ -364,10 +304,10 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 								excused, forgiven, taken, ntaken,
 								occurred_at, rule_no, event_sink, j));
 	/* what goes back to other lots is due when they are */
+	for (i = 0; i < ntaken; i++)
+		account_lower_due(account, unit_no, taken[i].from, taken[i].to);
 	if (ntaken > 0)
-		account_find_due(account);
-	if (excused > 0)
-		j->lapsed_known = false;
+		account_find_due_later(account);
 }
 
 /* Brings in from pages what taking points back may need. */
@@ -375,21 +315,15 @@ static void
 bring_in_lots(Judgement *j, int32 unit_no, Points points, const OwnLot *lots, int nlots)
 {
 	Ledger	   *ledger = j->batch->ledger;
-	Account    *core = &j->account->core;
 	Points		own = 0;
 	int			i;
-	int			k;
 
 	for (i = 0; i < nlots; i++)
 	{
 		pages_bring_in_end(ledger, j->account, lots[i].to);
 		own += Min(lots[i].lapsed, lots[i].share);
-		for (k = 0; k < core->npieces; k++)
-		{
-			if (core->pieces[k].unit == unit_no && core->pieces[k].from == lots[i].from &&
-				core->pieces[k].to == lots[i].to)
-				own += Min(core->pieces[k].points, lots[i].share);
-		}
+		own += Min(account_lot_points(&j->account->core, unit_no, lots[i].from, lots[i].to),
+				   lots[i].share);
 	}
 	if (own < points)
 		pages_bring_in_all(ledger, j->account);
@@ -439,16 +373,7 @@ take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points)
 	}
 	if (j->account->paged)
 		bring_in_lots(j, unit->unit_no, points, lots, nlots);
-	{
-		int64		before = j->account->last_entry;
-
-		core_check(account_take_back(&j->account->core, unit->unit_no, points, lots, nlots,
-									 unit->forgive, j->account->now, rule_no,
-									 event_sink, j));
-
-		/* later rules of this change, in the same lots, must know */
-		if (j->account->last_entry > before)
-			j->lapsed_known = false;
-	}
+	core_check(account_take_back(&j->account->core, unit->unit_no, points, lots, nlots,
+								 unit->forgive, j->account->now, rule_no, event_sink, j));
 	pfree(lots);
 }

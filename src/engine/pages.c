@@ -12,8 +12,10 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -25,9 +27,16 @@
  * A row keeps up to PAGES_INLINE lots, about 600 bytes; beyond that all but
  * the ends of the queue go to a page.
  */
+#ifndef PAGES_INLINE
 #define PAGES_INLINE	48
 #define PAGES_HEAD		8
 #define PAGES_TAIL		8
+#endif
+
+/* for so many ends, or more if there are thousands of pages, they are looked for one by one */
+#ifndef LOOKS_MAX
+#define LOOKS_MAX		16
+#endif
 
 /* see plan_execute */
 static const char drop_plan = 0;
@@ -126,104 +135,164 @@ taken_page_nos(const AccountPaged *pages)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/*
- * Runs a query over the account's pages that are not in memory: $1 the member,
- * $2 the taken pages, $3 an instant; %s is the program's schema.
- */
+/* which of the pages that are not in memory a query is about */
+typedef enum Which
+{
+	WHICH_FIRST_END,			/* the bounds of all */
+	WHICH_NEXT_DUE,
+	WHICH_DUE,					/* what starts or ends by an instant */
+	WHICH_END,					/* what may end at an instant */
+	WHICH_FIRST,				/* the one that ends first */
+	WHICH_ALL
+} Which;
+
+#define NOT_TAKEN \
+	" FROM %s.account_page WHERE member_id OPERATOR(pg_catalog.=) $1" \
+	" AND page_no OPERATOR(pg_catalog.<>) ALL ($2)"
+#define TAKE \
+	"SELECT first_end, page_no, lots, next_due" NOT_TAKEN
+
+/* $1 the member, $2 the pages in memory, $3 an instant, $4 one as long before as a page spans */
+static const char *const which_text[] = {
+	"SELECT first_end" NOT_TAKEN " AND $3 IS NOT NULL ORDER BY first_end LIMIT 1",
+	"SELECT next_due" NOT_TAKEN " AND $3 IS NOT NULL ORDER BY next_due LIMIT 1",
+	TAKE " AND next_due OPERATOR(pg_catalog.<=) $3",
+	TAKE " AND first_end OPERATOR(pg_catalog.<=) $3 AND first_end OPERATOR(pg_catalog.>=) $4"
+	" AND last_end OPERATOR(pg_catalog.>=) $3",
+	TAKE " AND $3 IS NOT NULL ORDER BY first_end, page_no LIMIT 1",
+	TAKE " AND $3 IS NOT NULL"
+};
+
+/* see plan_execute */
+static const char which_plans[lengthof(which_text)] = {0};
+
+/* Reads from the account's pages that are not in memory. */
 static void
-query_pages(Ledger *ledger, AccountState *account, const char *what, const char *tail,
-			Instant instant)
+query_pages(Ledger *ledger, AccountState *account, Which which, Instant instant)
 {
 	Program    *program = ledger->program;
-	Oid			types[3] = {program->ref.member_type, INT8ARRAYOID, TIMESTAMPTZOID};
-	Datum		values[3];
+	Oid			types[4] = {program->ref.member_type, INT8ARRAYOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID};
+	Datum		values[4];
+	int32		span = account->paged->summary.span;
+	Instant		before = span == PG_INT32_MAX ? DT_NOBEGIN : instant;
+	int			guc_level;
+
+	if (before != DT_NOBEGIN && before != DT_NOEND && before != INSTANT_ACTIVITY)
+		before -= span * USECS_PER_SEC;
 
 	values[0] = account->member;
 	values[1] = taken_page_nos(account->paged);
 	values[2] = TimestampTzGetDatum(instant);
-	if (SPI_execute_with_args(psprintf("SELECT %s FROM %s.account_page"
-									   " WHERE member_id OPERATOR(pg_catalog.=) $1"
-									   " AND page_no OPERATOR(pg_catalog.<>) ALL ($2) %s",
-									   what, quote_identifier(program->ref.name), tail),
-							  3, types, values, NULL, ledger->dry, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read pages: %s", SPI_result_code_string(SPI_result));
+	values[3] = TimestampTzGetDatum(before);
+
+	/* the plan is made when there are few pages, perhaps, and kept when there are many */
+	guc_level = NewGUCNestLevel();
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	plan_execute(program, &which_plans[which], which_text[which], 4, types, values,
+				 ledger->dry, SPI_OK_SELECT);
+	AtEOXact_GUC(false, guc_level);
 }
 
-/* Reads the bounds of the pages that are not in memory. */
-static void
-refresh_bounds(Ledger *ledger, AccountState *account)
+/* A bound of all pages that are not in memory. */
+static Instant
+read_bound(Ledger *ledger, AccountState *account, Which which)
 {
-	AccountPaged *pages = account->paged;
+	Instant		bound = INSTANT_NEVER;
 	bool		isnull;
-	Datum		value;
 
-	SPI_connect();
-	query_pages(ledger, account, "first_end",
-				"AND $3 IS NOT NULL ORDER BY first_end LIMIT 1", 0);
-	pages->summary.first_end = INSTANT_NEVER;
+	if (account->paged->summary.npages == 0)
+		return bound;
+	query_pages(ledger, account, which, 0);
 	if (SPI_processed > 0)
-	{
-		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-		pages->summary.first_end = DatumGetTimestampTz(value);
-	}
-	query_pages(ledger, account, "next_due",
-				"AND $3 IS NOT NULL ORDER BY next_due LIMIT 1", 0);
-	pages->summary.next_due = INSTANT_NEVER;
-	if (SPI_processed > 0)
-	{
-		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-		pages->summary.next_due = DatumGetTimestampTz(value);
-	}
-	SPI_finish();
+		bound = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
+												  SPI_tuptable->tupdesc, 1, &isnull));
+	return bound;
 }
 
-/* Brings in the pages that a condition selects; true if there were any. */
-static bool
-bring_in(Ledger *ledger, AccountState *account, const char *condition, Instant instant)
+/* Reads the bounds of the pages that are not in memory, unless they are known. */
+static void
+know_bounds(Ledger *ledger, AccountState *account)
 {
 	AccountPaged *pages = account->paged;
-	Account    *core = &account->core;
-	MemoryContext context = CurrentMemoryContext;
-	LotPiece   *merged;
-	uint64		i;
-	bool		any;
 
+	if (!pages->bounds_unknown)
+		return;
 	SPI_connect();
-	query_pages(ledger, account, "first_end, page_no, lots, next_due", condition, instant);
-	any = SPI_processed > 0;
-	MemoryContextSwitchTo(context);
-	for (i = 0; i < SPI_processed; i++)
+	pages->summary.first_end = read_bound(ledger, account, WHICH_FIRST_END);
+	pages->summary.next_due = read_bound(ledger, account, WHICH_NEXT_DUE);
+	SPI_finish();
+	pages->bounds_unknown = false;
+}
+
+/* see pages.h */
+void
+pages_take(AccountState *account, PageId id, LotPiece *lots, int nlots, Instant next_due)
+{
+	AccountPaged *pages = account->paged;
+
+	if (pages->ntaken == pages->taken_capacity)
+	{
+		pages->taken_capacity = Max(8, pages->taken_capacity * 2);
+		pages->taken = pages->taken ?
+			repalloc(pages->taken, sizeof(PageId) * pages->taken_capacity) :
+			MemoryContextAlloc(GetMemoryChunkContext(pages),
+							   sizeof(PageId) * pages->taken_capacity);
+	}
+	pages->taken[pages->ntaken++] = id;
+	pages->summary.npages--;
+	pages->bounds_unknown = account->due_unknown = true;
+	count_lots(pages, lots, nlots, next_due, -1);
+}
+
+/* Brings in pages; true if there were any. */
+static bool
+bring_in(Ledger *ledger, AccountState *account, Which which, Instant instant)
+{
+	LotPiece   *pieces = NULL;
+	int			npieces = 0;
+	int			capacity = 0;
+	uint64		n;
+	uint64		i;
+
+	if (account->paged->directory)
+	{
+		pfree(account->paged->directory);
+		account->paged->directory = NULL;
+	}
+	SPI_connect();
+	query_pages(ledger, account, which, instant);
+	n = SPI_processed;
+	for (i = 0; i < n; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
 		PageId		id;
 		Lots		lots;
-		Instant		next_due;
 
+		CHECK_FOR_INTERRUPTS();
 		id.first_end = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 1, &isnull));
 		id.page_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
 		lots = DatumGetLotsP(SPI_getbinval(tuple, desc, 3, &isnull));
-		next_due = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
-		pages->taken = pages->taken ?
-			repalloc_huge(pages->taken, sizeof(PageId) * (pages->ntaken + 1)) :
-			palloc(sizeof(PageId));
-		pages->taken[pages->ntaken++] = id;
-		pages->summary.npages--;
-
-		count_lots(pages, LOTS_PIECES(lots), LOTS_COUNT(lots), next_due, -1);
-		merged = MemoryContextAllocHuge(context, sizeof(LotPiece) *
-										(core->npieces + LOTS_COUNT(lots) + 8));
-		core_check(lots_add(core->pieces, core->npieces, LOTS_PIECES(lots),
-							LOTS_COUNT(lots), merged, &core->npieces));
-		core->capacity = core->npieces + 8;
-		pfree(core->pieces);
-		core->pieces = merged;
+		pages_take(account, id, LOTS_PIECES(lots), LOTS_COUNT(lots),
+				   DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull)));
+		if (npieces + LOTS_COUNT(lots) > capacity)
+		{
+			capacity = Max(capacity * 2, npieces + LOTS_COUNT(lots));
+			pieces = pieces ? repalloc_huge(pieces, sizeof(LotPiece) * capacity) :
+				MemoryContextAllocHuge(CurrentMemoryContext, sizeof(LotPiece) * capacity);
+		}
+		memcpy(pieces + npieces, LOTS_PIECES(lots), sizeof(LotPiece) * LOTS_COUNT(lots));
+		npieces += LOTS_COUNT(lots);
+		if ((Pointer) lots != DatumGetPointer(SPI_getbinval(tuple, desc, 3, &isnull)))
+			pfree(lots);
 	}
+	if (npieces > 0)
+		core_check(account_merge(&account->core, pieces, npieces));
 	SPI_finish();
-	if (any)
-		refresh_bounds(ledger, account);
-	return any;
+	return n > 0;
 }
 
 /* see pages.h */
@@ -231,17 +300,23 @@ void
 pages_bring_in_due(Ledger *ledger, AccountState *account, TimestampTz now)
 {
 	if (account->paged && account->paged->summary.next_due <= now)
-		bring_in(ledger, account, "AND next_due OPERATOR(pg_catalog.<=) $3", now);
+		bring_in(ledger, account, WHICH_DUE, now);
 }
 
 /* see pages.h */
 void
 pages_bring_in_end(Ledger *ledger, AccountState *account, Instant end)
 {
-	if (account->paged && account->paged->summary.first_end <= end)
-		bring_in(ledger, account,
-				 "AND first_end OPERATOR(pg_catalog.<=) $3"
-				 " AND last_end OPERATOR(pg_catalog.>=) $3", end);
+	AccountPaged *pages = account->paged;
+
+	if (pages == NULL || pages->summary.npages == 0 || pages->summary.first_end > end)
+		return;
+	if (pages->directory == NULL && ++pages->nlooks > LOOKS_MAX + pages->summary.npages / 256)
+		pages->directory = directory_read(ledger, account);
+	if (pages->directory)
+		directory_bring_in(ledger, account, end);
+	else
+		bring_in(ledger, account, WHICH_END, end);
 }
 
 /* see pages.h */
@@ -249,7 +324,7 @@ void
 pages_bring_in_all(Ledger *ledger, AccountState *account)
 {
 	if (account->paged && account->paged->summary.npages > 0)
-		bring_in(ledger, account, "AND $3 IS NOT NULL", 0);
+		bring_in(ledger, account, WHICH_ALL, 0);
 }
 
 /* see pages.h */
@@ -260,6 +335,9 @@ pages_bring_in_for(Ledger *ledger, AccountState *account, int32 unit_no, Points 
 	{
 		Points		near_end = 0;
 		int			i;
+
+		know_bounds(ledger, account);
+		core_check(account_settle(&account->core));
 
 		/* lots that end before any in a page, or with the first of them */
 		for (i = 0; i < account->core.npieces; i++)
@@ -273,8 +351,7 @@ pages_bring_in_for(Ledger *ledger, AccountState *account, int32 unit_no, Points 
 		}
 		if (near_end >= points)
 			break;
-		if (!bring_in(ledger, account,
-					  "AND $3 IS NOT NULL ORDER BY first_end, page_no LIMIT 1", 0))
+		if (!bring_in(ledger, account, WHICH_FIRST, 0))
 			break;
 	}
 }
@@ -321,6 +398,43 @@ drop_taken(Ledger *ledger, AccountState *account)
 	}
 	SPI_finish();
 	pages->ntaken = 0;
+	pages->directory = NULL;
+}
+
+/* Whole seconds between the ends of two lots, rounded up; PG_INT32_MAX: too many. */
+static int32
+seconds_between(const LotPiece *near, const LotPiece *far)
+{
+	if (near->to == far->to)
+		return 0;
+	if (far->to == INSTANT_NEVER || far->to / USECS_PER_SEC - near->to / USECS_PER_SEC >= PG_INT32_MAX)
+		return PG_INT32_MAX;
+	return (int32) (far->to / USECS_PER_SEC - near->to / USECS_PER_SEC) + 2;
+}
+
+/*
+ * Where the page ends that begins with lots from a position on: before most of
+ * the time that they span, if there is nothing in between.  Pages that span
+ * little are found by the end of a lot.
+ */
+static int
+page_start(const LotPiece *pieces, int from, int until)
+{
+	int			widest = from;
+	int32		gap = 0;
+	int			i;
+
+	for (i = from + 1; i < until; i++)
+	{
+		int32		here = seconds_between(&pieces[i], &pieces[i - 1]);
+
+		if (here > gap)
+		{
+			gap = here;
+			widest = i;
+		}
+	}
+	return gap > seconds_between(&pieces[until - 1], &pieces[from]) / 2 ? widest : from;
 }
 
 /* Writes lots as a new page. */
@@ -350,6 +464,7 @@ write_page(Ledger *ledger, AccountState *account, const LotPiece *pieces, int np
 	SPI_finish();
 	count_lots(pages, pieces, npieces, due, 1);
 	pages->summary.npages++;
+	pages->summary.span = Max(pages->summary.span, seconds_between(&pieces[npieces - 1], pieces));
 	pages->summary.first_end = Min(pages->summary.first_end, pieces[npieces - 1].to);
 	pages->summary.next_due = Min(pages->summary.next_due, due);
 }
@@ -367,8 +482,11 @@ pages_save(Ledger *ledger, AccountState *account)
 {
 	Account    *core = &account->core;
 
+	core_check(account_settle(core));
 	if (account->paged && account->paged->ntaken > 0)
 		drop_taken(ledger, account);
+	if (account->paged)
+		know_bounds(ledger, account);
 	while (core->npieces > PAGES_INLINE)
 	{
 		int			from;
@@ -382,6 +500,7 @@ pages_save(Ledger *ledger, AccountState *account)
 			 /* extend the run */ ;
 		if (from == until)
 			break;
+		from = page_start(core->pieces, from, until);
 		if (account->paged == NULL)
 		{
 			account->paged = palloc0(sizeof(AccountPaged));

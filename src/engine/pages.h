@@ -34,7 +34,8 @@ typedef struct PagedSummary
 	int64		npages;
 	int64		next_page_no;
 	int32		nunits;
-	int32		reserved;
+	int32		span;			/* seconds from the first end of a page to its
+								 * last, at most */
 } PagedSummary;
 
 typedef struct PageId
@@ -49,6 +50,10 @@ typedef struct AccountPaged
 	PagedUnit  *units;
 	PageId	   *taken;			/* pages whose lots are in memory now */
 	int			ntaken;
+	int			taken_capacity;
+	bool		bounds_unknown; /* of the summary: nothing is before them */
+	int			nlooks;			/* for lots of one end */
+	struct PageDirectory *directory;	/* NULL: not read, see page_directory.c */
 } AccountPaged;
 
 /* Reads what an account's row says of its pages. */
@@ -57,7 +62,10 @@ extern void pages_attach(AccountState *account, Datum paged);
 /* Brings in what starts or ends up to now. */
 extern void pages_bring_in_due(Ledger *ledger, AccountState *account, TimestampTz now);
 
-/* Brings in the lots that end at an instant. */
+/*
+ * Brings in the lots that end at an instant.  Who does it often has the bounds
+ * of all pages read, once.
+ */
 extern void pages_bring_in_end(Ledger *ledger, AccountState *account, Instant end);
 
 /* Brings in as much of the near end as spending an amount may need. */
@@ -76,5 +84,16 @@ extern void pages_save(Ledger *ledger, AccountState *account);
 
 /* The value for account.paged, after pages_save. */
 extern Datum pages_to_datum(const AccountState *account);
+
+/* -------- shared by pages.c and page_directory.c -------- */
+
+/* Takes the lots of a page that was read out of the summary, to add them. */
+extern void pages_take(AccountState *account, PageId id, LotPiece *lots, int nlots,
+					   Instant next_due);
+
+/* Reads the bounds of the pages that are not in memory. */
+extern struct PageDirectory *directory_read(Ledger *ledger, AccountState *account);
+/* Brings in those that may have lots that end at an instant. */
+extern void directory_bring_in(Ledger *ledger, AccountState *account, Instant end);
 
 #endif							/* LOYALTY_PAGES_H */

@@ -260,20 +260,6 @@ give_back_claims(Batch *batch, Event *event, AccountState *account)
 	return true;
 }
 
-/* Does the member owe points of any unit? */
-static bool
-owes(const AccountState *account)
-{
-	int			i;
-
-	for (i = 0; i < account->core.npieces && account->core.pieces[i].to == DEBT_TO; i++)
-	{
-		if (account->core.pieces[i].points < 0)
-			return true;
-	}
-	return false;
-}
-
 /* see batch.h */
 bool
 post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_account)
@@ -431,7 +417,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	if (batch->source->purchase && why_not == NULL)
 		count_purchase(account, posting, net);
 	posting_add_block(&j, posting);
-	if (before || owes(account))
+	if (before || account_owes(&account->core, 0))
 		activity_settle(batch->ledger, account);
 	if (batch->observer)
 		batch->observer(batch->observer_arg, batch, account, event, judged, rules->nrules,
@@ -441,7 +427,8 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	account->dirty = true;
 
 	/* debt is repaid by what became available; other lapses wait for the end */
-	if (j.nlines > 0 && account->next_due <= account->now && owes(account))
+	if (j.nlines > 0 && account->next_due <= account->now &&
+		account_owes(&account->core, 0))
 		account_bring_to(batch->ledger, account, account->now);
 	return true;
 }

@@ -59,6 +59,7 @@ try_take(Ledger *reader, AccountState *account, int32 unit_no, Points points,
 	if (points == 0)
 		return 0;
 	pages_bring_in_for(reader, account, unit_no, points);
+	core_check(account_settle(&account->core));
 	pieces = account->core.pieces;
 	npieces = account->core.npieces;
 	account->core.pieces = palloc(sizeof(LotPiece) * Max(1, account->core.capacity));

@@ -217,6 +217,8 @@ loyalty_member_lots(PG_FUNCTION_ARGS)
 							 NULL, NULL);
 	if (account && account->paged)
 		pages_bring_in_all(&reader, account);
+	if (account)
+		core_check(account_settle(&account->core));
 	for (i = account ? account->core.npieces - 1 : -1; i >= 0; i--)
 	{
 		const LotPiece *piece = &account->core.pieces[i];

@@ -72,6 +72,7 @@ take_lots(AccountTiers *tiers, AccountState *account)
 	TierConfig *config = tiers->config;
 	int			i;
 
+	core_check(account_settle(&account->core));
 	memset(walk->balances, 0, sizeof(CoreInt128) * config->nunits);
 	tiers->base = account->core.npieces + tiers->nspent > 0 ?
 		palloc(sizeof(LotPiece) * (account->core.npieces + tiers->nspent)) : NULL;

@@ -117,8 +117,6 @@ static void
 book_less(LedgerSink *sink, AccountState *account, int32 unit_no, const TierCarry *carry)
 {
 	Points		points = -carry->points;
-	LotPiece	piece = {0, carry->at, carry->to, unit_no, 0};
-	int			i;
 
 	/* a lot that is over has expired: that was too much, too */
 	if (carry->to <= account->now)
@@ -129,17 +127,11 @@ book_less(LedgerSink *sink, AccountState *account, int32 unit_no, const TierCarr
 	}
 	if (account->paged)
 		pages_bring_in_end(sink->ledger, account, carry->to);
-	for (i = 0; i < account->core.npieces; i++)
-	{
-		const LotPiece *lot = &account->core.pieces[i];
-
-		if (lot->unit == unit_no && lot->from == carry->at && lot->to == carry->to)
-			piece.points = -Min(points, lot->points);
-	}
-	if (piece.points >= 0)
+	points = Min(points, account_lot_points(&account->core, unit_no, carry->at, carry->to));
+	if (points <= 0)
 		return;
-	core_check(lots_add_piece(account->core.pieces, &account->core.npieces, piece));
-	tell(sink, ENTRY_ROLLOVER, unit_no, carry, piece.points, carry->at);
+	core_check(account_add_piece(&account->core, unit_no, -points, carry->at, carry->to));
+	tell(sink, ENTRY_ROLLOVER, unit_no, carry, -points, carry->at);
 }
 
 /* see tiers.h */

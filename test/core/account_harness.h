@@ -66,6 +66,30 @@ grow(Account *account, int capacity)
 	account->capacity = capacity;
 }
 
+/* The same for recent ones. */
+static inline void
+grow_recent(Account *account, int capacity)
+{
+	account->recent = realloc(account->recent, capacity * sizeof(LotPiece));
+	account->recent_capacity = capacity;
+}
+
+/* An account's lots in order; the account is left as it is. */
+static inline LotPiece *
+settled_lots(const Account *account, int *count)
+{
+	Account		copy = *account;
+
+	copy.pieces = malloc((account->npieces + account->nrecent + 1) * sizeof(LotPiece));
+	copy.capacity = account->npieces + account->nrecent + 1;
+	if (account->npieces > 0)
+		memcpy(copy.pieces, account->pieces, account->npieces * sizeof(LotPiece));
+	if (account_settle(&copy) != CORE_OK)
+		abort();
+	*count = copy.npieces;
+	return copy.pieces;
+}
+
 /* The same for what is held. */
 static inline void
 grow_held(Account *account, int capacity)
@@ -86,6 +110,7 @@ new_ledger(int64_t idle_usecs)
 	Ledger	   *ledger = calloc(1, sizeof(Ledger));
 
 	ledger->account.grow = grow;
+	ledger->account.grow_recent = grow_recent;
 	ledger->account.grow_held = grow_held;
 	ledger->account.units = ledger->units;
 	ledger->account.nunits = 2;
@@ -106,6 +131,7 @@ static inline void
 free_ledger(Ledger *ledger)
 {
 	free(ledger->account.pieces);
+	free(ledger->account.recent);
 	free(ledger->account.held);
 	free(ledger->lines);
 	free(ledger->sum);
@@ -137,17 +163,22 @@ static inline bool
 is_sound(const Ledger *ledger)
 {
 	const Account *account = &ledger->account;
+	int			n;
+	LotPiece   *pieces = settled_lots(account, &n);
+	bool		sound = n == ledger->nsum &&
+		(n == 0 || memcmp(pieces, ledger->sum, n * sizeof(LotPiece)) == 0);
 
-	for (int i = 0; i < account->npieces; i++)
+	for (int i = 0; i < n; i++)
 	{
-		const LotPiece *piece = &account->pieces[i];
+		const LotPiece *piece = &pieces[i];
 
 		if (piece->points == 0 || (i > 0 && lot_piece_cmp(piece - 1, piece) >= 0))
-			return false;
+			sound = false;
 		if (piece->points < 0 &&
 			(piece->from != DEBT_FROM || piece->to != DEBT_TO))
-			return false;
+			sound = false;
 	}
+	free(pieces);
 	for (int i = 0; i < account->nheld; i++)
 	{
 		Points		held = 0;
@@ -169,9 +200,7 @@ is_sound(const Ledger *ledger)
 		if (held != 0 || account->held[i].points <= 0)
 			return false;
 	}
-	return account->npieces == ledger->nsum &&
-		(ledger->nsum == 0 || memcmp(account->pieces, ledger->sum,
-									 ledger->nsum * sizeof(LotPiece)) == 0);
+	return sound;
 }
 
 /* Do two ledgers have the same lines? */

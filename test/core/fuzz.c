@@ -342,6 +342,14 @@ grow_pieces(Account *account, int capacity)
 	account->capacity = capacity;
 }
 
+/* The same for recent ones. */
+static void
+grow_recent(Account *account, int capacity)
+{
+	account->recent = realloc(account->recent, capacity * sizeof(LotPiece));
+	account->recent_capacity = capacity;
+}
+
 /* The same for what is held. */
 static void
 grow_held(Account *account, int capacity)
@@ -403,6 +411,7 @@ try_account(const char *data, size_t size)
 	Instant		now = 0;
 
 	account.grow = grow_pieces;
+	account.grow_recent = grow_recent;
 	account.grow_held = grow_held;
 	account.units = &unit;
 	account.nunits = 1;
@@ -448,12 +457,14 @@ try_account(const char *data, size_t size)
 				now += b % 16;
 				break;
 		}
-		CHECK(result == CORE_OK);
+		CHECK(result == CORE_OK && account_settle(&account) == CORE_OK);
 		check_account(&account, &sums);
-		CHECK(account_advance(&account, now, now, add_movement, &sums) == CORE_OK);
+		CHECK(account_advance(&account, now, now, add_movement, &sums) == CORE_OK &&
+			  account_settle(&account) == CORE_OK);
 		check_account(&account, &sums);
 	}
 	free(account.pieces);
+	free(account.recent);
 	free(account.held);
 }
 

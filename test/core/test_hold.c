@@ -261,10 +261,13 @@ total(const Ledger *ledger, int32_t unit)
 	Points		sum = 0;
 	Points		held;
 	Instant		until;
+	int			n;
+	LotPiece   *pieces = settled_lots(&ledger->account, &n);
 
-	for (int i = 0; i < ledger->account.npieces; i++)
-		if (ledger->account.pieces[i].unit == unit)
-			sum += ledger->account.pieces[i].points;
+	for (int i = 0; i < n; i++)
+		if (pieces[i].unit == unit)
+			sum += pieces[i].points;
+	free(pieces);
 	if (account_held(&ledger->account, unit, &held, &until) != CORE_OK)
 		abort();
 	return sum + held;
