@@ -208,6 +208,30 @@ replace_fact(struct varlena *facts, const char *name, const char *value)
 	}
 }
 
+/*
+ * The tiers held when an event happened, which are not those that it has
+ * brought itself.
+ */
+static void
+held_before(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
+{
+	AccountTiers *tiers = account->tiers;
+	int			ngroups = tiers->config->ngroups;
+	int			g;
+
+	tiers_know_stays(ledger, account);
+	tiers_at(ledger, account, at, tier_nos);
+	for (g = 0; g < ngroups; g++)
+	{
+		const TierStay *stay = tier_path_find(&tiers->path, g, at);
+
+		if (stay == NULL || stay->at != at || (stay->cause != TIER_ENTRY && stay->cause != TIER_LATE))
+			continue;
+		stay = tier_path_find(&tiers->path, g, at - 1);
+		tier_nos[g] = stay ? stay->state.tier_no : 0;
+	}
+}
+
 /* see batch.h */
 bool
 raise_tiers(Batch *batch, Event *event, AccountState *account)
@@ -227,7 +251,7 @@ raise_tiers(Batch *batch, Event *event, AccountState *account)
 		member_cmp(program, posting->member, event->member) != 0)
 		return false;
 	tier_nos = palloc(sizeof(int32) * config->ngroups);
-	tiers_at(batch->ledger, account, event->at, tier_nos);
+	held_before(batch->ledger, account, event->at, tier_nos);
 	event_tiers_frozen(reader, posting->facts);
 	if (posting->facts &&
 		getKeyJsonValueFromContainer(&((Jsonb *) posting->facts)->root, "tier", 4, &buffer))
