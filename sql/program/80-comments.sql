@@ -259,4 +259,4 @@ COMMENT ON COLUMN @program@.member_facts.spend IS 'What they amount to';
 COMMENT ON COLUMN @program@.member_facts.first_purchase_at IS 'When the first was';
 COMMENT ON COLUMN @program@.member_facts.last_purchase_at IS 'When the latest was';
 COMMENT ON COLUMN @program@.member_facts.tier IS 'Tier in the first group of tiers, when an event or a reward is judged; read directly it is null: see the view standing';
-COMMENT ON COLUMN @program@.member_facts.tiers IS 'Only when an event or a reward is judged: Tier by group';
+COMMENT ON COLUMN @program@.member_facts.tiers IS 'Only when an event or a reward is judged: tier by group';
