@@ -337,18 +337,27 @@ loyalty_activity_end(PG_FUNCTION_ARGS)
 }
 
 /*
- * account_available_1: points available.
+ * What an account has of the unit that a function was called for.
  */
-LOYALTY_FUNCTION(loyalty_account_available);
-Datum
-loyalty_account_available(PG_FUNCTION_ARGS)
+static UnitBalance
+balance_of_call(FunctionCallInfo fcinfo)
 {
 	View		view;
 	UnitBalance balance;
 
 	open_view(fcinfo, &view);
 	add_up(&view, &balance);
-	PG_RETURN_INT64(balance.available);
+	return balance;
+}
+
+/*
+ * account_available_1: points available.
+ */
+LOYALTY_FUNCTION(loyalty_account_available);
+Datum
+loyalty_account_available(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(balance_of_call(fcinfo).available);
 }
 
 /*
@@ -358,12 +367,7 @@ LOYALTY_FUNCTION(loyalty_account_pending);
 Datum
 loyalty_account_pending(PG_FUNCTION_ARGS)
 {
-	View		view;
-	UnitBalance balance;
-
-	open_view(fcinfo, &view);
-	add_up(&view, &balance);
-	PG_RETURN_INT64(balance.pending);
+	PG_RETURN_INT64(balance_of_call(fcinfo).pending);
 }
 
 /*
@@ -373,12 +377,7 @@ LOYALTY_FUNCTION(loyalty_account_held);
 Datum
 loyalty_account_held(PG_FUNCTION_ARGS)
 {
-	View		view;
-	UnitBalance balance;
-
-	open_view(fcinfo, &view);
-	add_up(&view, &balance);
-	PG_RETURN_INT64(balance.held);
+	PG_RETURN_INT64(balance_of_call(fcinfo).held);
 }
 
 /*
@@ -388,12 +387,7 @@ LOYALTY_FUNCTION(loyalty_account_debt);
 Datum
 loyalty_account_debt(PG_FUNCTION_ARGS)
 {
-	View		view;
-	UnitBalance balance;
-
-	open_view(fcinfo, &view);
-	add_up(&view, &balance);
-	PG_RETURN_INT64(balance.debt);
+	PG_RETURN_INT64(balance_of_call(fcinfo).debt);
 }
 
 /*
@@ -404,12 +398,9 @@ LOYALTY_FUNCTION(loyalty_account_outstanding);
 Datum
 loyalty_account_outstanding(PG_FUNCTION_ARGS)
 {
-	View		view;
-	UnitBalance balance;
+	UnitBalance balance = balance_of_call(fcinfo);
 	Points		sum;
 
-	open_view(fcinfo, &view);
-	add_up(&view, &balance);
 	if (!points_add(balance.available, balance.pending, &sum) ||
 		!points_add(sum, balance.held, &sum))
 		core_check(CORE_RANGE);
