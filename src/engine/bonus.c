@@ -250,12 +250,21 @@ loyalty_bonus_check(PG_FUNCTION_ARGS)
 
 /* see plan_execute */
 static const char find_plan = 0;
+static const char lock_plan = 0;
 static const char claim_plan = 0;
 
-/* Reads an offer; false if there is none. */
+/*
+ * Reads an offer, and if asked locks it: whoever is changing it is waited for.
+ * False if there is none.
+ */
 static bool
-find_bonus(Program *program, int64 number, Bonus *bonus)
+find_bonus(Program *program, int64 number, bool lock, Bonus *bonus)
 {
+#define FIND_BONUS \
+	"SELECT b.member_id, u.unit_no, b.principal, b.step, b.every, b.max_growth," \
+	" b.offered_at, b.ends_at, b.reason, b.claimed_by" \
+	" FROM %s.bonus AS b JOIN %s.unit AS u ON u.name OPERATOR(pg_catalog.=) b.unit" \
+	" WHERE b.bonus_no OPERATOR(pg_catalog.=) $1"
 	MemoryContext context = CurrentMemoryContext;
 	Oid			types[1] = {INT8OID};
 	Datum		values[1] = {Int64GetDatum(number)};
@@ -265,12 +274,11 @@ find_bonus(Program *program, int64 number, Bonus *bonus)
 	memset(bonus, 0, sizeof(Bonus));
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	SPI_connect();
-	plan_execute(program, &find_plan,
-				 "SELECT b.member_id, u.unit_no, b.principal, b.step, b.every, b.max_growth,"
-				 " b.offered_at, b.ends_at, b.reason, b.claimed_by"
-				 " FROM %s.bonus AS b JOIN %s.unit AS u ON u.name OPERATOR(pg_catalog.=) b.unit"
-				 " WHERE b.bonus_no OPERATOR(pg_catalog.=) $1",
-				 1, types, values, false, SPI_OK_SELECT);
+	if (lock)
+		plan_execute(program, &lock_plan, FIND_BONUS " FOR NO KEY UPDATE OF b", 1, types, values,
+					 false, SPI_OK_SELECT);
+	else
+		plan_execute(program, &find_plan, FIND_BONUS, 1, types, values, false, SPI_OK_SELECT);
 	found = SPI_processed > 0;
 	if (found)
 	{
@@ -337,6 +345,17 @@ bonus_fields(const Program *program, int64 number, const char *column, const cha
 						  facts("bonus", fact_int(number), NULL));
 }
 
+/* Refuses to claim what is not there. */
+static void
+no_bonus(const Program *program, int64 number)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
+			 errmsg("there is no bonus " INT64_FORMAT, number),
+			 errhint("Bonuses are the rows of \"%s.bonus\".", program->ref.name),
+			 bonus_fields(program, number, "bonus_no", NULL, INSTANT_NEVER)));
+}
+
 /*
  * claim_1(program, bonus): pays the offer, once; claimed already, returns what
  * that returned.
@@ -348,6 +367,7 @@ loyalty_claim(PG_FUNCTION_ARGS)
 	Program    *program = program_get(PG_GETARG_OID(0));
 	Operation	operation;
 	Bonus		bonus;
+	Datum		member;
 	int64		number;
 
 	program_require_owner(&program->ref);
@@ -356,19 +376,18 @@ loyalty_claim(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("bonus must not be null")));
 	number = PG_GETARG_INT64(1);
-	if (!find_bonus(program, number, &bonus))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
-				 errmsg("there is no bonus " INT64_FORMAT, number),
-				 errhint("Bonuses are the rows of \"%s.bonus\".", program->ref.name),
-				 bonus_fields(program, number, "bonus_no", NULL, INSTANT_NEVER)));
+	if (!find_bonus(program, number, false, &bonus))
+		no_bonus(program, number);
 	operation_init(&operation, program, "claim", ENTRY_ADJUST);
 	operation.unit = rules_unit(program->rules, bonus.unit_no);
 
-	/* whoever claims it meanwhile has the account's lock */
-	operation_begin(&operation, bonus.member);
-	if (!find_bonus(program, number, &bonus))
-		elog(ERROR, "bonus " INT64_FORMAT " has vanished", number);
+	/* whoever claims it meanwhile has the account's lock, whoever changes it the row's */
+	member = bonus.member;
+	operation_begin(&operation, member);
+	if (!find_bonus(program, number, true, &bonus) ||
+		member_cmp(program, member, bonus.member) != 0)
+		no_bonus(program, number);
+	operation.unit = rules_unit(program->rules, bonus.unit_no);
 	operation.reason = bonus.reason;
 	if (bonus.claimed_by == 0)
 	{
