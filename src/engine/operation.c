@@ -357,12 +357,20 @@ operation_other_sink(void *arg, const Movement *movement)
 	add_move((Operation *) arg, movement)->tag = MOVE_OTHER;
 }
 
-/* Expires and repays what is due of one account. */
+/*
+ * Expires and repays what is due of one account.  When something is due next is
+ * lowered at once and raised only when it is reached: it is indexed, and a hold
+ * that is captured would cost its index two entries, a hold after it two more.
+ */
 static void
 settle_account(Operation *operation, AccountState *account, MovementSink sink)
 {
+	TimestampTz bound = account->next_due;
+
 	core_check(account_advance(&account->core, account->now, account->now, sink, operation));
 	account_find_due(account);
+	if (bound > account->now)
+		account->next_due = Min(account->next_due, bound);
 	account->dirty = true;
 }
 

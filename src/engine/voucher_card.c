@@ -40,12 +40,23 @@ require_amount(const CodeCall *call, bool none_is_all)
 
 /* -------- putting money on a card -------- */
 
-/* The end of a card that is topped up: the later one. */
+/*
+ * The end of a card that is topped up: the later one.  Who tops up a card that
+ * nobody has had has it from now on.
+ */
 static Instant
 later_end(const CodeCall *call, FunctionCallInfo fcinfo, int number)
 {
 	Instant		end = call->voucher.valid_until;
 
+	if (call->voucher.in_stock)
+	{
+		Instant		given;
+
+		core_check(period_end(&call->pool.expires, call->now, &call->program->rules->zone,
+							  &given));
+		end = Min(end, given);
+	}
 	return PG_ARGISNULL(number) ? end : Max(end, PG_GETARG_TIMESTAMPTZ(number));
 }
 

@@ -110,6 +110,11 @@ SELECT is((SELECT valid_until FROM rewards.top_up_code('E1', 5)), '2028-02-01'::
 SELECT is((SELECT valid_until FROM rewards.top_up_code('E1', 5, valid_until => '2027-01-01')), '2028-02-01'::timestamptz, 'and never shortens it');
 SELECT is((SELECT valid_until FROM rewards.top_up_code('E1', 5, valid_until => '2029-02-01')), '2029-02-01'::timestamptz, 'but can make it last longer');
 SELECT is((SELECT valid_until FROM rewards.top_up_code('R2', 5, valid_until => '2040-01-01')), '2030-01-01'::timestamptz, 'as long as the pool');
+INSERT INTO rewards.voucher_pool (name, gives, value, expires) VALUES ('sold', 'balance', 0, '3 years');
+SELECT lives_ok($$SELECT rewards.import_codes('sold', ARRAY['S1'])$$, 'a card that is good from its sale on');
+SELECT is((SELECT valid_until FROM rewards.top_up_code('S1', 5)), '2031-01-10 12:00'::timestamptz, 'is sold');
+SELECT rewards.set_clock('2028-01-11 12:00Z');
+SELECT is((SELECT valid_until FROM rewards.top_up_code('S1', 5)), '2031-01-10 12:00'::timestamptz, 'once');
 SELECT is((SELECT status FROM rewards.void_code('R3', 'lost')), 'void', 'a void card');
 SELECT is((SELECT sqlstate FROM rewards.top_up_code('R3', 5)), 'LY013', 'is not topped up');
 
@@ -123,7 +128,7 @@ SELECT is(state(4, 'prepaid'), '10.5 available', 'the member has it');
 SELECT results_eq($$SELECT ok, sqlstate, refusal ->> 'missing' FROM rewards.deposit_code('E1', 4, 14.51, unit => 'prepaid')$$, $$VALUES (false, 'LY001', '0.01')$$, 'not more than is left');
 SELECT is((SELECT balance FROM rewards.deposit_code('E1', 4, unit => 'prepaid')), 0::numeric, 'then all of it');
 SELECT is(state(4, 'prepaid'), '25 available', 'is the member''s');
-SELECT is((SELECT expires_at FROM rewards.member_lots(4, 'prepaid') LIMIT 1), '2030-01-10 12:00'::timestamptz, 'as long as the unit says');
+SELECT is((SELECT expires_at FROM rewards.member_lots(4, 'prepaid') LIMIT 1), '2030-01-11 12:00'::timestamptz, 'as long as the unit says');
 SELECT is((SELECT sqlstate || ' ' || (attempts_left IS NOT NULL) FROM rewards.deposit_code('E1', 4, unit => 'prepaid')), 'LY012 true', 'an empty card is an attempt');
 SELECT is(sqlstate_of($$SELECT rewards.cancel_code((SELECT max(id) FROM rewards.code_uses WHERE code = 'E1'), 1)$$), '22023', 'it is moved back as a whole');
 SELECT is((SELECT balance FROM rewards.cancel_code((SELECT max(id) FROM rewards.code_uses WHERE code = 'E1'), reason => 'the wrong account')), 14.50, 'if at all');
