@@ -461,6 +461,68 @@ test_pending(void)
 	free_walker(w);
 }
 
+/* Logs what is carried over: "2026-01-01 400 until 2027-01-01; ". */
+static void
+note_carry(void *arg, int slot, Points points, Instant at, Instant to)
+{
+	Walker	   *w = arg;
+	size_t		used = strlen(w->log);
+
+	snprintf(w->log + used, sizeof(w->log) - used, "%s%s carries %d of %d until %s",
+			 used > 0 ? "; " : "", date(at), (int) (points / POINTS_SCALE), slot, date(to));
+}
+
+/* What is above the highest threshold reached goes over, and arrives anew. */
+static void
+test_carry(void)
+{
+	Walker	   *w = new_walker();
+
+	w->walk.carry = note_carry;
+	ladder(w, ALWAYS, "to end of year", "to end of year", false, "1000", "3000", NULL);
+	w->ladders[0].carries = true;
+	w->ladders[0].slot = UNIT;
+	w->ladders[0].carry_max = INT64_MAX;
+	w->ladders[0].window = period("to end of year");
+	line(w, "2025-02-01", "900", "to end of year");
+	told(w, "2026-06-01", "", "nothing reached, nothing carried over");
+	line(w, "2026-07-01", "1400", "to end of year");
+	told(w, "2027-01-01", "2026-07-01 silver entry 2027-01-01; 2027-01-01 carries 400 of 0 until 2028-01-01; "
+		 "2027-01-01 none expiry never", "what is above Silver");
+	line(w, "2027-03-01", "7000", "to end of year");
+	told(w, "2028-06-01", "2027-03-01 gold entry 2028-01-01; 2028-01-01 carries 4400 of 0 until 2029-01-01; "
+		 "2028-01-01 none expiry never; 2028-01-01 gold entry 2029-01-01", "it reaches a tier anew");
+	w->ladders[0].carry_max = pts("100");
+	told(w, "2030-06-01", "2029-01-01 carries 100 of 0 until 2030-01-01; 2029-01-01 none expiry never",
+		 "carried over again, at most so much");
+	line(w, "2031-01-01", "1500", "1 month");
+	told(w, "2031-06-01", "2031-01-01 silver entry 2032-01-01", "what ends at another time is not");
+	free_walker(w);
+}
+
+/* Held for so many years in all, a tier is for life. */
+static void
+test_life(void)
+{
+	Walker	   *w = new_walker();
+	TierTenure	tenure = {0, SILVER, day("2000-01-01"), 0};
+
+	w->walk.tenures = &tenure;
+	w->walk.ntenures = 1;
+	ladder(w, ALWAYS, "12 months", "12 months", false, "1000", "3000", NULL);
+	w->steps[0][0].life_years = 2;
+	line(w, "2025-03-01", "1000", "12 months");
+	line(w, "2027-03-01", "3000", "12 months");
+	told(w, "2040-01-01", "2025-03-01 silver entry 2026-03-01; 2026-03-01 none expiry never; "
+		 "2027-03-01 gold entry 2028-03-01; 2028-02-29 gold life 2028-03-01; 2028-03-01 silver expiry never",
+		 "a year, a break, a year of a higher tier");
+	tier_give(&w->walk, 0, 0, INSTANT_ALWAYS, day("2041-01-01"));
+	line(w, "2042-03-01", "1000", "12 months");
+	told(w, "2050-01-01", "2041-01-01 none hand never; 2042-03-01 silver entry 2043-03-01; "
+		 "2043-03-01 none expiry never", "taken by hand, years begin anew");
+	free_walker(w);
+}
+
 /* ------------------------------------------------------------------------
  * Random histories
  * ------------------------------------------------------------------------
@@ -522,6 +584,8 @@ main(void)
 	test_units();
 	test_late();
 	test_pending();
+	test_carry();
+	test_life();
 	property("lots known beforehand give the same tiers", 3000, same_in_one_go);
 	return end_tests();
 }
