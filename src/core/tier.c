@@ -64,15 +64,15 @@ rank_of(const TierLadder *ladder, int32_t tier_no)
 	return step != NULL ? step->rank : INT64_MIN;
 }
 
-/* Are balances enough for a tier? */
+/* Are balances enough for a tier, whether or not it takes members? */
 static bool
-is_qualified(const TierStep *step, const CoreInt128 *balances)
+is_enough(const TierStep *step, const CoreInt128 *balances)
 {
 	int			met = 0;
 
 	for (int i = 0; i < step->nneeds; i++)
 		met += balances[step->needs[i].slot] >= step->needs[i].threshold;
-	return step->nneeds > 0 && !step->closed && (step->any ? met > 0 : met == step->nneeds);
+	return step->nneeds > 0 && (step->any ? met > 0 : met == step->nneeds);
 }
 
 /* The highest tier that balances are enough for. */
@@ -81,7 +81,7 @@ tier_qualified(const TierLadder *ladder, const CoreInt128 *balances)
 {
 	for (int i = ladder != NULL ? ladder->nsteps - 1 : -1; i >= 0; i--)
 	{
-		if (is_qualified(&ladder->steps[i], balances))
+		if (!ladder->steps[i].closed && is_enough(&ladder->steps[i], balances))
 			return &ladder->steps[i];
 	}
 	return NULL;
@@ -316,11 +316,7 @@ floor_tier(const TierLadder *ladder, const TierState *state, Instant at)
 	return higher(ladder, state->life, given_tier(state, at));
 }
 
-/*
- * Begins a stay, in a tier that the points are enough for, or that is only
- * given.  A stay of that tier that was known before and overlaps it ends no
- * earlier.
- */
+/* Begins a stay, in a tier that the points are enough for, or that is only given. */
 static CoreResult
 begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_given,
 		   Instant at, Instant counted_at, TierCause cause)
@@ -332,25 +328,7 @@ begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_g
 	TRY(tier_count_years(walk, g, at));
 	if (tier_no != 0 && tier_no != state->life)
 	{
-		bool		longer = true;
-
 		TRY(period_end(keep, at, walk->zone, &until));
-		while (longer)
-		{
-			longer = false;
-			for (int i = 0; i < walk->nbooked; i++)
-			{
-				const TierState *booked = &walk->booked[i];
-
-				if (booked->group_no == state->group_no && booked->tier_no == tier_no &&
-					booked->counted_at < until && booked->counted_at >= at - 1 &&
-					booked->until > until)
-				{
-					until = booked->until;
-					longer = true;
-				}
-			}
-		}
 		if (given_tier(state, at) == tier_no && (is_given || state->given_until > until))
 			until = state->given_until;
 		if (again && state->until > until)
@@ -366,24 +344,62 @@ begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_g
 	return CORE_OK;
 }
 
-/* A stay has ended: renewed, or downgraded, by what was judged. */
+/* The highest stay known before that lasts beyond an instant; NULL: none above a tier. */
+static const TierState *
+booked_above(const TierWalk *walk, int g, const TierLadder *ladder, int32_t tier_no, Instant at)
+{
+	const TierState *found = NULL;
+	int64_t		rank = rank_of(ladder, tier_no);
+
+	for (int i = 0; i < walk->nbooked; i++)
+	{
+		const TierState *booked = &walk->booked[i];
+
+		if (booked->group_no == walk->states[g].group_no && booked->counted_at < at &&
+			booked->until > at && rank_of(ladder, booked->tier_no) > rank)
+		{
+			found = booked;
+			rank = rank_of(ladder, booked->tier_no);
+		}
+	}
+	return found;
+}
+
+/*
+ * A stay has ended: renewed, or downgraded, by what was judged.  A stay that was
+ * known before, and over, ends no earlier.
+ */
 static CoreResult
 end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judged,
-		 Instant at)
+		 Instant at, TierCause cause)
 {
 	TierState  *state = &walk->states[g];
 	int32_t		tier_no = qualified_no(ladder, judged);
 	int32_t		given;
+	const TierState *booked;
 
 	if (ladder == NULL)
-		return begin_stay(walk, g, 0, NULL, false, at, at, TIER_EXPIRY);
+		return begin_stay(walk, g, 0, NULL, false, at, at, cause);
 	if (ladder->one_level && rank_of(ladder, tier_no) < rank_of(ladder, state->tier_no))
 		tier_no = higher(ladder, tier_no, one_below(ladder, state->tier_no));
 	given = higher(ladder, tier_no, floor_tier(ladder, state, at));
+	booked = booked_above(walk, g, ladder, given, at);
+	if (booked != NULL)
+	{
+		TRY(tier_count_years(walk, g, at));
+		if (state->tier_no != booked->tier_no)
+			state->since = at;
+		state->tier_no = booked->tier_no;
+		state->until = booked->until;
+		state->counted_at = booked->counted_at;
+		if (walk->sink != NULL)
+			walk->sink(walk->arg, g, state, at, cause);
+		return CORE_OK;
+	}
 
 	/* what begins at this very instant was not judged */
 	return begin_stay(walk, g, given, &ladder->keep_renewed, given != tier_no, at, at - 1,
-					  TIER_EXPIRY);
+					  cause);
 }
 
 /* Judges one group by the present balances. */
@@ -398,22 +414,20 @@ judge_group(TierWalk *walk, int g, Instant at, TierCause cause)
 		return CORE_OK;
 	qualified = qualified_no(ladder, walk->balances);
 
-	/* reached, for the first time or again */
+	/* reached, for the first time or again; a change of thresholds leaves a stay its end */
 	if (rank_of(ladder, qualified) > rank_of(ladder, state->qualified) &&
-		rank_of(ladder, qualified) >= rank_of(ladder, state->tier_no))
+		rank_of(ladder, qualified) >=
+		rank_of(ladder, state->tier_no) + (cause == TIER_CONFIGURATION && state->tier_no != 0))
 		TRY(begin_stay(walk, g, qualified, &ladder->keep, false, at, at, cause));
 
 	/* no longer than the balance */
-	if (state->tier_no != 0 && state->until <= at)
+	while (state->tier_no != 0 && state->until <= at)
 	{
-		int32_t		target = higher(ladder, qualified, floor_tier(ladder, state, at));
+		const TierStep *step = tier_step(ladder, state->tier_no);
 
-		if (rank_of(ladder, target) < rank_of(ladder, state->tier_no))
-		{
-			static const Period at_once = {.kind = PERIOD_IMMEDIATELY};
-
-			TRY(begin_stay(walk, g, target, &at_once, target != qualified, at, at, cause));
-		}
+		if (step != NULL && is_enough(step, walk->balances))
+			break;
+		TRY(end_stay(walk, g, ladder, walk->balances, at, cause));
 	}
 	state->qualified = qualified;
 	return CORE_OK;
@@ -624,7 +638,10 @@ take_instant(TierWalk *walk, Instant at)
 		if (walk->ntenures > 0)
 			TRY(give_for_life(walk, g, ladder, at));
 		if (state->tier_no != 0 && state->until == at)
-			TRY(end_stay(walk, g, ladder, &walk->judged[g * walk->nunits], at));
+		{
+			TRY(end_stay(walk, g, ladder, &walk->judged[g * walk->nunits], at, TIER_EXPIRY));
+			state->qualified = qualified_no(ladder, &walk->judged[g * walk->nunits]);
+		}
 
 		/* points that lapse take what lasts no longer; points that begin give */
 		if (ladder != NULL && cause == TIER_ENTRY &&

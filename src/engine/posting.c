@@ -15,6 +15,7 @@
 #include "utils/jsonb.h"
 
 #include "engine/activity.h"
+#include "engine/tiers.h"
 
 /* The event's key as the ledger has it; none if the event is only an example. */
 static Datum
@@ -403,7 +404,11 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		judged = palloc0(sizeof(JudgedRule) * Max(1, rules->nrules));
 	for (i = 0; i < rules->nunits; i++)
 		judge_event_unit(&j, i, rows, gross, net, why_not, claims, posting, judged);
-	if ((posting->flags & POSTING_BLOCKED) && event->posting == NULL && event->nrows > 0)
+
+	/* an event that stays at nothing, and one that a late row may yet raise, are on record */
+	if (event->posting == NULL && event->nrows > 0 && j.nlines == 0 &&
+		((posting->flags & POSTING_BLOCKED) ||
+		 (uses_tiers && why_not == NULL && tiers_top_up_any(batch->program->tiers))))
 	{
 		Movement	nothing;
 

@@ -431,6 +431,33 @@ tiers_at(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
 
 /* see tiers.h */
 void
+tiers_before(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
+{
+	AccountTiers *tiers = account->tiers;
+	int			g;
+
+	if (at >= tiers->walk.at)
+		walk_to(tiers, Min(at, account->now), tiers->nlines);
+	tiers_know_stays(ledger, account);
+	for (g = 0; g < tiers->walk.ngroups; g++)
+	{
+		const TierStay *found = NULL;
+		int			i;
+
+		for (i = tiers->path.count - 1; i >= 0 && found == NULL; i--)
+		{
+			const TierStay *stay = &tiers->path.stays[i];
+
+			if (stay->group == g && (stay->at < at || (stay->at == at &&
+													   stay->cause != TIER_ENTRY && stay->cause != TIER_LATE)))
+				found = stay;
+		}
+		tier_nos[g] = found ? found->state.tier_no : 0;
+	}
+}
+
+/* see tiers.h */
+void
 tiers_give(AccountState *account, int group, int32 tier_no, Instant until,
 		   int64 operation_no)
 {

@@ -530,14 +530,15 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 
 		give_again(tiers, &given, &next, at);
 		core_check(tier_walk(walk, at));
+		tiers->cause = at == from ? TIER_LATE : TIER_ENTRY;
 		for (; i < tiers->nlines && lines[i].at == at; i++)
 		{
-			if (!lines[i].carried)
-				core_check(tier_fold(walk, lines[i].slot, lines[i].points, lines[i].from,
-									 lines[i].to));
+			if (lines[i].carried)
+				continue;
+			core_check(tier_fold(walk, lines[i].slot, lines[i].points, lines[i].from,
+								 lines[i].to));
+			core_check(tier_judge(walk, TIER_ENTRY));
 		}
-		tiers->cause = at == from ? TIER_LATE : TIER_ENTRY;
-		core_check(tier_judge(walk, TIER_ENTRY));
 		tiers->cause = TIER_ENTRY;
 	}
 	tiers->cause = TIER_ENTRY;

@@ -157,8 +157,14 @@ state_at(Ledger *reader, AccountState *account, int group, Instant at,
 
 	if (known_at && *known_at < account->last_at)
 		path = stand_back(reader, account, *known_at);
-	else if (at < tiers->walk.at)
-		tier_path_read(reader, account->member, tiers->config, DT_NOEND, &path);
+	else
+	{
+		/* nothing has moved since, but what is configured may have changed */
+		if (known_at)
+			tiers->walk.groups = known_groups(tiers->config, *known_at);
+		if (at < tiers->walk.at)
+			tier_path_read(reader, account->member, tiers->config, DT_NOEND, &path);
+	}
 	if (at >= tiers->walk.at)
 	{
 		/* the program's now does not stop those who ask what will be */

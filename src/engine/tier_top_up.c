@@ -39,6 +39,20 @@ rank_of(const TierConfig *config, int group, int32 tier_no)
 	return step ? step->rank : PG_INT64_MIN;
 }
 
+/* see tiers.h */
+bool
+tiers_top_up_any(const TierConfig *config)
+{
+	int			g;
+
+	for (g = 0; config != NULL && g < config->ngroups; g++)
+	{
+		if (config->group_tops_up[g])
+			return true;
+	}
+	return false;
+}
+
 /* Whether a group's stays say a higher tier than others did, anywhere. */
 static bool
 is_raised(const TierConfig *config, int group, const TierPath *path, const TierPath *than,
@@ -208,30 +222,6 @@ replace_fact(struct varlena *facts, const char *name, const char *value)
 	}
 }
 
-/*
- * The tiers held when an event happened, which are not those that it has
- * brought itself.
- */
-static void
-held_before(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
-{
-	AccountTiers *tiers = account->tiers;
-	int			ngroups = tiers->config->ngroups;
-	int			g;
-
-	tiers_know_stays(ledger, account);
-	tiers_at(ledger, account, at, tier_nos);
-	for (g = 0; g < ngroups; g++)
-	{
-		const TierStay *stay = tier_path_find(&tiers->path, g, at);
-
-		if (stay == NULL || stay->at != at || (stay->cause != TIER_ENTRY && stay->cause != TIER_LATE))
-			continue;
-		stay = tier_path_find(&tiers->path, g, at - 1);
-		tier_nos[g] = stay ? stay->state.tier_no : 0;
-	}
-}
-
 /* see batch.h */
 bool
 raise_tiers(Batch *batch, Event *event, AccountState *account)
@@ -247,11 +237,11 @@ raise_tiers(Batch *batch, Event *event, AccountState *account)
 	int			g;
 
 	if (posting == NULL || event->nrows <= 0 || event->rules == NULL || account->tiers == NULL ||
-		posting->occurred_at != event->at ||
+		posting->occurred_at != event->at || event->at > account->now ||
 		member_cmp(program, posting->member, event->member) != 0)
 		return false;
 	tier_nos = palloc(sizeof(int32) * config->ngroups);
-	held_before(batch->ledger, account, event->at, tier_nos);
+	tiers_before(batch->ledger, account, event->at, tier_nos);
 	event_tiers_frozen(reader, posting->facts);
 	if (posting->facts &&
 		getKeyJsonValueFromContainer(&((Jsonb *) posting->facts)->root, "tier", 4, &buffer))

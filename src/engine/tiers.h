@@ -177,6 +177,8 @@ extern void tiers_walk(AccountState *account, Instant at);
 extern void tiers_know_lots(AccountState *account);
 /* Where a member stands at an instant, group by group: numbers of tiers. */
 extern void tiers_at(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos);
+/* Likewise before anything was earned at that instant. */
+extern void tiers_before(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos);
 /* Gives a tier by hand at the account's instant; see tier_give. */
 extern void tiers_give(AccountState *account, int group, int32 tier_no, Instant until,
 					   int64 operation_no);
@@ -222,6 +224,8 @@ extern void tiers_note_top_up(Ledger *ledger, AccountState *account, const TierP
 							  Instant from);
 /* Tops up what was noted; after the ledger was closed. */
 extern void tiers_top_up(Program *program, List *top_ups);
+/* Whether any group of a program tops up. */
+extern bool tiers_top_up_any(const TierConfig *config);
 
 /* -------- tier_history.c -------- */
 

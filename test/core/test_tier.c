@@ -328,6 +328,22 @@ test_immediately(void)
 	free_walker(w);
 
 	w = new_walker();
+	ladder(w, ALWAYS, "immediately", "2 months", true, "100", "200", "300");
+	line(w, "2025-01-01", "350", "1 month");
+	told(w, "2025-07-02", "2025-01-01 platinum entry 2025-01-01; 2025-02-01 gold expiry 2025-04-01; "
+		 "2025-04-01 silver expiry 2025-06-01; 2025-06-01 none expiry never", "and lands softly, if the group says so");
+	free_walker(w);
+
+	w = new_walker();
+	ladder(w, ALWAYS, "immediately", "immediately", false, "100", "200", NULL);
+	ladder(w, day("2025-06-01"), "immediately", "immediately", false, "100", "200", NULL);
+	w->steps[1][1].closed = true;
+	line(w, "2025-01-01", "250", "12 months");
+	told(w, "2026-06-01", "2025-01-01 gold entry 2025-01-01; 2026-01-01 none expiry never",
+		 "a removed tier keeps its holders as long as the balance does");
+	free_walker(w);
+
+	w = new_walker();
 	ladder(w, ALWAYS, "never", "never", false, "100", "200", NULL);
 	line(w, "2025-01-01", "100", "1 month");
 	told(w, "2035-01-01", "2025-01-01 silver entry never", "a tier for life outlasts its points");
@@ -355,6 +371,14 @@ test_changes(void)
 	line(w, "2025-03-10", "1500", "24 months");
 	told(w, "2026-06-02", "2025-03-10 silver entry 2026-03-10; 2026-03-10 none expiry never",
 		 "a raised threshold is judged at the end of the stay");
+	free_walker(w);
+
+	w = new_walker();
+	ladder(w, ALWAYS, "12 months", "12 months", false, "1000", NULL, NULL);
+	ladder(w, day("2025-06-01"), "12 months", "12 months", false, "800", NULL, NULL);
+	line(w, "2025-03-10", "1000", "24 months");
+	refund(w, "2025-03-11", "100", "2025-03-10", "24 months");
+	told(w, "2025-06-02", "2025-03-10 silver entry 2026-03-10", "a lowered threshold leaves a stay its end");
 	free_walker(w);
 
 	w = new_walker();
@@ -443,7 +467,30 @@ test_late(void)
 	w->walk.booked = &booked;
 	w->walk.nbooked = 1;
 	line(w, "2026-02-01", "3000", "12 months");
-	told(w, "2026-02-02", "2026-02-01 gold entry 2027-03-01", "a late line ends no stay earlier");
+	told(w, "2027-03-02", "2026-02-01 gold entry 2027-02-01; 2027-02-01 gold expiry 2027-03-01; "
+		 "2027-03-01 none expiry never", "a late line ends no stay earlier");
+	free_walker(w);
+
+	/* who qualifies is renewed as ever */
+	w = new_walker();
+	ladder(w, ALWAYS, "12 months", "12 months", false, "1000", "3000", NULL);
+	w->walk.booked = &booked;
+	w->walk.nbooked = 1;
+	line(w, "2026-02-01", "3000", "12 months");
+	line(w, "2026-02-10", "3000", "12 months");
+	told(w, "2027-03-02", "2026-02-01 gold entry 2027-02-01; 2027-02-01 gold expiry 2028-02-01",
+		 "a stay judged earlier by a late line is renewed then");
+	free_walker(w);
+
+	/* a higher tier for a shorter time does not end what was below it */
+	booked.tier_no = SILVER;
+	w = new_walker();
+	ladder(w, ALWAYS, "12 months", "12 months", false, "1000", "3000", NULL);
+	w->walk.booked = &booked;
+	w->walk.nbooked = 1;
+	line(w, "2026-02-01", "3000", "12 months");
+	told(w, "2027-03-02", "2026-02-01 gold entry 2027-02-01; 2027-02-01 silver expiry 2027-03-01; "
+		 "2027-03-01 none expiry never", "a stay in a tier below, neither");
 	free_walker(w);
 }
 
@@ -458,6 +505,25 @@ test_pending(void)
 			  day("2025-01-15"), TIER_ENTRY);
 	told(w, "2025-01-31", "", "pending points do not count");
 	told(w, "2025-02-01", "2025-02-01 silver entry 2026-02-01", "they do when they activate");
+	free_walker(w);
+
+	/* at the end of a stay */
+	w = new_walker();
+	ladder(w, ALWAYS, "12 months", "12 months", false, "1000", NULL, NULL);
+	line(w, "2025-02-01", "1000", "12 months");
+	tier_line(&w->walk, UNIT, pts("1000"), day("2026-02-01"), day("2027-02-01"),
+			  day("2026-01-15"), TIER_ENTRY);
+	told(w, "2026-02-02", "2025-02-01 silver entry 2026-02-01; 2026-02-01 none expiry never; "
+		 "2026-02-01 silver entry 2027-02-01", "what begins as a stay ends is not judged, but reaches");
+	free_walker(w);
+
+	/* what was not judged at the end of one stay is judged at that of the next */
+	w = new_walker();
+	ladder(w, ALWAYS, "12 months", "12 months", false, "1000", NULL, NULL);
+	line(w, "2025-02-01", "1000", "24 months");
+	line(w, "2026-02-01", "1000", "12 months");
+	told(w, "2027-02-02", "2025-02-01 silver entry 2026-02-01; 2026-02-01 silver expiry 2027-02-01; "
+		 "2027-02-01 silver expiry 2028-02-01", "what begins as a stay is renewed counts for the next");
 	free_walker(w);
 }
 
