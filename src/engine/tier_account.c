@@ -380,6 +380,8 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 	line = add_line(tiers, movement, slot, account->now);
 	if (line->at < walk->at && !changes_nothing(tiers, line))
 	{
+		/* stays that are over by now have been told, whether or not they were booked */
+		walk_to(tiers, account->now, tiers->nlines - 1);
 		tiers_judge_again(ledger, account, line->at);
 		return;
 	}
