@@ -252,6 +252,7 @@ SELECT reward, price, stock_left FROM rewards.catalogue ORDER BY 1, 2;
 SELECT * FROM rewards.vouchers ORDER BY code COLLATE "C";
 SELECT * FROM rewards.code_uses ORDER BY id;
 SELECT * FROM rewards.voucher_attempt ORDER BY 1;
+SELECT to_jsonb(b) FROM rewards.bonuses b ORDER BY bonus;
 SELECT member_id, entry_no, occurred_at, posted_at, kind, unit, points, rule, source, event_key FROM rewards.history ORDER BY 1, 2;
 SELECT order_id, member_id, unit, points FROM rewards.orders_points WHERE points <> 0 ORDER BY 1, 2, 3;
 SELECT name, relation, attached FROM rewards.source ORDER BY 1;

@@ -36,6 +36,8 @@ SELECT rewards.capture((SELECT operation_no FROM rewards.operation WHERE key = '
 SELECT rewards.transfer(7, 8, 25, unit => 'points'), rewards.redeem_code('W1', 9), rewards.reserve_code('W2', 10, '30 days');
 SELECT rewards.redeem(11, 'mug', quantity => 2, key => 'r1'), rewards.redeem(12, 'voucher', key => 'r2'), rewards.redeem(13, 'bag'), rewards.hold_reward(14, 'pin', for_ => '30 days', key => 'r3');
 SELECT rewards.cancel((SELECT operation_no FROM rewards.operation WHERE key = 'r1'), quantity => 1);
+INSERT INTO rewards.bonus (member_id, principal, step, every, reason) VALUES (15, 100, 5, '1 hour', 'claimed'), (16, 100, 5, '1 hour', 'open');
+SELECT rewards.claim(1);
 SELECT rewards.set_clock('2026-03-01 14:00Z');
 SQL
 is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'sound before');
@@ -95,6 +97,9 @@ SELECT points, unit, status FROM rewards.capture((SELECT operation_no FROM rewar
 SELECT sqlstate FROM rewards.redeem_code((SELECT code FROM rewards.redemption WHERE member_id = 12), 12, 10) WHERE NOT ok
 UNION ALL SELECT sqlstate FROM rewards.redeem_code((SELECT code FROM rewards.redemption WHERE member_id = 12), 12, 10) WHERE NOT ok;
 SQL
+	is($node->safe_psql($db, 'SELECT status, points FROM rewards.claim(1) UNION ALL SELECT status, points FROM rewards.claim(2) UNION ALL SELECT status, points FROM rewards.claim(2)'),
+		"done|100\ndone|110\ndone|110", "$db: bonuses are claimed once");
+	is($node->safe_psql($db, q{SELECT count(*), sum(points) FROM rewards.history WHERE member_id IN (15, 16) AND reason IN ('claimed', 'open')}), '2|210', "$db: and paid once");
 	is(exceeded($node, $db), '', "$db: nothing was exceeded");
 	is($node->safe_psql($db, 'SELECT * FROM rewards.verify()'), '', "$db: verify() finds nothing");
 	isnt(($node->psql($db, 'TRUNCATE shop.orders'))[0], 0, "$db: TRUNCATE is still refused");
