@@ -68,14 +68,14 @@ SELECT is((SELECT count(DISTINCT occurred_at) FROM rewards.entry WHERE member_id
 SELECT is(rewards.balance(5, 'points', at => '2025-03-01'), 5100::numeric, 'the past is told from them');
 SELECT is_empty('SELECT * FROM rewards.verify(5)', 'sound');
 
--- lines whose writing was interrupted, as a late event's are where lots follow activity, are several rows
+-- a late event's lines stand together, also where lots follow activity and are told anew
 INSERT INTO rewards.unit (name, expires, spendable) VALUES ('miles', '30 days since last activity', false);
 INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('fly', 'orders', 'miles', '1 per 1'), ('fly more', 'orders', 'miles', '7');
 INSERT INTO shop.orders VALUES (13, 6, 10, '2026-01-10 12:00Z'), (14, 6, 20, '2026-01-09 12:00Z');
 INSERT INTO shop.orders SELECT 3000 + i, 30 + i % (1 + i % 20), 20 FROM generate_series(0, 199) i;
 INSERT INTO shop.orders SELECT 2000 + i, 30 + i / 2, 20, timestamptz '2026-01-09 12:00Z' - i % 2 * interval '1 day' FROM generate_series(0, 199) i;
 SELECT is((SELECT array_agg(DISTINCT points) FROM rewards.orders_points WHERE order_id >= 2000 AND unit = 'miles'), '{27}', 'in a statement of many members, too');
-SELECT is(rows_of(6) ~ '^1-5 orders 13, .* orders 14, .* orders 14', true, 'rows of one event');
+SELECT is(rows_of(6), '1-5 orders 13, 6-10 orders 14', 'a row of each event');
 SELECT is(earned(14, 'miles') + earned(14) + earned(14, 'stamps'), 27::numeric + 70 + 1, 'the view adds all of them up');
 SELECT is_empty('SELECT * FROM rewards.verify(6)', 'sound');
 
