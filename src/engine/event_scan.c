@@ -99,6 +99,7 @@ make_rules(EventScan *scan)
 	rules->uses_tiers = rules->uses_member ||
 		event_rules_use_tiers(batch->source, rules->rules);
 	scan->uses_member |= rules->uses_tiers;
+	scan->uses_room |= rules->uses_lines;
 	rules->judged = palloc0(sizeof(bool) * Max(1, scan->units->nunits));
 	for (i = 0; i < rules->rules->nunits; i++)
 		rules->judged[scan->units->slot_of[rules->rules->units[i].unit_no]] = true;
@@ -217,6 +218,24 @@ match_rules(EventScan *scan)
 	reader->part = NULL;
 }
 
+/* Whether the event holds points of rules with caps or budgets. */
+static bool
+has_claimed(const EventScan *scan)
+{
+	const Judgement *j = &scan->j;
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		RuleConfig *rule = rules_rule(scan->rules->rules, j->own[i].rule_no);
+
+		if (rule && (rule->cap_period != CALENDAR_NONE || rule->has_budget) &&
+			held_points(j, j->own[i].unit, rule->rule_no) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* What the event is entitled to, whose rules are known. */
 static void
 find_due(EventScan *scan)
@@ -230,14 +249,17 @@ find_due(EventScan *scan)
 
 	memset(scan->due, 0, sizeof(Points) * Max(1, scan->units->nunits));
 	scan->counts = false;
+	scan->j.rules = rules;
 	if (event->nrows == 0 || (scan->posting.flags & POSTING_BLOCKED) != 0 ||
 		(scan->batch->source->amount >= 0 && frac_sign(amount) <= 0))
+	{
+		scan->j.needs_room |= scan->claims && has_claimed(scan);
 		return;
+	}
 	scan->counts = scan->batch->source->purchase;
 	match_rules(scan);
 	if (scan->rules->sums)
 		added = sums_find(scan->rules->sums, reader, event->row.match_word, event->at, amount);
-	scan->j.rules = rules;
 	for (i = 0; i < rules->nunits; i++)
 	{
 		UnitConfig *unit = &rules->units[i];
@@ -293,6 +315,11 @@ judge_event(EventScan *scan, const SourceRow *row, const Datum *posted, const bo
 	event->row.scale = row->scale;
 	event->row.holds = row->holds;
 	find_due(scan);
+	if (scan->j.needs_room)
+	{
+		scan->refused = true;
+		return false;
+	}
 	return scan->take_event(scan->arg, scan);
 }
 

@@ -32,7 +32,9 @@ typedef struct EventScan
 	/* by the caller */
 	Batch	   *batch;
 	Tally	   *units;			/* whose slots number the units */
-	bool		claims;			/* see judge_event_unit; there is no room then */
+	bool		claims;			/* rules with caps or budgets must be settled, or
+								 * else the scan fails; if not set they have no
+								 * more room than what they pay already */
 	bool		ignores_strange;	/* events without rules for them are left, too */
 	RuleSet    *(*choose_rules) (void *arg, Batch *batch, const Posting *posting);
 	bool		(*take_event) (void *arg, struct EventScan *scan);
@@ -49,7 +51,8 @@ typedef struct EventScan
 	/* events left, by their keys, to batch_post_keys */
 	int			nleft;
 	bool		unposted;		/* some have no posting, or have moved */
-	bool		uses_member;	/* some are judged by facts about the member */
+	bool		uses_member;	/* some rules need facts about the member */
+	bool		uses_room;		/* some have caps or budgets */
 
 	/* for event_scan.c alone */
 	char	   *query;

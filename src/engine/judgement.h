@@ -30,7 +30,7 @@ typedef struct Judgement
 {
 	Batch	   *batch;
 	Event	   *event;
-	AccountState *account;		/* NULL: one that probes looks for no room */
+	AccountState *account;		/* NULL: one that probes, see needs_room */
 	RuleSet    *rules;
 	RuleSet    *claimed;		/* by what it claimed room before, if its rules
 								 * may be others now; else NULL */
@@ -46,6 +46,9 @@ typedef struct Judgement
 
 	bool		probes;			/* nothing is posted, only seen what would be */
 	bool		lowers;			/* it would be less, in some unit */
+	bool		needs_room;		/* without an account, room claimed: some limited
+								 * rule would not pay just what it does already,
+								 * or only so as long as there is no more room */
 	Points		due;			/* what it is entitled to in the unit judged last;
 								 * left alone if no rule has a say */
 	int64		first;			/* block of lines written now */

@@ -168,7 +168,7 @@ find_room(Judgement *j, const RuleConfig *rule, int32 unit_no, JudgeTerm *term, 
 		return;
 	if (!claims)
 		term->room = 0;
-	else
+	else if (j->account)
 	{
 		if (rule->cap_period != CALENDAR_NONE)
 			term->room = cap_room(batch, j->account, rule, j->rules, event->at);
@@ -203,6 +203,39 @@ find_room(Judgement *j, const RuleConfig *rule, int32 unit_no, JudgeTerm *term, 
 			term->got = event->posting->shorts[k].got;
 		}
 	}
+}
+
+/*
+ * Whether rules with a cap or a budget, judged as if there were room without
+ * end, pay just what the event holds of them: then they claim nothing, and how
+ * much room there is has no say.  What was short stays so only if it wants what
+ * it wanted then.
+ */
+static bool
+is_settled(const Judgement *j, const JudgeTerm *terms, const int *index, const int32 *rule_no,
+		   const Points *held, int nterms, int n)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		const JudgeTerm *term = &terms[i];
+		const RuleConfig *rule = i < nterms ? &j->rules->rules[index[i]] :
+		rules_rule(j->rules, rule_no[i]);
+		Frac		exact;
+
+		if (rule == NULL || (rule->cap_period == CALENDAR_NONE && !rule->has_budget))
+			continue;
+		if (i >= nterms ? held[i] != 0 : term->share != held[i])
+			return false;
+		if (i >= nterms || !term->was_short)
+			continue;
+		exact.num = held[i];
+		exact.den = POINTS_SCALE;
+		if (frac_cmp(term->new_want, term->want) != 0 || frac_cmp(term->exact, exact) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* Judges the terms of a unit, again if need be. */
@@ -427,6 +460,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		if (sum_points(computed, n) > sum_points(held, n))
 			memcpy(computed, held, sizeof(Points) * n);
 	}
+	if (j->account == NULL && claims)
+		j->needs_room |= !is_settled(j, terms, index, rule_no, held, nterms, n);
 	if (j->probes)
 	{
 		CoreInt128	change = 0;

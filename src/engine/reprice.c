@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/config.h"
+#include "engine/event_scan.h"
 #include "engine/feed.h"
 #include "engine/operation.h"
 #include "engine/reprice.h"
@@ -127,31 +128,18 @@ claims_change(Reprice *reprice, const SourceConfig *source)
 {
 	List	   *versions = posted_versions(reprice->program, source, !reprice->apply);
 	ListCell   *lc;
-	int			i;
-	int			k;
 
 	foreach(lc, versions)
 	{
 		Posting		posting;
-		RuleSet    *sets[2];
+		RuleSet    *rules;
 
 		memset(&posting, 0, sizeof(posting));
 		posting.config_version = lfirst_int(lc);
-		sets[0] = program_rules(reprice->program, posting.config_version);
-		sets[1] = choose_rules(reprice->chooser, NULL, &posting);
-		for (k = 0; k < 2 && sets[1] != NULL; k++)
-		{
-			for (i = 0; i < sets[k]->nrules; i++)
-			{
-				RuleConfig *rule = &sets[k]->rules[i];
-
-				if ((rule->cap_period != CALENDAR_NONE || rule->has_budget) &&
-					rule_concerns(rule, source) &&
-					(sets[0]->tz != sets[1]->tz ||
-					 !rule_is_same(rule, rules_rule(sets[1 - k], rule->rule_no))))
-					return true;
-			}
-		}
+		rules = choose_rules(reprice->chooser, NULL, &posting);
+		if (rules && !claims_alike(program_rules(reprice->program, posting.config_version),
+								   rules, source))
+			return true;
 	}
 	return false;
 }
@@ -386,7 +374,7 @@ open_sources(Reprice *reprice, bool scans)
 			(reprice->source_no != 0 && source->source_no != reprice->source_no))
 			continue;
 		batch = open_batch(reprice, source);
-		if (!scans || !reprice_can_scan(program, source))
+		if (!scans || !event_scan_can(source))
 		{
 			feed_open_window(&reprice->feeds[reprice->nfeeds++], batch, reprice->from,
 							 reprice->until);

@@ -80,6 +80,9 @@ extern RuleSet *choose_rules(void *arg, Batch *batch, const Posting *posting);
 /* Whether two configurations judge all events of a source alike. */
 extern bool rule_sets_equal(const RuleSet *a, const RuleSet *b, const SourceConfig *source);
 
+/* Whether the rules with caps or budgets of a source are the same in both. */
+extern bool claims_alike(const RuleSet *a, const RuleSet *b, const SourceConfig *source);
+
 /* Ends the choice: what comes next is judged by the configuration as it is. */
 extern void choose_rules_end(RulesChooser *chooser);
 
@@ -117,9 +120,6 @@ extern const UnitSum *sums_find(RuleSums *sums, const EventReader *reader, uint6
 extern int64 reprice_undo(Program *program, int64 operation_no, const char *reason);
 
 /* -------- reprice_scan.c -------- */
-
-/* Whether the events of a source may be judged by reprice_scan. */
-extern bool reprice_can_scan(const Program *program, const SourceConfig *source);
 
 /*
  * Judges the events of a dry batch's source within its window and adds them to

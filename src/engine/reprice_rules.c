@@ -65,6 +65,30 @@ rule_sets_equal(const RuleSet *a, const RuleSet *b, const SourceConfig *source)
 	return a->tz == b->tz && rules_contained(a, b, source) && rules_contained(b, a, source);
 }
 
+/* see reprice.h */
+bool
+claims_alike(const RuleSet *a, const RuleSet *b, const SourceConfig *source)
+{
+	const RuleSet *sets[2] = {a, b};
+	int			i;
+	int			k;
+
+	for (k = 0; k < 2; k++)
+	{
+		for (i = 0; i < sets[k]->nrules; i++)
+		{
+			RuleConfig *rule = &sets[k]->rules[i];
+
+			if ((rule->cap_period != CALENDAR_NONE || rule->has_budget) &&
+				rule_concerns(rule, source) &&
+				(a->tz != b->tz ||
+				 !rule_is_same(rule, rules_rule((RuleSet *) sets[1 - k], rule->rule_no))))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* -------- new versions -------- */
 
 #define RULE_COLUMNS \

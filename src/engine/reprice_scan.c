@@ -3,8 +3,9 @@
  * reprice_scan.c
  *	  Events judged again for a report, each for itself.
  *
- * As long as no rule shares room among events, a report needs no order, and of
- * what is posted only how much it is.
+ * A report needs of what is posted only how much it is, and no order as long as
+ * no room of caps and budgets changes hands: rules that have any are as they
+ * were, and pay each event what it holds of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,25 +21,21 @@ typedef struct RepriceScan
 	Tally	   *tally;
 } RepriceScan;
 
-/* Whether events can be judged by a set of rules one without the others. */
+/* Whether rules of a source have caps or budgets. */
 static bool
-each_for_itself(const RuleSet *rules)
+claims_any(const RuleSet *rules, const SourceConfig *source)
 {
 	int			i;
 
 	for (i = 0; i < rules->nrules; i++)
 	{
-		if (rules->rules[i].cap_period != CALENDAR_NONE || rules->rules[i].has_budget)
-			return false;
-	}
-	return true;
-}
+		const RuleConfig *rule = &rules->rules[i];
 
-/* see reprice.h */
-bool
-reprice_can_scan(const Program *program, const SourceConfig *source)
-{
-	return event_scan_can(source) && each_for_itself(program->rules);
+		if (rule_concerns(rule, source) &&
+			(rule->cap_period != CALENDAR_NONE || rule->has_budget))
+			return true;
+	}
+	return false;
 }
 
 /* By what an event is judged; NULL if its rules are not for us. */
@@ -46,13 +43,11 @@ static RuleSet *
 choose_scanned(void *arg, Batch *batch, const Posting *posting)
 {
 	RepriceScan *reprice = (RepriceScan *) arg;
-	RuleSet    *rules;
+	RuleSet    *rules = choose_rules(reprice->chooser, batch, posting);
 
 	/* what its events claimed by rules of old may now be free for others */
-	if (!each_for_itself(program_rules(batch->program, posting->config_version)))
-		return NULL;
-	rules = choose_rules(reprice->chooser, batch, posting);
-	return rules && each_for_itself(rules) ? rules : NULL;
+	return rules && claims_alike(program_rules(batch->program, posting->config_version), rules,
+								 batch->source) ? rules : NULL;
 }
 
 /* Adds an event to its member's sums. */
@@ -81,6 +76,7 @@ reprice_scan(Batch *batch, RulesChooser *chooser, Tally *tally)
 {
 	RepriceScan reprice;
 	EventScan  *scan = &reprice.scan;
+	RuleSet    *now;
 
 	memset(&reprice, 0, sizeof(reprice));
 	reprice.chooser = chooser;
@@ -96,9 +92,12 @@ reprice_scan(Batch *batch, RulesChooser *chooser, Tally *tally)
 
 	/*
 	 * An event that is posted only now sees its member as the events before it
-	 * leave him, which nobody has looked at.
+	 * leave him, which nobody has looked at; and it takes room in its turn.
 	 */
-	return !scan->unposted ||
-		!(scan->uses_member || event_rules_use_member(batch->source, batch->program->rules) ||
-		  event_rules_use_tiers(batch->source, batch->program->rules));
+	now = batch->program->rules;
+	if (scan->unposted &&
+		(scan->uses_member || event_rules_use_member(batch->source, now) ||
+		 event_rules_use_tiers(batch->source, now)))
+		return false;
+	return scan->nleft == 0 || !(scan->uses_room || claims_any(now, batch->source));
 }
