@@ -430,7 +430,7 @@ class Generator(SpendingOps):
                 zone = r.choice([self.spec.zone, 'UTC'])
                 t = to_instant(truncate(to_local(t, zone), r.choice(['day', 'week', 'month', 'year'])), zone)
             return t
-        if self.has('future') and not self.has('activity_expiry') and x < 0.36:
+        if self.has('future') and x < 0.36:
             return now + r.randint(1, 300) * HOUR
         if x < 0.7:
             return now

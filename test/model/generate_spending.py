@@ -34,9 +34,9 @@ class SpendingOps(CodesOps, OffersOps):
         self.keyed = []             # operations with a key
         self.undoable = []          # numbers of calls that can be reversed
         for u in s.units:
-            if self.has('grace') and not u['expires'].endswith('activity'):
+            if self.has('grace'):
                 u['return_grace'] = r.choice(['7 days', '36 hours', '1 month', 'to end of month'])
-            if self.has('transfers') and not u['expires'].endswith('activity'):
+            if self.has('transfers'):
                 u['transferable'] = True
         if self.has('rewards'):
             if self.chance(0.3):
