@@ -388,12 +388,14 @@ take_pending(Account *account, EntryKind kind, int32_t unit, Points *left,
 			 Instant now, int32_t tag, MovementSink sink, void *arg)
 {
 	const AccountMarks *marks = valid_marks(account, unit, now);
+	ActivityEnd known = {0};
 
 	if (marks != NULL && marks->none_pending)
 		return CORE_OK;
 	while (*left > 0)
 	{
 		LotPiece   *latest = NULL;
+		Instant		latest_end = 0;
 
 		/* the arrays are not in this order, but there are few pending lots */
 		for (int run = 0; run < ACCOUNT_RUNS; run++)
@@ -404,12 +406,18 @@ take_pending(Account *account, EntryKind kind, int32_t unit, Points *left,
 			for (int i = n - 1; i >= 0; i--)
 			{
 				LotPiece   *piece = &pieces[i];
+				Instant		end;
 
-				if (piece->unit == unit && piece->points > 0 &&
-					piece->from > now &&
-					(latest == NULL || piece->from > latest->from ||
-					 (piece->from == latest->from && lot_piece_cmp(piece, latest) > 0)))
-					latest = piece;
+				if (piece->unit != unit || piece->points <= 0 || piece->from <= now ||
+					(latest != NULL && piece->from < latest->from))
+					continue;
+				TRY(account_end_of(account, piece, &known, &end));
+				if (latest != NULL && piece->from == latest->from &&
+					(end > latest_end ||
+					 (end == latest_end && lot_piece_cmp(piece, latest) <= 0)))
+					continue;
+				latest = piece;
+				latest_end = end;
 			}
 		}
 		if (latest == NULL)

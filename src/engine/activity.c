@@ -395,7 +395,7 @@ mark_held(Story *story, AccountState *account, int32 unit_no)
 
 		if (held->unit == unit_no && held->to == INSTANT_ACTIVITY)
 			held->over = story->nlapses > 0 &&
-				timeline_held_since(timeline, held->hold_no) <
+				timeline_held_since(timeline, held->hold_no, timeline->nlines) <
 				timeline->lapses[story->nlapses - 1];
 	}
 }

@@ -78,7 +78,8 @@ read_timelines(Past *past)
 			HeldPiece  *held = &past->held[k];
 
 			if (held->unit == unit->unit && held->to == INSTANT_ACTIVITY)
-				held->over = timeline_lapsed(timeline, timeline_held_since(timeline, held->hold_no),
+				held->over = timeline_lapsed(timeline, timeline_held_since(timeline, held->hold_no,
+																   timeline->nlines),
 											 Min(past->at, held->deadline));
 		}
 	}

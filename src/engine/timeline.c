@@ -313,11 +313,11 @@ find_operation(Program *program, int64 number)
 
 /* see timeline.h */
 Instant
-timeline_held_since(const Timeline *timeline, int64 hold_no)
+timeline_held_since(const Timeline *timeline, int64 hold_no, int upto)
 {
 	int			i;
 
-	for (i = 0; i < timeline->nlines; i++)
+	for (i = upto - 1; i >= 0; i--)
 	{
 		if (timeline->lines[i].operation_no == hold_no &&
 			timeline->lines[i].movement.kind == ENTRY_HOLD)
@@ -363,7 +363,7 @@ undone_since(const Timeline *timeline, int upto, int64 undone, Points *left)
 		points -= some;
 		if (line->movement.from == back->movement.from &&
 			line->movement.to == back->movement.to)
-			since = line->still ? timeline_held_since(timeline, undone) :
+			since = line->still ? timeline_held_since(timeline, undone, i) :
 				line->movement.occurred_at;
 	}
 	return since;
@@ -389,7 +389,7 @@ timeline_find_since(Timeline *timeline, Program *program)
 			continue;
 		if (m->kind == ENTRY_RELEASE)
 		{
-			line->since = timeline_held_since(timeline, line->operation_no);
+			line->since = timeline_held_since(timeline, line->operation_no, i);
 			if (i + 1 < timeline->nlines && is_captured(line, line + 1) &&
 				find_operation(program, line->operation_no).deadline > m->occurred_at)
 				line[0].still = line[1].still = true;

@@ -92,7 +92,7 @@ extern bool timeline_lapsed(const Timeline *timeline, Instant after, Instant unt
  */
 extern bool timeline_is_over(const Timeline *timeline, Instant at);
 
-/* When a hold was made that points of the unit were set aside for. */
-extern Instant timeline_held_since(const Timeline *timeline, int64 hold_no);
+/* When a hold was made that points were set aside for, by a line before "upto". */
+extern Instant timeline_held_since(const Timeline *timeline, int64 hold_no, int upto);
 
 #endif							/* LOYALTY_TIMELINE_H */

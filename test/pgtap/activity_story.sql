@@ -115,4 +115,17 @@ SELECT is(state(13), '10 available', 'what a correction took, and gives back whe
 INSERT INTO shop.orders VALUES (72, 13, 10, '2027-05-01 12:00Z');
 SELECT is(state(13), '70 available', 'unless a late purchase has prevented that');
 
+-- of lots that start at the same instant a refund takes the one that ends first
+UPDATE rewards.unit SET activates = '3 days', expires = '30 days since last activity' WHERE name = 'points';
+INSERT INTO rewards.rule (name, source, earn, expires, condition) VALUES ('fixed', 'orders', '10', '80 days', 'total IN (2, 3)');
+UPDATE rewards.rule SET condition = 'total = 3' WHERE name = 'base';
+INSERT INTO shop.orders VALUES (80, 14, 2, '2027-05-20 12:00Z');
+SELECT rewards.set_clock('2027-05-24 12:00Z');
+SELECT run('SELECT rewards.spend(14, 2)');
+INSERT INTO shop.orders VALUES (81, 14, 3, '2027-05-24 12:00Z');
+SELECT is(state(14), '8 available, 13 pending', 'ten of which two are spent, and thirteen to come');
+DELETE FROM shop.orders WHERE order_id = 80;
+SELECT is(ARRAY[rewards.balance(14, at => '2027-06-01'), rewards.balance(14, at => '2027-07-01')], '{11,10}'::numeric[],
+	'the two are taken from the three that follow activity, not from the ten that last longer');
+
 \ir include/finish.sql
