@@ -226,8 +226,9 @@ operation_lapse(Operation *operation, Instant from, Instant to, Points points)
 }
 
 /*
- * Gives back what an adjustment took, to the lots it came from; what belongs to
- * lots that are over, or have been meanwhile, expires at once.
+ * Gives back what an adjustment took, to the lots it came from; what follows
+ * activity, and belongs to lots that are over, or have been meanwhile, expires
+ * at once.
  */
 static void
 give_back(Operation *operation, Undo *undo)
@@ -240,7 +241,8 @@ give_back(Operation *operation, Undo *undo)
 	for (i = 0; i < undo->ntaken; i++)
 	{
 		points += undo->taken[i].points;
-		if (activity_is_over(operation->ledger, account, operation->unit->unit_no,
+		if (undo->taken[i].to == INSTANT_ACTIVITY &&
+			activity_is_over(operation->ledger, account, operation->unit->unit_no,
 							 undo->taken[i].from, undo->taken[i].to, undo->at))
 			over[i] = undo->taken[i].points;
 		if (undo->taken[i].to != INSTANT_ACTIVITY)

@@ -200,8 +200,9 @@ reverse_transfer(Operation *operation, OperationRow *row)
 								 operation_other_sink, operation));
 	for (i = 0; i < sent.nlots; i++)
 	{
-		bool		over = activity_is_over(ledger, account, unit_no, sent.lots[i].from,
-											sent.lots[i].to, row->performed_at);
+		bool		over = sent.lots[i].to == INSTANT_ACTIVITY &&
+			activity_is_over(ledger, account, unit_no, sent.lots[i].from, sent.lots[i].to,
+							 row->performed_at);
 
 		if (sent.lots[i].to != INSTANT_ACTIVITY)
 			pages_bring_in_end(ledger, account, sent.lots[i].to);
