@@ -207,42 +207,6 @@ is_over_since(Judgement *j, int32 unit_no, Instant from, Instant to)
 	return activity_is_over(j->batch->ledger, j->account, unit_no, from, to, since);
 }
 
-/*
- * How much less the event has in a lot than it should: what was taken there for
- * other rules of the event, which have lots of their own, or as it was not
- * there, for any rule.
- */
-static Points
-missing_in_lot(const Judgement *j, int32 unit_no, Instant from, Instant to)
-{
-	Points		missing = 0;
-	int			i;
-	int			k;
-
-	for (i = 0; i < j->nown; i++)
-	{
-		const OwnLine *own = &j->own[i];
-
-		if (own->unit != unit_no)
-			continue;
-		if (own->from == from && own->to == to)
-			missing -= own->points - own->lapsed - own->forgiven;
-
-		/* the first line with points says which lot is a rule's own */
-		if (own->points <= 0 || own->from != from || own->to != to)
-			continue;
-		for (k = 0; k < i; k++)
-		{
-			if (j->own[k].unit == unit_no && j->own[k].rule_no == own->rule_no &&
-				j->own[k].points > 0)
-				break;
-		}
-		if (k == i)
-			missing += held_points(j, unit_no, own->rule_no);
-	}
-	return missing;
-}
-
 /* What rules that are still to be given points will use up of a lot that is their own. */
 static Points
 wanted_in_lot(const Judgement *j, Instant from, Instant to)
@@ -272,7 +236,6 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 	Points		excused = 0;
 	Points		forgiven = 0;
 	Points		in_lot;
-	Points		missing;
 	int			i;
 
 	for (i = 0; i < nown; i++)
@@ -287,20 +250,16 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 			continue;
 		sum_own_lines(j, unit_no, own->from, own->to, &in_lot, &lapsed);
 		lapsed = still_excused(j, unit_no, own->from, own->to, lapsed);
-		if (own->from == from && own->to == to)
-		{
-			excused = lapsed;
-			continue;
-		}
-		missing = missing_in_lot(j, unit_no, own->from, own->to);
-		if (missing > 0 && !is_over_since(j, unit_no, own->from, own->to))
+		if (in_lot < 0 && !is_over_since(j, unit_no, own->from, own->to))
 		{
 			if (taken == NULL)
 				taken = palloc(sizeof(TakenLot) * nown);
 			taken[ntaken].from = own->from;
 			taken[ntaken].to = own->to;
-			taken[ntaken++].points = missing;
+			taken[ntaken++].points = -in_lot;
 		}
+		if (own->from == from && own->to == to)
+			excused = lapsed;
 	}
 
 	/* then what was excused in lots of others of its rules, if they leave any */

@@ -740,8 +740,6 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
         stack = e.elsewhere.setdefault(unit, [])
         for x in reversed(stack):
             for i in range(len(rest)):
-                if x[0] is lots[i]:
-                    continue            # its own go there anyway
                 if x[0] is None:
                     n = min(rest[i], x[1], purse.debt())
                     if n > 0:

@@ -195,17 +195,4 @@ SELECT run($$SELECT rewards.set_clock(clock + interval '20 days') FROM rewards.p
 UPDATE shop.orders SET status = 'paid' WHERE order_id = 9901;
 SELECT is(state(991, 'three'), '10 available', 'paid again when that has ended: its own last longer');
 
--- a lot of another rule of the same purchase was drawn from: it is filled first
-UPDATE rewards.rule SET enabled = false;
-INSERT INTO rewards.unit (name, spendable) VALUES ('four', true);
-INSERT INTO rewards.rule (name, source, unit, earn, priority, expires, amount) VALUES ('early', 'orders', 'four', '1 per 1', 2, '10 days', NULL), ('late', 'orders', 'four', '20', 1, '80 days', NULL);
-INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9903, 992, 30, clock FROM rewards.program;
-SELECT run('SELECT rewards.spend(992, 30, unit => ''four'')');
-UPDATE shop.orders SET total = 15 WHERE order_id = 9903;
-SELECT is(state(992, 'four'), '5 available', 'what was spent of the early lot is taken from the late one');
-UPDATE shop.orders SET total = 30 WHERE order_id = 9903;
-SELECT is(state(992, 'four'), '20 available', 'and goes back');
-SELECT is((SELECT string_agg(points || ' until ' || (expires_at AT TIME ZONE 'UTC' > (SELECT clock + interval '11 days' FROM rewards.program)), ', ') FROM rewards.member_lots(992, 'four')),
-	'20 until true', 'to the late one');
-
 \ir include/finish.sql
