@@ -183,11 +183,12 @@ CREATE INDEX account_next_due ON @program@.account (next_due);
 CREATE TABLE @program@.account_page (
 	member_id		@member_column@ NOT NULL,
 	first_end		timestamptz NOT NULL,
+	first_from		timestamptz NOT NULL,
 	page_no			bigint NOT NULL,
 	last_end		timestamptz NOT NULL,
 	next_due		timestamptz NOT NULL,
 	lots			loyalty.lots NOT NULL,
-	PRIMARY KEY (member_id, first_end, page_no)
+	PRIMARY KEY (member_id, first_end, first_from, page_no)
 );
 ALTER TABLE @program@.account_page ALTER COLUMN lots SET STORAGE PLAIN;
 CREATE INDEX account_page_due ON @program@.account_page (member_id, next_due);

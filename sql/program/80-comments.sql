@@ -154,6 +154,7 @@ COMMENT ON COLUMN @program@.account.lots IS 'The points: how many, from when, to
 COMMENT ON TABLE @program@.account_page IS 'Lots of accounts that have too many for their row';
 COMMENT ON COLUMN @program@.account_page.member_id IS 'The member';
 COMMENT ON COLUMN @program@.account_page.first_end IS 'Least end of the lots in the page';
+COMMENT ON COLUMN @program@.account_page.first_from IS 'Least start of the lots in the page if they never end, else -infinity';
 COMMENT ON COLUMN @program@.account_page.page_no IS 'Number of the page';
 COMMENT ON COLUMN @program@.account_page.last_end IS 'Greatest end of the lots in the page';
 COMMENT ON COLUMN @program@.account_page.next_due IS 'No expiry or activation in the page is due before';

@@ -246,7 +246,7 @@ give_back(Operation *operation, Undo *undo)
 							 undo->taken[i].from, undo->taken[i].to, undo->at))
 			over[i] = undo->taken[i].points;
 		if (undo->taken[i].to != INSTANT_ACTIVITY)
-			pages_bring_in_end(operation->ledger, account, undo->taken[i].to);
+			pages_bring_in_lot(operation->ledger, account, undo->taken[i].from, undo->taken[i].to);
 	}
 
 	/* what was owed has been repaid since by points of other lots: a new one */

@@ -208,7 +208,7 @@ cancel_return(Operation *operation, OperationRow *row, Points points)
 	for (i = 0; i < drawn.nlots; i++)
 	{
 		if (drawn.lots[i].to != INSTANT_ACTIVITY)
-			pages_bring_in_end(ledger, account, drawn.lots[i].to);
+			pages_bring_in_lot(ledger, account, drawn.lots[i].from, drawn.lots[i].to);
 	}
 	core_check(account_return(&account->core, unit_no, points, drawn.lots, drawn.nlots,
 							  grace, account->now, operation_sink, operation));

@@ -320,7 +320,7 @@ bring_in_lots(Judgement *j, int32 unit_no, Points points, const OwnLot *lots, in
 
 	for (i = 0; i < nlots; i++)
 	{
-		pages_bring_in_end(ledger, j->account, lots[i].to);
+		pages_bring_in_lot(ledger, j->account, lots[i].from, lots[i].to);
 		own += Min(lots[i].lapsed, lots[i].share);
 		own += Min(account_lot_points(&j->account->core, unit_no, lots[i].from, lots[i].to),
 				   lots[i].share);

@@ -21,12 +21,19 @@
 /* one page in so many asked for: it is cheaper to have all */
 #define MANY_PAGES 16
 
-/* a page, and the last end of any lot in it or in those before it */
+/* where a lot stands in the order of pages: by its end, if it never ends by its start */
+typedef struct Position
+{
+	Instant		end;
+	Instant		from;
+} Position;
+
+/* a page, and the last position in it and in any of those up to it */
 typedef struct PageEntry
 {
 	PageId		id;
-	Instant		last_end;
-	Instant		reach;
+	Position	last;
+	Position	reach;
 	bool		taken;
 } PageEntry;
 
@@ -43,11 +50,20 @@ typedef struct PageDirectory
 static const char directory_plan = 0;
 static const char page_plan = 0;
 
+/* Does a position come before another? */
+static bool
+comes_before(Position a, Position b)
+{
+	if (a.end != b.end)
+		return a.end < b.end;
+	return a.end == INSTANT_NEVER && a.from < b.from;
+}
+
 /* Leaves out pages that have come in, and works out how far the others reach. */
 static void
 directory_tidy(PageDirectory *directory)
 {
-	Instant		reach = INSTANT_ALWAYS;
+	Position	reach = {INSTANT_ALWAYS, INSTANT_ALWAYS};
 	int			n = 0;
 	int			i;
 
@@ -55,7 +71,8 @@ directory_tidy(PageDirectory *directory)
 	{
 		if (directory->pages[i].taken)
 			continue;
-		reach = Max(reach, directory->pages[i].last_end);
+		if (comes_before(reach, directory->pages[i].last))
+			reach = directory->pages[i].last;
 		directory->pages[n] = directory->pages[i];
 		directory->pages[n++].reach = reach;
 	}
@@ -75,8 +92,9 @@ directory_read(Ledger *ledger, AccountState *account)
 
 	SPI_connect();
 	plan_execute(ledger->program, &directory_plan,
-				 "SELECT first_end, page_no, last_end FROM %s.account_page"
-				 " WHERE member_id OPERATOR(pg_catalog.=) $1 ORDER BY first_end, page_no",
+				 "SELECT first_end, page_no, last_end, first_from FROM %s.account_page"
+				 " WHERE member_id OPERATOR(pg_catalog.=) $1"
+				 " ORDER BY first_end, first_from, page_no",
 				 1, &type, &account->member, ledger->dry, SPI_OK_SELECT);
 	directory = MemoryContextAllocHuge(GetMemoryChunkContext(pages),
 									   offsetof(PageDirectory, pages) +
@@ -91,7 +109,11 @@ directory_read(Ledger *ledger, AccountState *account)
 
 		entry->id.first_end = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 1, &isnull));
 		entry->id.page_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-		entry->last_end = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		entry->last.end = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+		entry->id.first_from = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+		entry->last.from = pages->summary.span == PG_INT32_MAX ||
+			entry->id.first_from == INSTANT_ALWAYS ? INSTANT_NEVER :
+			entry->id.first_from + pages->summary.span * USECS_PER_SEC;
 		entry->taken = false;
 		for (k = 0; k < pages->ntaken && !entry->taken; k++)
 			entry->taken = pages->taken[k].page_no == entry->id.page_no;
@@ -107,8 +129,9 @@ directory_read(Ledger *ledger, AccountState *account)
 static void
 bring_in_page(Ledger *ledger, AccountState *account, PageId id)
 {
-	Oid			types[3] = {ledger->program->ref.member_type, TIMESTAMPTZOID, INT8OID};
-	Datum		values[3];
+	Oid			types[4] = {ledger->program->ref.member_type, TIMESTAMPTZOID, INT8OID,
+	TIMESTAMPTZOID};
+	Datum		values[4];
 	TupleDesc	desc;
 	HeapTuple	tuple;
 	Lots		lots;
@@ -118,13 +141,15 @@ bring_in_page(Ledger *ledger, AccountState *account, PageId id)
 	values[0] = account->member;
 	values[1] = TimestampTzGetDatum(id.first_end);
 	values[2] = Int64GetDatum(id.page_no);
+	values[3] = TimestampTzGetDatum(id.first_from);
 	SPI_connect();
 	plan_execute(ledger->program, &page_plan,
 				 "SELECT lots, next_due FROM %s.account_page"
 				 " WHERE member_id OPERATOR(pg_catalog.=) $1"
 				 " AND first_end OPERATOR(pg_catalog.=) $2"
+				 " AND first_from OPERATOR(pg_catalog.=) $4"
 				 " AND page_no OPERATOR(pg_catalog.=) $3",
-				 3, types, values, ledger->dry, SPI_OK_SELECT);
+				 4, types, values, ledger->dry, SPI_OK_SELECT);
 	if (SPI_processed != 1)
 		elog(ERROR, "page " INT64_FORMAT " of an account is gone", id.page_no);
 	tuple = SPI_tuptable->vals[0];
@@ -144,9 +169,10 @@ bring_in_page(Ledger *ledger, AccountState *account, PageId id)
 
 /* see pages.h */
 void
-directory_bring_in(Ledger *ledger, AccountState *account, Instant end)
+directory_bring_in(Ledger *ledger, AccountState *account, Instant from, Instant to)
 {
 	PageDirectory *directory = account->paged->directory;
+	Position	lot = {to, from};
 	int			low = 0;
 	int			high = directory->npages;
 	int			i;
@@ -155,15 +181,18 @@ directory_bring_in(Ledger *ledger, AccountState *account, Instant end)
 	{
 		int			middle = low + (high - low) / 2;
 
-		if (directory->pages[middle].id.first_end <= end)
+		Position	first = {directory->pages[middle].id.first_end,
+		directory->pages[middle].id.first_from};
+
+		if (!comes_before(lot, first))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (i = low - 1; i >= 0 && directory->pages[i].reach >= end; i--)
+	for (i = low - 1; i >= 0 && !comes_before(directory->pages[i].reach, lot); i--)
 	{
 		directory->nseen++;
-		if (directory->pages[i].taken || directory->pages[i].last_end < end)
+		if (directory->pages[i].taken || comes_before(directory->pages[i].last, lot))
 			continue;
 		bring_in_page(ledger, account, directory->pages[i].id);
 		directory->pages[i].taken = true;

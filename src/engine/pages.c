@@ -141,7 +141,7 @@ typedef enum Which
 	WHICH_FIRST_END,			/* the bounds of all */
 	WHICH_NEXT_DUE,
 	WHICH_DUE,					/* what starts or ends by an instant */
-	WHICH_END,					/* what may end at an instant */
+	WHICH_LOT,					/* what may hold lots of a range */
 	WHICH_FIRST,				/* the one that ends first */
 	WHICH_ALL
 } Which;
@@ -150,64 +150,78 @@ typedef enum Which
 	" FROM %s.account_page WHERE member_id OPERATOR(pg_catalog.=) $1" \
 	" AND page_no OPERATOR(pg_catalog.<>) ALL ($2)"
 #define TAKE \
-	"SELECT first_end, page_no, lots, next_due" NOT_TAKEN
+	"SELECT first_end, page_no, lots, next_due, first_from" NOT_TAKEN
 
-/* $1 the member, $2 the pages in memory, $3 an instant, $4 one as long before as a page spans */
+/*
+ * $1 the member, $2 the pages in memory, $3 an instant, $4 one as long before as
+ * a page spans, $5 and $6 the same of starts
+ */
 static const char *const which_text[] = {
-	"SELECT first_end" NOT_TAKEN " AND $3 IS NOT NULL ORDER BY first_end LIMIT 1",
+	"SELECT first_end, first_from" NOT_TAKEN " AND $3 IS NOT NULL"
+	" ORDER BY first_end, first_from LIMIT 1",
 	"SELECT next_due" NOT_TAKEN " AND $3 IS NOT NULL ORDER BY next_due LIMIT 1",
 	TAKE " AND next_due OPERATOR(pg_catalog.<=) $3",
 	TAKE " AND first_end OPERATOR(pg_catalog.<=) $3 AND first_end OPERATOR(pg_catalog.>=) $4"
-	" AND last_end OPERATOR(pg_catalog.>=) $3",
-	TAKE " AND $3 IS NOT NULL ORDER BY first_end, page_no LIMIT 1",
+	" AND last_end OPERATOR(pg_catalog.>=) $3"
+	" AND first_from OPERATOR(pg_catalog.<=) $5 AND first_from OPERATOR(pg_catalog.>=) $6",
+	TAKE " AND $3 IS NOT NULL ORDER BY first_end, first_from, page_no LIMIT 1",
 	TAKE " AND $3 IS NOT NULL"
 };
 
 /* see plan_execute */
 static const char which_plans[lengthof(which_text)] = {0};
 
+/* As long before an instant as a page spans. */
+static Instant
+span_before(const AccountState *account, Instant instant)
+{
+	int32		span = account->paged->summary.span;
+
+	if (instant == INSTANT_ALWAYS || instant >= INSTANT_ACTIVITY)
+		return instant;
+	return span == PG_INT32_MAX ? INSTANT_ALWAYS : instant - span * USECS_PER_SEC;
+}
+
 /* Reads from the account's pages that are not in memory. */
 static void
-query_pages(Ledger *ledger, AccountState *account, Which which, Instant instant)
+query_pages(Ledger *ledger, AccountState *account, Which which, Instant from, Instant instant)
 {
 	Program    *program = ledger->program;
-	Oid			types[4] = {program->ref.member_type, INT8ARRAYOID, TIMESTAMPTZOID,
-	TIMESTAMPTZOID};
-	Datum		values[4];
-	int32		span = account->paged->summary.span;
-	Instant		before = span == PG_INT32_MAX ? DT_NOBEGIN : instant;
+	Oid			types[6] = {program->ref.member_type, INT8ARRAYOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[6];
+	bool		never_ends = which == WHICH_LOT && instant == INSTANT_NEVER;
 	int			guc_level;
-
-	if (before != DT_NOBEGIN && before != DT_NOEND && before != INSTANT_ACTIVITY)
-		before -= span * USECS_PER_SEC;
 
 	values[0] = account->member;
 	values[1] = taken_page_nos(account->paged);
 	values[2] = TimestampTzGetDatum(instant);
-	values[3] = TimestampTzGetDatum(before);
+	values[3] = TimestampTzGetDatum(span_before(account, instant));
+	values[4] = TimestampTzGetDatum(never_ends ? from : INSTANT_NEVER);
+	values[5] = TimestampTzGetDatum(never_ends ? span_before(account, from) : INSTANT_ALWAYS);
 
 	/* the plan is made when there are few pages, perhaps, and kept when there are many */
 	guc_level = NewGUCNestLevel();
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	plan_execute(program, &which_plans[which], which_text[which], 4, types, values,
+	plan_execute(program, &which_plans[which], which_text[which], 6, types, values,
 				 ledger->dry, SPI_OK_SELECT);
 	AtEOXact_GUC(false, guc_level);
 }
 
-/* A bound of all pages that are not in memory. */
+/* A bound of all pages that are not in memory: a column of what is read. */
 static Instant
-read_bound(Ledger *ledger, AccountState *account, Which which)
+read_bound(Ledger *ledger, AccountState *account, Which which, int column)
 {
 	Instant		bound = INSTANT_NEVER;
 	bool		isnull;
 
 	if (account->paged->summary.npages == 0)
 		return bound;
-	query_pages(ledger, account, which, 0);
+	query_pages(ledger, account, which, 0, 0);
 	if (SPI_processed > 0)
 		bound = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0],
-												  SPI_tuptable->tupdesc, 1, &isnull));
+												  SPI_tuptable->tupdesc, column, &isnull));
 	return bound;
 }
 
@@ -220,8 +234,9 @@ know_bounds(Ledger *ledger, AccountState *account)
 	if (!pages->bounds_unknown)
 		return;
 	SPI_connect();
-	pages->summary.first_end = read_bound(ledger, account, WHICH_FIRST_END);
-	pages->summary.next_due = read_bound(ledger, account, WHICH_NEXT_DUE);
+	pages->summary.first_end = read_bound(ledger, account, WHICH_FIRST_END, 1);
+	pages->summary.first_from = read_bound(ledger, account, WHICH_FIRST_END, 2);
+	pages->summary.next_due = read_bound(ledger, account, WHICH_NEXT_DUE, 1);
 	SPI_finish();
 	pages->bounds_unknown = false;
 }
@@ -248,7 +263,7 @@ pages_take(AccountState *account, PageId id, LotPiece *lots, int nlots, Instant 
 
 /* Brings in pages; true if there were any. */
 static bool
-bring_in(Ledger *ledger, AccountState *account, Which which, Instant instant)
+bring_in(Ledger *ledger, AccountState *account, Which which, Instant from, Instant instant)
 {
 	LotPiece   *pieces = NULL;
 	int			npieces = 0;
@@ -262,7 +277,7 @@ bring_in(Ledger *ledger, AccountState *account, Which which, Instant instant)
 		account->paged->directory = NULL;
 	}
 	SPI_connect();
-	query_pages(ledger, account, which, instant);
+	query_pages(ledger, account, which, from, instant);
 	n = SPI_processed;
 	for (i = 0; i < n; i++)
 	{
@@ -275,6 +290,7 @@ bring_in(Ledger *ledger, AccountState *account, Which which, Instant instant)
 		CHECK_FOR_INTERRUPTS();
 		id.first_end = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 1, &isnull));
 		id.page_no = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+		id.first_from = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 5, &isnull));
 		lots = DatumGetLotsP(SPI_getbinval(tuple, desc, 3, &isnull));
 		pages_take(account, id, LOTS_PIECES(lots), LOTS_COUNT(lots),
 				   DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull)));
@@ -300,23 +316,23 @@ void
 pages_bring_in_due(Ledger *ledger, AccountState *account, TimestampTz now)
 {
 	if (account->paged && account->paged->summary.next_due <= now)
-		bring_in(ledger, account, WHICH_DUE, now);
+		bring_in(ledger, account, WHICH_DUE, 0, now);
 }
 
 /* see pages.h */
 void
-pages_bring_in_end(Ledger *ledger, AccountState *account, Instant end)
+pages_bring_in_lot(Ledger *ledger, AccountState *account, Instant from, Instant to)
 {
 	AccountPaged *pages = account->paged;
 
-	if (pages == NULL || pages->summary.npages == 0 || pages->summary.first_end > end)
+	if (pages == NULL || pages->summary.npages == 0 || pages->summary.first_end > to)
 		return;
 	if (pages->directory == NULL && ++pages->nlooks > LOOKS_MAX + pages->summary.npages / 256)
 		pages->directory = directory_read(ledger, account);
 	if (pages->directory)
-		directory_bring_in(ledger, account, end);
+		directory_bring_in(ledger, account, from, to);
 	else
-		bring_in(ledger, account, WHICH_END, end);
+		bring_in(ledger, account, WHICH_LOT, from, to);
 }
 
 /* see pages.h */
@@ -324,7 +340,7 @@ void
 pages_bring_in_all(Ledger *ledger, AccountState *account)
 {
 	if (account->paged && account->paged->summary.npages > 0)
-		bring_in(ledger, account, WHICH_ALL, 0);
+		bring_in(ledger, account, WHICH_ALL, 0, 0);
 }
 
 /* see pages.h */
@@ -345,13 +361,16 @@ pages_bring_in_for(Ledger *ledger, AccountState *account, int32 unit_no, Points 
 			LotPiece   *piece = &account->core.pieces[i];
 
 			if (piece->unit == unit_no && piece->from <= account->now && piece->points > 0 &&
-				piece->to < account->paged->summary.first_end)
+				(piece->to < account->paged->summary.first_end ||
+				 (piece->to == INSTANT_NEVER &&
+				  account->paged->summary.first_end == INSTANT_NEVER &&
+				  piece->from < account->paged->summary.first_from)))
 				core_check(points_add(near_end, piece->points, &near_end) ?
 						   CORE_OK : CORE_RANGE);
 		}
 		if (near_end >= points)
 			break;
-		if (!bring_in(ledger, account, WHICH_FIRST, 0))
+		if (!bring_in(ledger, account, WHICH_FIRST, 0, 0))
 			break;
 	}
 }
@@ -379,8 +398,9 @@ static void
 drop_taken(Ledger *ledger, AccountState *account)
 {
 	AccountPaged *pages = account->paged;
-	Oid			types[3] = {ledger->program->ref.member_type, TIMESTAMPTZOID, INT8OID};
-	Datum		values[3];
+	Oid			types[4] = {ledger->program->ref.member_type, TIMESTAMPTZOID, INT8OID,
+	TIMESTAMPTZOID};
+	Datum		values[4];
 	int			i;
 
 	SPI_connect();
@@ -389,27 +409,37 @@ drop_taken(Ledger *ledger, AccountState *account)
 		values[0] = account->member;
 		values[1] = TimestampTzGetDatum(pages->taken[i].first_end);
 		values[2] = Int64GetDatum(pages->taken[i].page_no);
+		values[3] = TimestampTzGetDatum(pages->taken[i].first_from);
 		plan_execute(ledger->program, &drop_plan,
 					 "DELETE FROM %s.account_page"
 					 " WHERE member_id OPERATOR(pg_catalog.=) $1"
 					 " AND first_end OPERATOR(pg_catalog.=) $2"
+					 " AND first_from OPERATOR(pg_catalog.=) $4"
 					 " AND page_no OPERATOR(pg_catalog.=) $3",
-					 3, types, values, false, SPI_OK_DELETE);
+					 4, types, values, false, SPI_OK_DELETE);
 	}
 	SPI_finish();
 	pages->ntaken = 0;
 	pages->directory = NULL;
 }
 
-/* Whole seconds between the ends of two lots, rounded up; PG_INT32_MAX: too many. */
+/*
+ * Whole seconds between the ends of two lots, if both never end their starts,
+ * rounded up; PG_INT32_MAX: too many.
+ */
 static int32
 seconds_between(const LotPiece *near, const LotPiece *far)
 {
-	if (near->to == far->to)
+	bool		never = near->to == INSTANT_NEVER;
+	Instant		first = never ? near->from : near->to;
+	Instant		last = never ? far->from : far->to;
+
+	if (first == last)
 		return 0;
-	if (far->to == INSTANT_NEVER || far->to / USECS_PER_SEC - near->to / USECS_PER_SEC >= PG_INT32_MAX)
+	if ((!never && far->to == INSTANT_NEVER) || first == INSTANT_ALWAYS ||
+		last / USECS_PER_SEC - first / USECS_PER_SEC >= PG_INT32_MAX - 2)
 		return PG_INT32_MAX;
-	return (int32) (far->to / USECS_PER_SEC - near->to / USECS_PER_SEC) + 2;
+	return (int32) (last / USECS_PER_SEC - first / USECS_PER_SEC) + 2;
 }
 
 /*
@@ -443,9 +473,11 @@ write_page(Ledger *ledger, AccountState *account, const LotPiece *pieces, int np
 {
 	AccountPaged *pages = account->paged;
 	Instant		due = first_due(pieces, npieces, account->now);
-	Oid			types[6] = {ledger->program->ref.member_type, TIMESTAMPTZOID, INT8OID,
-	TIMESTAMPTZOID, TIMESTAMPTZOID, InvalidOid};
-	Datum		values[6];
+	const LotPiece *first = &pieces[npieces - 1];
+	Instant		from = first->to == INSTANT_NEVER ? first->from : INSTANT_ALWAYS;
+	Oid			types[7] = {ledger->program->ref.member_type, TIMESTAMPTZOID, INT8OID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, InvalidOid, TIMESTAMPTZOID};
+	Datum		values[7];
 
 	/* pieces stand latest end first */
 	values[0] = account->member;
@@ -454,18 +486,25 @@ write_page(Ledger *ledger, AccountState *account, const LotPiece *pieces, int np
 	values[3] = TimestampTzGetDatum(pieces[0].to);
 	values[4] = TimestampTzGetDatum(due);
 	values[5] = PointerGetDatum(lots_make_packed(pieces, npieces));
+	values[6] = TimestampTzGetDatum(from);
 	types[5] = ledger->program->lots_type;
 	SPI_connect();
 	plan_execute(ledger->program, &write_plan,
 				 "INSERT INTO %s.account_page"
-				 " (member_id, first_end, page_no, last_end, next_due, lots)"
-				 " VALUES ($1, $2, $3, $4, $5, $6)",
-				 6, types, values, false, SPI_OK_INSERT);
+				 " (member_id, first_end, page_no, last_end, next_due, lots, first_from)"
+				 " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+				 7, types, values, false, SPI_OK_INSERT);
 	SPI_finish();
 	count_lots(pages, pieces, npieces, due, 1);
 	pages->summary.npages++;
 	pages->summary.span = Max(pages->summary.span, seconds_between(&pieces[npieces - 1], pieces));
-	pages->summary.first_end = Min(pages->summary.first_end, pieces[npieces - 1].to);
+	if (first->to < pages->summary.first_end)
+	{
+		pages->summary.first_end = first->to;
+		pages->summary.first_from = from;
+	}
+	else if (first->to == pages->summary.first_end)
+		pages->summary.first_from = Min(pages->summary.first_from, from);
 	pages->summary.next_due = Min(pages->summary.next_due, due);
 }
 
@@ -506,6 +545,7 @@ pages_save(Ledger *ledger, AccountState *account)
 			account->paged = palloc0(sizeof(AccountPaged));
 			account->paged->units = palloc(sizeof(PagedUnit) * 2);
 			account->paged->summary.first_end = INSTANT_NEVER;
+			account->paged->summary.first_from = INSTANT_NEVER;
 			account->paged->summary.next_due = INSTANT_NEVER;
 		}
 		write_page(ledger, account, &core->pieces[from], until - from);

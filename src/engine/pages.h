@@ -30,17 +30,20 @@ typedef struct PagedUnit
 typedef struct PagedSummary
 {
 	Instant		first_end;		/* the earliest end of any lot in a page */
+	Instant		first_from;		/* if that is never, their earliest start */
 	Instant		next_due;		/* the first start or end yet to come */
 	int64		npages;
 	int64		next_page_no;
 	int32		nunits;
 	int32		span;			/* seconds from the first end of a page to its
-								 * last, at most */
+								 * last, or if it never ends from the first
+								 * start, at most */
 } PagedSummary;
 
 typedef struct PageId
 {
 	Instant		first_end;
+	Instant		first_from;
 	int64		page_no;
 } PageId;
 
@@ -63,10 +66,11 @@ extern void pages_attach(AccountState *account, Datum paged);
 extern void pages_bring_in_due(Ledger *ledger, AccountState *account, TimestampTz now);
 
 /*
- * Brings in the lots that end at an instant.  Who does it often has the bounds
+ * Brings in the lots of a range.  Who does it often has the bounds
  * of all pages read, once.
  */
-extern void pages_bring_in_end(Ledger *ledger, AccountState *account, Instant end);
+extern void pages_bring_in_lot(Ledger *ledger, AccountState *account, Instant from,
+							   Instant to);
 
 /* Brings in as much of the near end as spending an amount may need. */
 extern void pages_bring_in_for(Ledger *ledger, AccountState *account, int32 unit_no,
@@ -93,7 +97,8 @@ extern void pages_take(AccountState *account, PageId id, LotPiece *lots, int nlo
 
 /* Reads the bounds of the pages that are not in memory. */
 extern struct PageDirectory *directory_read(Ledger *ledger, AccountState *account);
-/* Brings in those that may have lots that end at an instant. */
-extern void directory_bring_in(Ledger *ledger, AccountState *account, Instant end);
+/* Brings in those that may have lots of a range. */
+extern void directory_bring_in(Ledger *ledger, AccountState *account, Instant from,
+							   Instant to);
 
 #endif							/* LOYALTY_PAGES_H */

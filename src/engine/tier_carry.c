@@ -126,7 +126,7 @@ book_less(LedgerSink *sink, AccountState *account, int32 unit_no, const TierCarr
 		return;
 	}
 	if (account->paged)
-		pages_bring_in_end(sink->ledger, account, carry->to);
+		pages_bring_in_lot(sink->ledger, account, carry->at, carry->to);
 	points = Min(points, account_lot_points(&account->core, unit_no, carry->at, carry->to));
 	if (points <= 0)
 		return;

@@ -205,7 +205,7 @@ reverse_transfer(Operation *operation, OperationRow *row)
 							 row->performed_at);
 
 		if (sent.lots[i].to != INSTANT_ACTIVITY)
-			pages_bring_in_end(ledger, account, sent.lots[i].to);
+			pages_bring_in_lot(ledger, account, sent.lots[i].from, sent.lots[i].to);
 		core_check(account_add(&account->core, ENTRY_TRANSFER, unit_no, sent.lots[i].share,
 							   sent.lots[i].from, sent.lots[i].to, account->now, 0,
 							   operation_sink, operation));

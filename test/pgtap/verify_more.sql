@@ -47,7 +47,7 @@ SELECT is(verdict($$UPDATE rewards.account SET next_due = next_due - interval '1
 SELECT is(verdict($$DELETE FROM rewards.account_page WHERE member_id = 9 AND page_no = (SELECT min(page_no) FROM rewards.account_page)$$), 'pages 9, state 9', 'pages: one is missing');
 SELECT is(verdict($$UPDATE rewards.account a SET lots = a.lots OPERATOR(loyalty.+) g.lots FROM rewards.account_page g WHERE a.member_id = 9 AND g.member_id = 9;
 	DELETE FROM rewards.account_page$$), 'due 9, pages 9', 'pages: an account knows of more than there are') WHERE (SELECT count(*) FROM rewards.account_page) = 1;
-SELECT is(verdict($$INSERT INTO rewards.account_page SELECT 3, first_end, 99, last_end, 'infinity', lots FROM rewards.account_page LIMIT 1$$), 'pages 3', 'pages: one that nobody knows of');
+SELECT is(verdict($$INSERT INTO rewards.account_page SELECT 3, first_end, first_from, 99, last_end, 'infinity', lots FROM rewards.account_page LIMIT 1$$), 'pages 3', 'pages: one that nobody knows of');
 SELECT is(verdict($$UPDATE rewards.account SET status = 1 WHERE member_id = 3$$), 'members 3', 'members: the account says blocked');
 SELECT is(verdict($$UPDATE rewards.account SET time_zone = 'Asia/Tokyo' WHERE member_id = 3$$), 'members 3', 'members: of another time zone');
 SELECT is(verdict($$DELETE FROM rewards.member WHERE member_id = 3$$), 'members 3', 'members: there is none');
