@@ -174,10 +174,11 @@ CREATE TABLE @program@.account (
 	holds			bytea,
 	tiers			bytea,
 	lots			loyalty.lots NOT NULL DEFAULT '{}'
-) WITH (fillfactor = 40);
+) WITH (fillfactor = 40, toast_tuple_target = 8160);
 ALTER TABLE @program@.account ALTER COLUMN usage SET STORAGE PLAIN;
 ALTER TABLE @program@.account ALTER COLUMN paged SET STORAGE PLAIN;
-ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE PLAIN;
+-- in the row as long as it has room: only lots that follow activity, which never go to pages, can be too many
+ALTER TABLE @program@.account ALTER COLUMN lots SET STORAGE EXTERNAL;
 CREATE INDEX account_next_due ON @program@.account (next_due);
 
 CREATE TABLE @program@.account_page (

@@ -84,4 +84,18 @@ SELECT rewards.set_clock('2026-03-12 08:30Z');
 SELECT run('SELECT rewards.book_due()');
 SELECT is(state(3, 'stars'), '1 available', 'lapsed one after the other');
 
+-- lots that follow activity never go to pages; they leave the row when it is full
+INSERT INTO rewards.unit (name, expires) VALUES ('visits', '6 months since last activity');
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('visit', 'orders', 'visits', '1');
+INSERT INTO shop.orders SELECT 20000 + i, 20, 5, timestamptz '2026-03-12 08:00Z' - i * interval '1 hour 7 seconds' FROM generate_series(1, 3000) i;
+SELECT is(state(20, 'visits'), '3000 available', '3000 lots that follow activity');
+DELETE FROM shop.orders WHERE order_id = 20500;
+INSERT INTO shop.orders VALUES (23001, 20, 5, '2026-03-12 08:00Z');
+SELECT run('SELECT rewards.adjust(20, -2999, unit => ''visits'', reason => ''spent'')');
+SELECT is(state(20, 'visits'), '1 available', 'corrected, added to, spent');
+SELECT rewards.set_clock('2026-09-12 08:00Z');
+SELECT is(state(20, 'visits'), '0 available', 'and lapsed');
+SELECT run('SELECT rewards.book_due()');
+
 \ir include/finish.sql
