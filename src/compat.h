@@ -70,6 +70,17 @@
 	ExecInitRangeTable((estate), (range_table))
 #endif
 
+/* keys that may be deferred are asked for since 18, which counts searches, too */
+#if PG_VERSION_NUM >= 180000
+#define loyalty_primary_key(rel) RelationGetPrimaryKeyIndex((rel), false)
+#define loyalty_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), (norderbys))
+#else
+#define loyalty_primary_key(rel) RelationGetPrimaryKeyIndex(rel)
+#define loyalty_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan((heap), (index), (snapshot), (nkeys), (norderbys))
+#endif
+
 /* which transaction of this backend it is */
 #if PG_VERSION_NUM >= 170000
 #define loyalty_my_lxid()	(MyProc->vxid.lxid)

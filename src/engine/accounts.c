@@ -44,10 +44,10 @@ find_account(Ledger *ledger, Datum member)
 
 	/* the scan allocates as it goes what must live as long as it does */
 	if (ledger->account_pk == NULL)
-		ledger->account_pk = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+		ledger->account_pk = index_open(loyalty_primary_key(rel), AccessShareLock);
 	if (ledger->account_scan == NULL)
-		ledger->account_scan = index_beginscan(rel, ledger->account_pk,
-											   ledger->snapshot, 1, 0);
+		ledger->account_scan = loyalty_index_beginscan(rel, ledger->account_pk,
+													   ledger->snapshot, 1, 0);
 	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
 						   ledger->account_pk->rd_indcollation[0],
 						   equality_function(ledger->program->ref.member_type), member);

@@ -26,7 +26,7 @@
 
 #define MAX_AMOUNT_DECIMALS		20	/* in whole groups of four */
 
-static void amount_out_of_range(Datum numeric, const char *what) pg_attribute_noreturn();
+pg_noreturn static void amount_out_of_range(Datum numeric, const char *what);
 
 /* Refuses an amount, saying what would be right. */
 static void

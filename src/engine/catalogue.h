@@ -178,8 +178,8 @@ extern void stock_lock(Program *program, int32 reward_no);
 extern void stock_set(const ConfigTrigger *trigger);
 
 /* LY005 */
-extern void refuse_stock(Program *program, const RewardConfig *reward, int64 left,
-						 int64 needed) pg_attribute_noreturn();
+pg_noreturn extern void refuse_stock(Program *program, const RewardConfig *reward, int64 left,
+						 int64 needed);
 
 /* The same, to be told. */
 extern void stock_refusal(Refusal *refusal, const RewardConfig *reward, int64 left,

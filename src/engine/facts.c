@@ -56,7 +56,7 @@ read_member(TupleTableSlot *slot, Program *program, Snapshot snapshot,
 	Datum	   *values = slot->tts_values;
 	bool	   *isnull = slot->tts_isnull;
 	Relation	rel = table_open(program->member, AccessShareLock);
-	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+	Relation	index = index_open(loyalty_primary_key(rel), AccessShareLock);
 	TupleTableSlot *row = table_slot_create(rel, NULL);
 	ScanKeyData key;
 	IndexScanDesc scan;
@@ -64,7 +64,7 @@ read_member(TupleTableSlot *slot, Program *program, Snapshot snapshot,
 	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
 						   index->rd_indcollation[0],
 						   equality_function(program->ref.member_type), account->member);
-	scan = index_beginscan(rel, index, snapshot, 1, 0);
+	scan = loyalty_index_beginscan(rel, index, snapshot, 1, 0);
 	index_rescan(scan, &key, 1, NULL, 0);
 	if (index_getnext_slot(scan, ForwardScanDirection, row))
 	{

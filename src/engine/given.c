@@ -220,7 +220,7 @@ row_from_object(EventReader *reader, Datum defaults, Jsonb *object)
 	return generate_columns(reader, row);
 }
 
-static void refuse_json(EventReader *reader) pg_attribute_noreturn();
+pg_noreturn static void refuse_json(EventReader *reader);
 
 static void
 refuse_json(EventReader *reader)

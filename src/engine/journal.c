@@ -243,7 +243,7 @@ static void
 read_row_before(Ledger *ledger, Relation index, ScanKey keys, TupleTableSlot *slot,
 				int64 first, int64 last, EntryReader reader, void *arg)
 {
-	IndexScanDesc scan = index_beginscan(ledger->journal.rel, index, ledger->snapshot, 2, 0);
+	IndexScanDesc scan = loyalty_index_beginscan(ledger->journal.rel, index, ledger->snapshot, 2, 0);
 
 	ScanKeyInit(&keys[1], 2, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(first));
 	index_rescan(scan, keys, 2, NULL, 0);
@@ -258,7 +258,7 @@ ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
 					EntryReader reader, void *arg)
 {
 	Relation	rel = ledger->journal.rel;
-	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+	Relation	index = index_open(loyalty_primary_key(rel), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	ScanKeyData keys[3];
 	IndexScanDesc scan;
@@ -269,7 +269,7 @@ ledger_read_entries(Ledger *ledger, Datum member, int64 first, int64 last,
 						   equality_function(ledger->program->ref.member_type), member);
 	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(first));
 	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(last));
-	scan = index_beginscan(rel, index, ledger->snapshot, 3, 0);
+	scan = loyalty_index_beginscan(rel, index, ledger->snapshot, 3, 0);
 	index_rescan(scan, keys, 3, NULL, 0);
 	found = index_getnext_slot(scan, ForwardScanDirection, slot);
 	if (first > 1 && !(found && first_of_row(slot) == first))

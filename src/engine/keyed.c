@@ -54,7 +54,7 @@ bool
 keyed_find(Ledger *ledger, TableWriter *writer, const Datum *key)
 {
 	Relation	rel = writer->rel;
-	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+	Relation	index = index_open(loyalty_primary_key(rel), AccessShareLock);
 	int			nkeys = IndexRelationGetNumberOfKeyAttributes(index);
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	IndexScanDesc scan;
@@ -72,7 +72,7 @@ keyed_find(Ledger *ledger, TableWriter *writer, const Datum *key)
 	CommandCounterIncrement();
 	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
 								GetLatestSnapshot());
-	scan = index_beginscan(rel, index, snapshot, nkeys, 0);
+	scan = loyalty_index_beginscan(rel, index, snapshot, nkeys, 0);
 	index_rescan(scan, keys, nkeys, NULL, 0);
 	found = index_getnext_slot(scan, ForwardScanDirection, writer->slot);
 	if (found)

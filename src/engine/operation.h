@@ -122,8 +122,8 @@ extern void operation_set_returned(Program *program, int64 number, Points return
 extern int	hold_fields(const Program *program, const OperationRow *row, const char *status);
 
 /* LY009; 55000: an operation can be reversed once */
-extern void refuse_key(const Program *program, const char *key) pg_attribute_noreturn();
-extern void refuse_reversal(int64 number) pg_attribute_noreturn();
+pg_noreturn extern void refuse_key(const Program *program, const char *key);
+pg_noreturn extern void refuse_reversal(int64 number);
 
 /* -------- operation.c: one call -------- */
 
@@ -189,9 +189,8 @@ extern void operation_write(Operation *operation);
 extern Datum operation_result(Operation *operation, FunctionCallInfo fcinfo);
 
 /* LY002; LY003: the account's member is blocked or has left */
-extern void refuse_stranger(const Program *program, Datum member) pg_attribute_noreturn();
-extern void refuse_inactive(const Program *program, const AccountState *account)
-			pg_attribute_noreturn();
+pg_noreturn extern void refuse_stranger(const Program *program, Datum member);
+pg_noreturn extern void refuse_inactive(const Program *program, const AccountState *account);
 
 /* "active", "blocked", "closed" */
 extern const char *member_status_text(int16 status);
@@ -201,8 +200,7 @@ extern char *insufficient_facts(const Program *program, const AccountState *acco
 								const UnitConfig *unit, Points needed, Points missing);
 
 /* LY001 */
-extern void insufficient_points(const Operation *operation, Points needed, Points missing)
-			pg_attribute_noreturn();
+pg_noreturn extern void insufficient_points(const Operation *operation, Points needed, Points missing);
 
 /* adjust.c: where points go that are given now */
 extern Instant operation_lot_end(const AccountState *account, const UnitConfig *unit);

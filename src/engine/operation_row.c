@@ -77,7 +77,7 @@ find_by_number(Relation rel, Oid indexid, int64 number, Snapshot snapshot,
 			   TupleTableSlot *slot)
 {
 	Relation	index = index_open(indexid, AccessShareLock);
-	IndexScanDesc scan = index_beginscan(rel, index, snapshot, 1, 0);
+	IndexScanDesc scan = loyalty_index_beginscan(rel, index, snapshot, 1, 0);
 	ScanKeyData key;
 	bool		found;
 
@@ -111,7 +111,7 @@ operation_find(Program *program, int64 number, OperationRow *row)
 	snapshot = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
 								GetLatestSnapshot());
 	slot = table_slot_create(rel, NULL);
-	found = find_by_number(rel, RelationGetPrimaryKeyIndex(rel), number, snapshot, slot);
+	found = find_by_number(rel, loyalty_primary_key(rel), number, snapshot, slot);
 	if (found)
 	{
 		read_slot(program, slot, row);

@@ -33,7 +33,7 @@ begin_posting_scan(Ledger *ledger)
 	if (ledger->posting_scan)
 		return;
 	if (ledger->posting_pk == NULL)
-		ledger->posting_pk = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+		ledger->posting_pk = index_open(loyalty_primary_key(rel), AccessShareLock);
 	if (ledger->posting_keys == NULL)
 	{
 		ledger->posting_keys = MemoryContextAllocZero(ledger->context,
@@ -44,8 +44,8 @@ begin_posting_scan(Ledger *ledger)
 								   ledger->posting_pk->rd_indcollation[i],
 								   equality_function(source->key_type[i]), (Datum) 0);
 	}
-	ledger->posting_scan = index_beginscan(rel, ledger->posting_pk, ledger->snapshot,
-										   source->nkeys, 0);
+	ledger->posting_scan = loyalty_index_beginscan(rel, ledger->posting_pk, ledger->snapshot,
+												   source->nkeys, 0);
 }
 
 /* see ledger.h */
@@ -59,8 +59,8 @@ ledger_greatest_key(Ledger *ledger, Datum *key)
 
 	begin_posting_scan(ledger);
 	index_endscan(ledger->posting_scan);
-	ledger->posting_scan = index_beginscan(ledger->posting.rel, ledger->posting_pk,
-										   SnapshotAny, 0, 0);
+	ledger->posting_scan = loyalty_index_beginscan(ledger->posting.rel, ledger->posting_pk,
+												   SnapshotAny, 0, 0);
 	index_rescan(ledger->posting_scan, NULL, 0, NULL, 0);
 	found = index_getnext_slot(ledger->posting_scan, BackwardScanDirection, slot);
 	MemoryContextSwitchTo(old);

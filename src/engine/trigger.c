@@ -60,7 +60,7 @@ is_part_of(Oid relid, Oid root)
 	return false;
 }
 
-static void refuse_trigger(Relation rel) pg_attribute_noreturn();
+pg_noreturn static void refuse_trigger(Relation rel);
 
 static void
 refuse_trigger(Relation rel)

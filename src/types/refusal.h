@@ -54,7 +54,7 @@ extern void refuse(Refusal *refusal, int sqlerrcode, const char *detail, const c
 /* Adds what programs read. */
 extern void refusal_about(Refusal *refusal, const char *table, const char *column,
 						  const char *facts);
-extern void refusal_raise(const Refusal *refusal, const char *program) pg_attribute_noreturn();
+pg_noreturn extern void refusal_raise(const Refusal *refusal, const char *program);
 
 /* What programs read of it as one object; its word is "word". */
 extern Jsonb *refusal_object(const Refusal *refusal);
