@@ -1,10 +1,10 @@
 -- A morning at the till: ordinary statements, and points in the same transaction.
-CREATE TEMPORARY TABLE step (n serial, what text, points numeric, held numeric, owed numeric, pending numeric, status numeric, cashback numeric);
+CREATE TEMPORARY TABLE step (n serial, what text, points numeric, held numeric, owed numeric, pending numeric, status numeric, tier text, cashback numeric);
 CREATE FUNCTION pg_temp.note(what text) RETURNS void LANGUAGE sql AS $$
-	INSERT INTO step (what, points, held, owed, pending, status, cashback)
+	INSERT INTO step (what, points, held, owed, pending, status, tier, cashback)
 	SELECT $1, sum(available) FILTER (WHERE unit = 'points'), sum(held) FILTER (WHERE unit = 'points'),
 		sum(debt) FILTER (WHERE unit = 'points'), sum(pending) FILTER (WHERE unit = 'points'),
-		sum(available) FILTER (WHERE unit = 'status'), sum(available) FILTER (WHERE unit = 'cashback')
+		sum(available) FILTER (WHERE unit = 'status'), rewards.tier_at(current_setting('demo.member')::bigint), sum(available) FILTER (WHERE unit = 'cashback')
 	FROM rewards.balances WHERE member_id = current_setting('demo.member')::bigint
 $$;
 
@@ -26,6 +26,8 @@ SELECT pg_temp.note('brings back the grinder, 69.00');
 SELECT rewards.set_clock('2026-07-01 09:30 Europe/Berlin');
 INSERT INTO shop.reviews (customer_id, product_id, body, written_at) VALUES (:member, 1, 'No better espresso in town', '2026-07-01 09:30 Europe/Berlin');
 SELECT pg_temp.note('writes a review');
+SELECT rewards.use_benefit(member_id, benefit) FROM rewards.benefits WHERE member_id = :member AND remaining > 0;
+SELECT pg_temp.note(format('signs up for the %s: %s of %s used', benefit, used, uses)) FROM rewards.benefits WHERE member_id = :member AND used > 0;
 SELECT rewards.set_clock('2026-07-01 09:40 Europe/Berlin');
 INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:member, '2026-07-01 09:40 Europe/Berlin', 'new', 500)
 RETURNING order_id AS second_order \gset
@@ -49,9 +51,9 @@ INSERT INTO shop.refunds (order_id, amount, refunded_at)
 SELECT order_id, total, '2026-07-01 09:58 Europe/Berlin' FROM shop.orders AS o
 WHERE customer_id = :member AND status IN ('paid', 'shipped') AND placed_at BETWEEN '2025-08-01' AND '2026-06-10' AND NOT EXISTS (SELECT FROM shop.refunds AS r WHERE r.order_id = o.order_id)
 ORDER BY order_id;
-SELECT pg_temp.note('brings back the shopping of ten months, its points being spent');
+SELECT pg_temp.note('brings back the shopping of ten months, its points being spent (the tier stays till its day)');
 \o
-SELECT what AS "what happens", points AS "points to spend", held, owed, pending, status, cashback FROM step ORDER BY n;
+SELECT what AS "what happens", points AS "points to spend", held, owed, pending, status, tier, cashback FROM step ORDER BY n;
 
 \echo 'What was redeemed in June'
 SELECT reward AS "reward", to_char(count(*), '999,990') AS "times", to_char(sum(points), '999,999,990') AS "points", to_char(sum(money), '9,999,990.00') AS "paid beside", to_char(sum(cost), '9,999,990.00') AS "cost"
@@ -66,3 +68,27 @@ SELECT rule, unit, matched, coalesce(reason, '') AS "reason", base, exact, point
 \echo 'What an order of 200.00 would earn (nothing is written)'
 SELECT unit, rule, points, to_char(active_from, 'FMDD Mon YYYY') AS "from", to_char(expires_at, 'FMDD Mon YYYY') AS "until"
 FROM rewards.preview('orders', jsonb_build_object('customer_id', :member, 'total', 200, 'placed_at', '2026-07-01 10:00 Europe/Berlin', 'status', 'paid'));
+
+-- An order of seven weeks ago comes to light.  It is judged from its own instant: its member rises on that day, and
+-- what was bought since is worth what the higher tier makes of it.
+SELECT s.member_id AS late, c.name AS late_name, h.needed * 10 AS late_total
+FROM rewards.standing AS s JOIN shop.customers AS c ON c.customer_id = s.member_id JOIN rewards.tier AS t ON t.name = s.next_tier,
+	LATERAL (SELECT t.threshold - rewards.balance(s.member_id, 'status', at => '2026-05-12 11:00 Europe/Berlin') AS needed) AS h
+WHERE t.name IN ('Silver', 'Gold') AND s.since < '2026-04-01' AND h.needed BETWEEN 1 AND 40
+	AND EXISTS (SELECT FROM shop.orders AS o WHERE o.customer_id = s.member_id AND o.status = 'shipped' AND o.placed_at > '2026-05-13')
+ORDER BY t.rank DESC, h.needed, s.member_id LIMIT 1 \gset
+\if :{?late}
+SELECT rewards.set_clock('2026-07-01 10:00 Europe/Berlin') \g /dev/null
+INSERT INTO shop.orders (customer_id, placed_at, status, total) VALUES (:late, '2026-05-12 11:00 Europe/Berlin', 'paid', :late_total)
+RETURNING order_id AS late_order \gset
+\echo 'The till of a market stall sends in an order of 12 May:' :late_name 'bought for' :late_total
+SELECT rewards.tier_at(:late, at => '2026-05-12 10:59 Europe/Berlin') AS "tier before it", rewards.tier_at(:late, at => '2026-05-12 11:00 Europe/Berlin') AS "from it on",
+	rewards.tier_at(:late, at => '2026-05-12 11:00 Europe/Berlin', known_at => '2026-07-01 09:59 Europe/Berlin') AS "as known a minute ago",
+	tier AS "today", to_char(since, 'FMDD Mon YYYY') AS "since", to_char(until, 'FMDD Mon YYYY') AS "until"
+FROM rewards.standing WHERE member_id = :late;
+
+\echo 'What was posted for it, and for orders since then'
+SELECT to_char(o.placed_at, 'YYYY-MM-DD') AS "order of", h.unit AS "unit", coalesce(h.rule, h.kind) AS "by", h.points AS "points"
+FROM rewards.history AS h JOIN shop.orders AS o ON o.order_id::text = h.event_key
+WHERE h.member_id = :late AND h.source = 'orders' AND h.kind = 'earn' AND h.posted_at = '2026-07-01 10:00 Europe/Berlin' ORDER BY o.placed_at, h.entry_no;
+\endif

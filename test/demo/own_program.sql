@@ -52,7 +52,27 @@ INSERT INTO rewards.rule (name, source, unit, earn, condition) VALUES
 	('a point for each 1.00', 'sales', 'points', '1 per 1', NULL),
 	('welcome', 'sales', 'points', '100', 'member.purchases = 0'),
 	('status', 'sales', 'status', '1 per full 10', NULL);
+
+-- A club of three tiers by the status points of twelve months, kept for twelve months.  Thresholds are what 60, 85 and
+-- 97 in a hundred of the customers of the file's last twelve months stay below.
+INSERT INTO rewards.tier_group (name, unit, keep) VALUES ('club', 'status', '12 months');
+INSERT INTO rewards.tier (name, tier_group, rank, threshold)
+SELECT t.name, 'club', t.rank, greatest(q[t.rank], 1) + t.rank - 1
+FROM (
+	SELECT percentile_disc(ARRAY[0.6, 0.85, 0.97]) WITHIN GROUP (ORDER BY points) AS q
+	FROM (
+		SELECT sum(points) AS points
+		FROM (
+			SELECT customer_id, floor(sum(amount) / 10) AS points
+			FROM file.sales
+			WHERE amount > 0 AND customer_id IS NOT NULL AND sold_at > (SELECT max(sold_at) - interval '12 months' FROM file.sales)
+			GROUP BY customer_id, order_id
+		) AS o
+		GROUP BY customer_id
+	) AS c
+) AS p, (VALUES ('Bronze', 1), ('Silver', 2), ('Gold', 3)) AS t (name, rank);
 \o
+SELECT rpad('  ' || name, 36) || 'from ' || threshold || ' status in 12 months' FROM rewards.tier ORDER BY rank;
 
 CREATE SCHEMA demo;
 CREATE VIEW demo.people AS SELECT member_id, member_id AS name FROM rewards.member;

@@ -30,6 +30,13 @@ INSERT INTO rewards.rule (name, source, earn, condition, max_per_member, cap_per
 INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('status', 'orders', 'status', '1 per full 10');
 INSERT INTO rewards.rule (name, source, unit, earn, min_amount) VALUES ('2 % back on large orders', 'orders', 'cashback', '2%', 150);
 
+-- A club: its tiers are reached by the status points of any twelve months, and kept for twelve months from then on.
+INSERT INTO rewards.tier_group (name, unit, keep, top_up) VALUES ('club', 'status', '12 months', true);
+INSERT INTO rewards.tier (name, tier_group, rank, threshold) VALUES ('Bronze', 'club', 10, 25), ('Silver', 'club', 20, 60), ('Gold', 'club', 30, 120);
+INSERT INTO rewards.rule (name, source, earn, tiers) VALUES
+	('Silver earns more', 'orders', 'x1.1', '{Silver}'), ('Gold earns most', 'orders', 'x1.25', '{Gold}');
+INSERT INTO rewards.tier_benefit (tier, name, uses, use_period) VALUES ('Silver', 'cupping at the roastery', 1, 'year'), ('Gold', 'cupping at the roastery', 2, 'month'), ('Gold', 'first to taste', NULL, NULL);
+
 -- What points buy.
 INSERT INTO rewards.reward (name, kind, stock, max_per_member, cap_period, cost) VALUES
 	('mug', 'product', :customers / 50, 2, 'year', 3.80), ('a kilo of espresso', 'product', NULL, NULL, NULL, 11.50), ('barista course', 'experience', 24, 1, 'ever', 45.00);
@@ -41,6 +48,10 @@ INSERT INTO rewards.reward_price (reward, name, points, money) VALUES
 SELECT rpad('  ' || name, 36) || earn || ' ' || unit || coalesce(', from ' || min_amount, '') || coalesce(', at most ' || max_per_member || ' a member and ' || cap_period, '')
 	|| coalesce(', at most ' || to_char(budget, 'FM999,999,999') || ' in all', '')
 FROM rewards.rule ORDER BY rule_no;
+SELECT '';
+SELECT rpad('  ' || t.name, 36) || 'from ' || t.threshold || ' ' || g.unit || ', kept for ' || g.keep
+	|| coalesce(': ' || (SELECT string_agg(b.name || coalesce(', ' || b.uses || ' a ' || b.use_period, ''), '; ' ORDER BY b.name) FROM rewards.tier_benefit AS b WHERE b.tier = t.name), '')
+FROM rewards.tier AS t JOIN rewards.tier_group AS g ON g.name = t.tier_group ORDER BY t.rank;
 SELECT '';
 SELECT rpad('  ' || reward, 36) || points || ' ' || unit || coalesce(' and ' || money || ' EUR', '') || coalesce(', ' || stock_left || ' of them', '')
 	|| coalesce(', at most ' || max_per_member || ' a member' || CASE cap_period WHEN 'ever' THEN '' ELSE ' and ' || cap_period END, '')

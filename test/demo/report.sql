@@ -18,7 +18,7 @@ SELECT coalesce(rule, '(none)') AS "rule", unit, to_char(sum(points) FILTER (WHE
 	to_char(coalesce(sum(points) FILTER (WHERE kind = 'revoke'), 0), '999,999,990') AS "taken back",
 	to_char(count(DISTINCT member_id), '999,999,990') AS "members"
 FROM rewards.history
-WHERE kind IN ('earn', 'revoke')
+WHERE kind IN ('earn', 'revoke') AND points <> 0
 GROUP BY rule, unit
 ORDER BY unit, sum(points) DESC;
 
@@ -41,6 +41,32 @@ WHERE b.unit = 'points'
 ORDER BY b.earned DESC, b.member_id
 LIMIT 10;
 
+\echo 'Who stands where'
+SELECT t.name AS "tier", to_char(t.threshold, '999,999,990') AS "from", to_char(count(s), '999,999,990') AS "members",
+	to_char(count(s) FILTER (WHERE s.projected = s.tier), '999,999,990') AS "have kept it already", to_char(avg(nullif(s.points_to_keep, 0)), '999,999,990') AS "others need"
+FROM rewards.tier AS t LEFT JOIN rewards.standing AS s ON s.tier = t.name
+GROUP BY t.name, t.threshold, t.rank
+ORDER BY t.rank DESC;
+
+-- where everybody stood as months began says it without any job; the last row is the month so far
+\echo 'Up and down the tiers'
+WITH day AS (
+	SELECT date_trunc('month', clock) - n * interval '1 month' AS at FROM rewards.program, generate_series(0, 12) AS n
+	UNION ALL SELECT clock FROM rewards.program
+), stood AS (
+	SELECT d.at, coalesce(t.rank, 0) AS rank, lag(coalesce(t.rank, 0)) OVER w AS was, lag(d.at) OVER w AS since
+	FROM (SELECT DISTINCT member_id FROM rewards.tier_history) AS m CROSS JOIN day AS d LEFT JOIN rewards.tier AS t ON t.name = rewards.tier_at(m.member_id, at => d.at)
+	WINDOW w AS (PARTITION BY m.member_id ORDER BY d.at)
+)
+SELECT to_char(since, 'YYYY-MM') AS "month", to_char(count(*) FILTER (WHERE was = 0 AND rank > 0), '999,990') AS "came",
+	to_char(count(*) FILTER (WHERE was > 0 AND rank > was), '999,990') AS "rose",
+	to_char(count(*) FILTER (WHERE rank > 0 AND rank < was), '999,990') AS "fell",
+	to_char(count(*) FILTER (WHERE rank = 0 AND was > 0), '999,990') AS "left",
+	to_char(count(*) FILTER (WHERE rank > 0), '999,990') AS "then held one"
+FROM stood WHERE since IS NOT NULL
+GROUP BY since
+ORDER BY since DESC;
+
 \echo 'What lapses, if nobody spends'
 SELECT to_char(date_trunc('month', expires_at), 'Mon YYYY') AS "in", to_char(sum(points), '999,999,990') AS "points",
 	to_char(count(DISTINCT member_id), '999,999,990') AS "members"
@@ -57,7 +83,13 @@ FROM rewards.statement(:'member', 'points')
 ORDER BY entry_no DESC
 LIMIT 12;
 
-\echo 'Their points at any instant, past or future (if nothing more comes)'
+\echo 'Where they stand'
+SELECT tier AS "tier", to_char(since, 'FMDD Mon YYYY') AS "since", to_char(until, 'FMDD Mon YYYY') AS "until", next_tier AS "next", points_to_next AS "to the next",
+	points_to_keep AS "still needed to keep it", CASE WHEN tier IS NOT NULL THEN coalesce(projected, 'none') END AS "then, if nothing more comes"
+FROM rewards.standing
+WHERE member_id = :'member';
+
+\echo 'Their points and tier at any instant, past or future (if nothing more comes)'
 SELECT clock AS today FROM rewards.program \gset
-SELECT to_char(at, 'YYYY-MM-DD') AS "on", rewards.balance(:'member', 'points', at => at) AS "to spend"
+SELECT to_char(at, 'YYYY-MM-DD') AS "on", rewards.balance(:'member', 'points', at => at) AS "to spend", rewards.tier_at(:'member', at => at) AS "tier"
 FROM generate_series(:'today'::timestamptz - interval '9 months', :'today'::timestamptz + interval '15 months', interval '3 months') at;

@@ -30,6 +30,14 @@ demo CUSTOMERS=300 </dev/null
 is "the sample shop" "$? $(grep -o 'verify(): [a-z]*' "$dir/out")" "0 verify(): sound"
 is "it earns, gives back, and lets points lapse" \
 	"$(ask "SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM rewards.history WHERE unit = 'points'")" "earn expire hold redeem release revoke"
+is "whose points are enough for a tier holds it or a higher one, and there are some in each" \
+	"$(ask "SELECT count(DISTINCT s.tier), count(*) FILTER (WHERE coalesce(h.rank, 0) < q.rank), count(*) FILTER (WHERE s.tier IS NULL) > 0
+		FROM rewards.standing s LEFT JOIN rewards.tier h ON h.name = s.tier JOIN rewards.balances b ON b.member_id = s.member_id AND b.unit = 'status',
+			LATERAL (SELECT coalesce(max(rank), 0) AS rank FROM rewards.tier WHERE threshold <= b.available) q")" "3|0|t"
+is "an order that comes late lifts its member from its own instant on" \
+	"$(ask "SELECT count(*), bool_and(rewards.tier_at(member_id, at => occurred_at - interval '1 second') IS DISTINCT FROM tier AND rewards.tier_at(member_id, at => occurred_at) = tier)
+		FROM rewards.tier_history WHERE cause = 'late row' AND posted_at = '2026-07-01 10:00 Europe/Berlin' AND occurred_at = '2026-05-12 11:00 Europe/Berlin'")" "1|t"
+standing="SELECT string_agg(member_id || ' ' || coalesce(tier, 'none'), ', ' ORDER BY member_id) || ', ' || (SELECT string_agg(threshold::text, ' ' ORDER BY rank) FROM rewards.tier) FROM rewards.standing"
 
 # as the best known public data set has it: quantity times price, returns as negative lines, a guest
 cat >"$dir/retail.csv" <<'CSV'
@@ -42,6 +50,7 @@ C536368,71053,METAL LANTERN,-2,12/3/2010 9:00,3.39,17850,United Kingdom
 CSV
 demo DATA="$dir/retail.csv" <"$dir/retail.csv"
 is "quantity times price, with a return" "$? $(grep -o 'verify(): [a-z]*' "$dir/out") $(ask "$balances")" "0 verify(): sound 17850 128, 17851 111"
+is "tiers of which the file says the thresholds" "$(ask "$standing")" "17850 Bronze, 17851 none, 3 4 5"
 
 # as a till in Europe writes it, compressed, with names of its own
 printf '\xef\xbb\xbf%s\r\n' 'Beleg;"Karte";Datum;Betrag EUR' | cat - <(printf '%s\r\n' '1;a;01.02.2024 10:00;1.234,50' '2;b;13.02.2024;19,99' '2;b;13.02.2024;0,02') | gzip >"$dir/kasse.csv.gz"
