@@ -9,6 +9,7 @@ plain data that can be printed and shrunk.
     ('inverse', a)            1 / a over integers: fails when a is 0
     ('attr', 'key', 'value')  member.attributes ->> 'key' = 'value'
     ('early', a, n)           n seconds where a holds, else NULL
+    ('tier_of', 'group')      member.tiers ->> 'group'
 
 NULL is None and follows SQL's three-valued logic.
 """
@@ -39,6 +40,8 @@ def sql(x):
         return "(member.attributes ->> %s = %s)" % (quote(x[1]), quote(x[2]))
     if op == 'early':
         return "CASE WHEN %s THEN interval '%d seconds' END" % (sql(x[1]), x[2])
+    if op == 'tier_of':
+        return '(member.tiers ->> %s)' % quote(x[1])
     if op == 'not':
         return '(NOT %s)' % sql(x[1])
     if op == 'in':
@@ -72,6 +75,8 @@ def value(x, row, facts):
     if op == 'attr':
         v = facts['attributes'].get(x[1])
         return None if v is None else v == x[2]
+    if op == 'tier_of':
+        return facts['tiers'].get(x[1])
     if op == 'and':
         a = value(x[1], row, facts)
         if a is False:

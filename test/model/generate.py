@@ -15,6 +15,7 @@ them can be left out when a failing stream is shrunk.
     ('adjust', member, unit, points, expires_at, allow_debt)
     ('retry',)  ('book_due',)  ('reconcile', source)
     ('call', ...)  ('reward', ...)  ('pool', ...)  ('bonus', ...)   spending, see generate_spending.py
+    ('tiers', ...)                                              tiers, see generate_tiers.py
 """
 
 import random
@@ -24,6 +25,7 @@ from fractions import Fraction
 
 from clock import DAY, HOUR, INF, MINUTE, NINF, SECOND, Period, at, to_instant, to_local, truncate, wall
 from generate_spending import SPENDING, SpendingOps, add_rewards, apply_spending
+from generate_tiers import TIERS, TierOps, add_tiers, apply_tiers
 from model import Member, Program, Refused, Rule, Source, Unit
 
 ZONES = ['UTC', 'America/New_York', 'Europe/Warsaw', 'Asia/Kolkata']
@@ -45,6 +47,7 @@ FEATURES = {
 SERIES = {
     100000: {'spend': 0.5, 'holds': 0.5, 'rewards': 0.6, 'pay': 0.2, 'keys': 0.4, 'vouchers': 0.5, 'offers': 0.5, 'auto': 0.3,
              'bonus': 0.4, 'undo': 0.5, 'moves': 0.35, 'activity_expiry': 0.25},
+    200000: TIERS,
 }
 
 
@@ -61,6 +64,7 @@ class Spec:
         self.preload = 0            # mode (c): operations before attaching
         self.rewards, self.choices, self.pools, self.codes = [], {}, [], []
         self.vouchers, self.attempts = [], (10, 3600)
+        self.groups = []
 
     def model(self, attached=True):
         p = Program(zone=self.zone, stacking=self.stacking, enrolment=self.enrolment, on_error=self.on_error,
@@ -75,6 +79,7 @@ class Spec:
             p.members[m['member_id']] = Member(m['joined_at'], m.get('zone'), m.get('status', 'active'),
                                                m.get('attributes'))
         add_rewards(p, self)
+        add_tiers(p, self)
         return p
 
     def source(self, name):
@@ -84,7 +89,7 @@ class Spec:
         raise KeyError(name)
 
 
-class Generator(SpendingOps):
+class Generator(SpendingOps, TierOps):
     def __init__(self, seed, ops, features=None):
         self.r = random.Random(seed)
         self.n_ops = ops
@@ -116,6 +121,9 @@ class Generator(SpendingOps):
         s.start = at(r.choice(['2026-01-03', '2026-02-26', '2026-03-06', '2026-03-27', '2026-06-29', '2026-10-20',
                                '2027-12-28'])) + r.randrange(24) * HOUR + r.randrange(60) * MINUTE
         self.make_units()
+        if self.has('tiers'):
+            self.make_tier_units()
+            self.make_tiers()
         self.make_sources()
         for _ in range(r.randint(1, 5)):
             rule = self.make_rule()
@@ -123,8 +131,12 @@ class Generator(SpendingOps):
                 s.rules.append(rule)
         if not s.rules:
             s.rules.append({'name': 'plain', 'earn': '1 per 1', 'unit': 'points', 'source': None})
+        if self.has('tiers'):
+            self.more_tier_rules()
         self.make_members()
         self.make_spending()
+        if self.has('tier_rewards') and self.has('tiers'):
+            self.tier_rewards()
         self.make_ops()
         return s
 
@@ -325,6 +337,8 @@ class Generator(SpendingOps):
             rule['activates'], rule['expires'] = activates, expires
         elif kind != 'multiplier' and self.chance(0.3):
             rule['expires'] = r.choice(['90 days', '3 months'])
+        if self.has('tiers'):
+            self.tier_rule(rule)
         return rule
 
     def earn(self, kind, carry):
@@ -377,6 +391,10 @@ class Generator(SpendingOps):
             op = self.op()
             if op is None:
                 continue
+            if self.has('tiers') and self.spec.ops and self.spec.ops[-1][0] != 'clock' and op[0] != 'clock':
+                step = ('clock', self.p.clock + self.r.randint(1, 600) * SECOND)     # what happens at one instant is one thing
+                self.spec.ops.append(step)
+                apply(p, step, split=True)
             self.spec.ops.append(op)
             try:
                 apply(p, op, split=True)
@@ -386,6 +404,10 @@ class Generator(SpendingOps):
 
     def op(self):
         r = self.r
+        if self.has('tiers') and self.chance(0.08):
+            op = self.tier_op()
+            if op:
+                return op
         if self.chance(0.6 if self.spec.seed // 100000 == 1 else 0.4):
             op = self.spending_op()
             if op:
@@ -645,6 +667,9 @@ class Generator(SpendingOps):
                 out.add(lot.start)
                 out.add(purse.end_of(lot))
             out |= {x.deadline for x in purse.open_holds()}
+        for m in self.p.members if self.has('tiers') else ():
+            for g in self.p.groups:
+                out |= {x[0] for x in self.p.walk(m, g, self.p.now(m) + 400 * DAY).steps}
         return out
 
     def move_clock(self):
@@ -653,6 +678,8 @@ class Generator(SpendingOps):
             ahead = sorted(x for x in self.boundaries() if now < x < now + 400 * DAY)
             if ahead:
                 return ('clock', ahead[0] if self.chance(0.6) else r.choice(ahead[:4]) + r.choice([-1, 0, 1]))
+        if self.has('tiers') and self.chance(0.3):
+            return ('clock', now + r.randint(3, 60) * DAY + r.randint(0, 86400) * SECOND)
         return ('clock', now + r.choice([r.randint(1, 90) * MINUTE, r.randint(1, 30) * HOUR, r.randint(1, 9) * DAY,
                                          r.randint(5, 60) * DAY if self.chance(0.3) else 7 * HOUR]))
 
@@ -690,7 +717,10 @@ class Generator(SpendingOps):
             if 'max_per_event' not in u:
                 return None
             return ('unit', u['name'], {'max_per_event': r.choice([30, 80, 150, 400])})
-        rule = r.choice(list(self.p.rules.values()))
+        rule = r.choice([x for x in self.p.rules.values() if not x.tiers or not any(
+            t in g.tiers and g.tiers[t].closed for g in self.p.groups.values() for t in x.tiers)] or [None])
+        if rule is None:
+            return None
         carry = self.p.units[rule.unit].rounding == 'carry'
         kind = rule.earn.kind
         x = r.random()
@@ -714,7 +744,7 @@ class Generator(SpendingOps):
         changes = {}
         if self.has('blocked') and self.chance(0.6):
             changes['status'] = 'active' if self.p.members[m].status == 'blocked' else 'blocked'
-        if self.has('member_zones') and not self.has('activity_expiry') and self.chance(0.4):
+        if self.has('member_zones') and not self.has('activity_expiry') and not self.has('tiers') and self.chance(0.4):
             changes['zone'] = r.choice(ZONES + [None])
         if self.has('member_facts') and self.chance(0.5):
             changes['attributes'] = {'tier': r.choice(['vip', 'basic'])}
@@ -774,6 +804,11 @@ def apply(p, op, split):
         return results
     if kind in ('call', 'reward', 'pool', 'bonus'):
         return [apply_spending(p, op)]
+    if kind == 'tiers':
+        p.set_clock(max(p.clock, op[2]))
+        apply_tiers(p, op)
+        p.set_clock(max(p.clock, op[2] + SECOND))
+        return ['']
     try:
         if kind == 'clock':
             if op[1] > p.clock:

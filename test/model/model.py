@@ -17,9 +17,10 @@ from fractions import Fraction
 from clock import INF, NINF, Period, span_start, to_instant, naive
 from codes import Codes
 from expr import EvalError, columns, value
-from purse import ZERO, Purse
+from purse import ZERO, Lines, Purse
 from rewards import Rewards
 from spending import Paying, Refused, Spending
+from tiers import Tiers
 from undo import Undoing
 
 
@@ -90,7 +91,7 @@ class Unit:
 class Rule:
     def __init__(self, name, earn, source=None, unit='points', amount=None, condition=None, min_amount=None,
                  valid=(NINF, INF), priority=0, exclusive_group=None, max_per_event=None, max_per_member=None,
-                 cap_period=None, budget=None, activates=None, expires=None, enabled=True):
+                 cap_period=None, budget=None, activates=None, expires=None, enabled=True, tiers=None):
         self.name, self.source, self.unit = name, source, unit
         self.earn = Rate(earn)
         self.amount, self.condition = amount, condition
@@ -104,6 +105,7 @@ class Rule:
         self.activates = None if activates is None else Period(activates)
         self.expires = None if expires is None else Period(expires)
         self.enabled = enabled
+        self.tiers = tiers          # whose members it pays; None: everybody's
 
     def order(self):
         """Higher priority first, then name: who wins a tie."""
@@ -150,15 +152,18 @@ class Member:
 class Event:
     """One event: its identity, what was frozen at its first posting, what it holds."""
 
+    count = 0
+
     def __init__(self, source, key):
-        self.source, self.key = source, key
+        Event.count += 1
+        self.no, self.source, self.key = Event.count, source, key
         self.paid = None            # the points it was paid with, as a Call
         self.forget()
 
     def forget(self):
         """Not posted (yet, or under the present member and instant)."""
         self.posted = {}            # (member, unit) -> points of all its lines
-        self.member = self.t = self.version = self.zone = self.facts = None
+        self.member = self.t = self.version = self.zone = self.facts = self.tiers = None
         self.dead = False           # judged while its member was blocked
         self.shares = {}            # rule name -> points it is entitled to and holds
         self.short = {}             # rule name -> (wanted, got) where room was short
@@ -186,7 +191,7 @@ class Judged:
         self.member, self.t, self.amount, self.gross, self.rows = member, t, amount, gross, rows
 
 
-class Program(Spending, Rewards, Codes, Undoing, Paying):
+class Program(Spending, Rewards, Codes, Undoing, Paying, Tiers):
     def __init__(self, zone='UTC', stacking='additive', enrolment='auto', on_error='queue', clock=None):
         self.zone, self.stacking, self.enrolment, self.on_error = zone, stacking, enrolment, on_error
         self.clock = clock
@@ -207,6 +212,7 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
         self.init_rewards()
         self.init_codes()
         self.init_undoing()
+        self.init_tiers()
 
     # -- configuration
 
@@ -242,6 +248,12 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
     def set_clock(self, instant):
         assert self.clock is None or instant >= self.clock
         self.clock = instant
+
+    def tick(self):
+        """Something is about to be written."""
+        Lines.tick += 1
+        self.walks.clear()
+        return Lines.tick
 
     def now(self, member):
         return max(self.clock, self.last_at.get(member, NINF))
@@ -369,7 +381,7 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
             if e is not None and (e.member, e.t) == (j.member, j.t):
                 version = e.version
             for r in self.candidates(version, source, j):
-                self.matching(r, source, j, {'purchases': ZERO, 'spend': ZERO, 'attributes': {}})
+                self.matching(r, source, j, {'purchases': ZERO, 'spend': ZERO, 'attributes': {}, 'tier': None, 'tiers': {}})
         except EvalError:
             if self.on_error == 'raise':
                 raise Refused('22012', 'division by zero')
@@ -402,8 +414,10 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
                 continue
             if j is not None:
                 todo.append((j.t, key))
+        self.one_by_one = False     # as if they had been inserted in that order
         for _, key in sorted(todo):
             self.touch(source, key)
+        self.one_by_one = True
 
     def retry_failed(self):
         self.moved = set()
@@ -451,14 +465,15 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
                         net -= value(s.amount, row, None) or ZERO
         return Judged(members[0], t, max(net, ZERO), gross, rows)
 
-    def candidates(self, version, source, j):
-        """Enabled, valid at t, large enough (1.2); nothing for an amount <= 0 (1.1)."""
+    def candidates(self, version, source, j, tiers=None):
+        """Enabled, valid at t, large enough, for a tier that is held (1.2); nothing for an amount <= 0 (1.1)."""
         if source.amount is not None and j.amount <= 0:
             return []
         return [r for r in version.rules_of(source.name)
                 if r.valid[0] <= j.t < r.valid[1]
                 and (r.min_amount is None or source.amount is None or r.min_amount <= j.amount)
-                and (source.amount is not None or r.earn.kind == 'flat')]
+                and (source.amount is not None or r.earn.kind == 'flat')
+                and (r.tiers is None or tiers is None or any(x in r.tiers for x in tiers.values() if x is not None))]
 
     def matching(self, rule, source, j, facts):
         """The rule's amount over the rows that match it; None when no row does."""
@@ -475,14 +490,14 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
             total = total * j.amount / j.gross      # a reduction shrinks every amount alike (2)
         return total
 
-    def facts_for(self, member, e):
+    def facts_for(self, member, e, tiers):
         """member.* as this event sees it, itself excluded (1)."""
         m = self.members[member]
         purchases, spend = Fraction(m.purchases), m.spend
         if e.member == member and e.counted is not None:
             purchases -= 1
             spend -= e.counted
-        return {'purchases': purchases, 'spend': spend, 'attributes': dict(m.attributes)}
+        return dict({'purchases': purchases, 'spend': spend, 'attributes': dict(m.attributes)}, **self.tier_facts(tiers))
 
     def touch(self, source, key):
         """Bring what an event has posted to what it is entitled to now."""
@@ -509,11 +524,9 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
                         raise Refused('LY002', 'unknown member')
                     self.members[member] = Member(j.t)
                 version = self.version() if fresh else e.version
-                facts = self.facts_for(member, e) if fresh else e.facts
-                for r in self.candidates(version, source, j):
-                    n = self.matching(r, source, j, facts)
-                    if n is not None:
-                        matched[r.name] = n
+                tiers = self.tiers_at(member, min(j.t, self.now(member))) if fresh else e.tiers
+                facts = self.facts_for(member, e, tiers) if fresh else e.facts
+                matched = self.matched(version, source, j, facts, tiers)
         except EvalError:
             self.failed.add((name, key))
             return
@@ -529,7 +542,7 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
             return
         m = self.members[member]
         if fresh:
-            e.member, e.t, e.version, e.facts = member, j.t, version, facts
+            e.member, e.t, e.version, e.facts, e.tiers = member, j.t, version, facts, tiers
             e.zone = self.zone_of(member)
             e.dead = m.status == 'blocked'
         counts = source.purchase and not e.dead and (source.amount is None or j.amount > 0)
@@ -537,7 +550,39 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
         if e.dead:
             return
         shares, short = self.entitle(e, matched)
+        if fresh:
+            self.before_late(member, e.t)
+        late = fresh and e.t < self.now(member)
         self.post(e, shares, short, first=fresh)
+        if late:
+            self.top_up(member, e.t)
+
+    def matched(self, version, source, j, facts, tiers):
+        """The rules that match: rule name -> amount."""
+        found = {}
+        for r in self.candidates(version, source, j, tiers):
+            n = self.matching(r, source, j, facts)
+            if n is not None:
+                found[r.name] = n
+        return found
+
+    def raise_tiers(self, e, tiers):
+        """An event is judged by higher tiers than were known: what that is more is posted (5, top_up)."""
+        try:
+            j = self.look(e.source, e.key)
+            if j is None or j.member is None:
+                return
+            facts = dict(e.facts, **self.tier_facts(tiers))
+            matched = self.matched(e.version, e.source, j, facts, tiers)
+        except EvalError:
+            return
+        shares, short = self.entitle(e, matched)
+        for unit in e.version.units:
+            mine = [r.name for r in e.version.rules if r.unit == unit]
+            if sum((shares.get(x, ZERO) - e.shares.get(x, ZERO) for x in mine), ZERO) < 0:
+                return              # raises, never lowers
+        e.tiers, e.facts = tiers, facts
+        self.post(e, shares, short, first=False)
 
     def count(self, e, amount):
         """member.purchases and member.spend."""
@@ -671,6 +716,7 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
     def post(self, e, shares, short, first):
         """Post the difference between what an event is entitled to and what it holds (2)."""
         now = self.now(e.member)
+        self.tick()
         e.short = short
         units = []
         rules = {}
@@ -822,6 +868,7 @@ class Program(Spending, Rewards, Codes, Undoing, Paying):
 
     def adjust(self, member, unit, points, expires_at=None, allow_debt=False):
         now = self.now(member)
+        self.tick()
         purse = self.purse(member, unit)
         purse.settle(now)
         if points > 0:

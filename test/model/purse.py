@@ -11,12 +11,44 @@ from clock import INF, NINF
 ZERO = Fraction(0)
 
 
+# ---------------------------------------------------------------- lines
+
+class Line(tuple):
+    """A line that knows when it was written: lines of one tick were written together."""
+
+
+class Spent(tuple):
+    """A line by which points are spent, set aside or given back: no matter to tiers (5)."""
+
+
+class Lines(list):
+    """Lines in the order in which they were written."""
+
+    tick = 0
+
+    def append(self, line):
+        new = Line(line)
+        new.spent, new.tick = isinstance(line, Spent), Lines.tick
+        list.append(self, new)
+
+
+def is_spent(line):
+    return line.spent if isinstance(line, Line) else isinstance(line, Spent)
+
+
+def tick_of(line):
+    """Lines of copies, which nobody wrote yet, come last."""
+    return line.tick if isinstance(line, Line) else INF
+
+
+# ---------------------------------------------------------------- lots
+
 class Lot:
     """Points of one unit valid in one range; a lot without an end follows the last activity."""
 
     def __init__(self, start, end):
         self.start, self.end = start, end
-        self.lines = []             # (occurred_at, posted_at, points[, since when they were out of the lot])
+        self.lines = Lines()        # (occurred_at, posted_at, points[, since when they were out of the lot])
         self.excuses = []           # lapsed points that a decrease counted as taken back: (occurred_at, posted_at, points)
         self.extended = False       # made by return_grace: what returns to it is not extended again
 
@@ -49,7 +81,7 @@ class Purse:
     def __init__(self, span=None):
         self.span = span            # (period, zone) where lots follow the last activity
         self.lots = {}
-        self.debt_lines = []
+        self.debt_lines = Lines()
         self.activity = []          # sorted instants of earning, (occurred_at, posted_at)
         self.known = (None, None)   # what activities() has computed, and for what
         self.holds = []
@@ -228,18 +260,18 @@ class Purse:
     def give_back(self, hold, at):
         """A hold is released, or lapses: its pieces are in their lots again."""
         for lot, n in hold.pieces:
-            lot.lines.append((at, at, n, hold.made))
+            lot.lines.append(Spent((at, at, n, hold.made)))
         hold.closed = at
 
     # -- spending
 
-    def draw(self, points, at):
+    def draw(self, points, at, kind=Spent):
         """Take points out of the lots that end first (3): [(lot, points)] in that order."""
         pieces = []
         for lot in self.active(at):
             n = min(points, self.points(lot, at))
             if n > 0:
-                lot.lines.append((at, at, -n))
+                lot.lines.append(kind((at, at, -n)))
                 pieces.append((lot, n))
                 points -= n
         assert points == 0
@@ -262,9 +294,9 @@ class Purse:
             if grace_end > end and not lot.extended:
                 new = self.lot(at, grace_end)
                 new.extended = True
-                new.lines.append((at, at, n))
+                new.lines.append(Spent((at, at, n)))
             else:
-                lot.lines.append((at, at, n, since))
+                lot.lines.append(Spent((at, at, n, since)))
         assert points == 0
         self.repay(at, at)
 
@@ -275,6 +307,17 @@ class Purse:
         return next((x for x in self.lapses(at) if x > since), self.end_of(lot))
 
     # -- reading
+
+    def known_by(self, known_at):
+        """The purse as it was known by an instant."""
+        p = Purse(self.span)
+        p.settled = min(self.settled, known_at)
+        for k, lot in self.lots.items():
+            p.lots[k] = Lot(*k)
+            p.lots[k].lines = [x for x in lot.lines if x[1] <= known_at]
+        p.debt_lines = [x for x in self.debt_lines if x[1] <= known_at]
+        p.activity = [x for x in self.activity if x[1] <= known_at]
+        return p
 
     def read(self, at):
         """(available exact, pending, debt) at an instant not before the last movement."""

@@ -15,13 +15,15 @@ class Reward:
 
     def __init__(self, name, prices, stock=None, max_per_member=None, cap_period='ever', valid=(NINF, INF),
                  condition=None, hold_for=900, enabled=True, choice_set=None, kind='custom', early_access=None, pool=None,
-                 code_valid=None, cause=None, cost=None, auto_redeem=False, max_auto=1, priority=0):
+                 code_valid=None, cause=None, cost=None, auto_redeem=False, max_auto=1, priority=0,
+                 tiers=None):
         self.name, self.prices, self.stock = name, prices, stock
         self.max_per_member, self.cap_period = max_per_member, cap_period
         self.valid, self.condition, self.hold_for, self.enabled = valid, condition, hold_for, enabled
         self.choice_set, self.kind, self.early_access = choice_set, kind, early_access
         self.pool, self.code_valid, self.cause, self.cost = pool, code_valid, cause, cost
         self.auto_redeem, self.max_auto, self.priority = auto_redeem, max_auto, priority
+        self.tiers = tiers          # whose members may have it; None: everybody
 
     def money(self, price):
         """What is to be paid beside."""
@@ -81,7 +83,8 @@ class Rewards:
         early = 0 if r.early_access is None else value(r.early_access, None, self.facts_now(member)) or 0
         if not r.valid[0] - early * SECOND <= now < r.valid[1]:
             why.append('LY004')
-        if r.condition is not None and value(r.condition, None, self.facts_now(member)) is not True:
+        if r.condition is not None and value(r.condition, None, self.facts_now(member)) is not True or \
+                r.tiers is not None and not set(r.tiers) & set(self.tiers_at(member, now).values()):
             why.append('LY007')
         return why
 
@@ -126,7 +129,8 @@ class Rewards:
 
     def facts_now(self, member):
         m = self.members[member]
-        return {'purchases': m.purchases + ZERO, 'spend': m.spend, 'attributes': dict(m.attributes)}
+        return dict({'purchases': m.purchases + ZERO, 'spend': m.spend, 'attributes': dict(m.attributes)},
+                    **self.tier_facts(self.tiers_at(member, self.now(member))))
 
     def redeem(self, no, member, reward, quantity=1, price='standard', key=None):
         return self.called(no, key, ('redeem', member, reward, quantity, price),

@@ -45,6 +45,7 @@ from generate import FEATURES, SERIES, SPENDING, Generator, apply, possible
 from model import Refused
 from run_codes import CodesChecks, CodesSql
 from run_spending import SpendingChecks, SpendingSql
+from run_tiers import TierChecks, TierSql
 from shrink import shrink
 
 
@@ -98,7 +99,7 @@ def options(pairs):
     return ', '.join('%s => %s' % (k, v) for k, v in pairs)
 
 
-class Sql(SpendingSql, CodesSql):
+class Sql(SpendingSql, CodesSql, TierSql):
     """A generated program and its operations as SQL."""
 
     def __init__(self, spec, program, data):
@@ -136,6 +137,7 @@ class Sql(SpendingSql, CodesSql):
                     ', '.join('%s %s' % (c, s.member_type if t == 'member' else TYPES[t])
                               for c, t in source['columns'].items()),
                     ', '.join(source['model']['key']))
+        yield from self.tiers()
         yield from self.vouchers()
         yield from self.rewards()
         if attach:
@@ -183,6 +185,8 @@ class Sql(SpendingSql, CodesSql):
             return "tstzrange(%s)" % ', '.join('NULL' if abs(x) >= INF else "'%s'" % show(x) for x in v)
         if isinstance(v, tuple):
             return expr.quote(expr.sql(v))
+        if isinstance(v, list):
+            return 'ARRAY[%s]' % ', '.join(expr.quote(x) for x in v)
         return expr.quote(v)
 
     def insert_rule(self, r):
@@ -321,7 +325,7 @@ class Mismatch(Exception):
         self.what, self.lines = what, lines
 
 
-class Run(SpendingChecks, CodesChecks):
+class Run(SpendingChecks, CodesChecks, TierChecks):
     """One program on the database beside its model."""
 
     serial = 0
@@ -441,6 +445,9 @@ class Run(SpendingChecks, CodesChecks):
             return
         if op[0] in ('call', 'reward', 'pool', 'bonus'):
             self.spending(op)
+            return
+        if op[0] == 'tiers':
+            self.tier_step(op)
             return
         sql = self.sql.operation(self.model, op)
         if sql is None or (op[0] in ('adjust', 'book_due') and not self.has(op[0])):
@@ -599,6 +606,8 @@ class Run(SpendingChecks, CodesChecks):
             self.report('lots', wrong)
         self.check_spending(texts, units)
         self.check_codes()
+        if m.groups:
+            self.check_tiers()
         rows = self.query('SELECT * FROM %s.verify()' % p) if self.has('verify') else []
         if self.model.enrolment == 'ignore':
             # an event of somebody who was a stranger when it came does not post by itself; verify() tells of it

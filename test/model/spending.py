@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from clock import NINF, SECOND
 from expr import value
-from purse import ZERO, Hold
+from purse import ZERO, Hold, Spent
 
 
 class Refused(Exception):
@@ -75,6 +75,7 @@ class Spending:
                 raise Refused('LY009', 'key used with other arguments')
             self.calls[no] = call
             return False
+        self.tick()
         call = act()
         self.calls[no] = call
         if key is not None:
@@ -94,6 +95,7 @@ class Spending:
     def ready(self, member, unit):
         """(now, the purse as it stands then)"""
         now = self.now(member)
+        self.tick()
         purse = self.purse(member, unit)
         purse.settle(now)
         return now, purse
@@ -190,7 +192,7 @@ class Spending:
                 if got > 0:
                     call.pieces.append([lot, got, call.hold.made])
                 if m > got:
-                    lot.lines.append((now, now, m - got, call.hold.made))
+                    lot.lines.append(Spent((now, now, m - got, call.hold.made)))
             call.hold.closed = now
             self.spend_note(call, purse, n, now)
             purse.repay(now, now)
@@ -252,7 +254,7 @@ class Spending:
             other = self.ready(receiver, unit)[1]
             call = Call(no, 'transfer', sender, unit, points, now)
             call.receiver = receiver
-            call.pieces = [list(x) for x in purse.draw(points, now)]
+            call.pieces = [list(x) for x in purse.draw(points, now, tuple)]
             call.received = []
             for lot, n in call.pieces:          # lots keep their ends (3.7), or follow the receiver's activity, if there is any
                 end = purse.end_of(lot) if lot.end is None and other.over(now) else lot.end
@@ -283,6 +285,7 @@ class Paying:
 
     def pay(self, source, e, key):
         """Bring what an event has taken to what it asks for: before it earns (3.8)."""
+        self.tick()
         member, points = self.price_in_points(source, key)
         paid = e.paid
         if paid is not None and paid.member != member and paid.left() > 0:
@@ -308,4 +311,5 @@ class Paying:
 
     def snapshot(self):
         """What a statement that is refused half-way goes back to."""
+        self.walks.clear()
         return deepcopy(self.__dict__)

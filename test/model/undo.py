@@ -87,7 +87,7 @@ class Undoing:
             else:
                 left = -points
                 refuse([] if allow_debt or left <= sum((purse.points(x, now) for x in purse.active(now)), ZERO) else ['LY001'])
-                for lot, n in purse.draw(min(left, sum((purse.points(x, now) for x in purse.active(now)), ZERO)), now):
+                for lot, n in purse.draw(min(left, sum((purse.points(x, now) for x in purse.active(now)), ZERO)), now, tuple):
                     call.pieces.append([lot, n])
                     left -= n
                 if left > 0:
@@ -101,6 +101,7 @@ class Undoing:
 
     def reverse(self, no, target):
         call = self.calls[target]
+        self.tick()
         if call.status == 'reversed':
             refuse(['55000'])
         n = call.points
@@ -195,6 +196,7 @@ class Undoing:
             return False
         refuse(self.who(b.member))
         refuse([] if self.bonus_status(b) == 'open' else ['LY004'])
+        self.tick()
         now, purse = self.ready(b.member, b.unit)
         u = self.units[b.unit]
         zone = self.zone_of(b.member)
