@@ -429,6 +429,7 @@ account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
 	if (now < account->now)
 		now = account->now;
 	account->now = now;
+	tiers_begin_by(account, now);
 	if (account->next_due > now)
 		return;
 	if (account->paged)

@@ -200,6 +200,19 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 
 /* see tiers.h */
 void
+tiers_begin_by(AccountState *account, Instant now)
+{
+	AccountTiers *tiers = account->tiers;
+
+	if (tiers == NULL || account->last_at != DT_NOBEGIN || tiers->walk.at <= now)
+		return;
+	tiers->walk.at = now;
+	for (int i = 0; i < tiers->walk.ntenures; i++)
+		tiers->walk.tenures[i].at = now;
+}
+
+/* see tiers.h */
+void
 tiers_before_advance(AccountState *account)
 {
 	AccountTiers *tiers = account->tiers;

@@ -167,6 +167,8 @@ extern int32 tiers_number(const Program *program, int group, const char *name);
 
 /* Reads what the account's row says; to be called when its lots are read. */
 extern void tiers_attach(Program *program, AccountState *account, Datum value, bool isnull);
+/* The walk of who joins later than now, by a purchase dated ahead, begins now. */
+extern void tiers_begin_by(AccountState *account, Instant now);
 /* Takes the lots as they are, before what is due is booked. */
 extern void tiers_before_advance(AccountState *account);
 /* Follows a line of the ledger. */

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(16);
+SELECT plan(19);
 
 \o /dev/null
 SELECT t.group('status', '12 months');
@@ -94,6 +94,17 @@ SELECT t.late(7, 10, '2029-11-03 12:00Z');
 \o
 SELECT is(rewards.tier_at(7, 'status'), 'Silver', 'a purchase brought a tier');
 SELECT is(rewards.balance(7, 'stamps'), 0::numeric, 'which does not raise that very purchase, whatever comes late');
+
+-- -------- rows dated ahead --------
+
+\o /dev/null
+SELECT t.go('2029-12-01');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (2, 8, 1000, '2029-12-10');
+\o
+SELECT is(t.tiers(8, '2029-12-01', '2029-12-09', '2029-12-10'), '- - Silver', 'a first purchase dated ahead brings its tier when it comes');
+SELECT is((SELECT tier FROM rewards.standing WHERE member_id = 8 AND tier_group = 'status'), NULL, 'nobody stands there before');
+SELECT t.go('2029-12-11') \g /dev/null
+SELECT is((SELECT tier FROM rewards.standing WHERE member_id = 8 AND tier_group = 'status'), 'Silver', 'then he does');
 
 SELECT is((SELECT count(*) FROM rewards.verify()), 0::bigint, 'all is sound');
 
