@@ -27,9 +27,10 @@ class Lines(list):
     tick = 0
 
     def append(self, line):
-        new = Line(line)
-        new.spent, new.tick = isinstance(line, Spent), Lines.tick
-        list.append(self, new)
+        if not isinstance(line, Line):      # else a copy of all is being made
+            spent, line = isinstance(line, Spent), Line(line)
+            line.spent, line.tick = spent, Lines.tick
+        list.append(self, line)
 
 
 def is_spent(line):
