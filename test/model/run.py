@@ -40,6 +40,7 @@ except ImportError:             # another python comes first in PATH: the system
 import expr
 import test_model
 import test_spending
+import test_tiers
 from clock import DAY, HOUR, INF, NINF, naive, show
 from generate import FEATURES, FEWER, SERIES, SPENDING, Generator, apply, possible
 from model import Refused
@@ -776,7 +777,7 @@ def main():
     failures = statements = operations = done = 0
     print('1..%d' % (len(o.seeds) + 1), flush=True)
     own = unittest.TextTestRunner(stream=sys.stderr, verbosity=0).run(
-        unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromModule(m) for m in (test_model, test_spending)))
+        unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromModule(m) for m in (test_model, test_spending, test_tiers)))
     print('%s 1 - the model agrees with the worked examples' % ('ok' if own.wasSuccessful() else 'not ok'), flush=True)
     for n, seed in enumerate(o.seeds, 2):
         features = None if o.features is None else [f for f in o.features.split(',') if f]
