@@ -71,8 +71,7 @@ class Undoing:
 
     def adjusted(self, no, member, unit, points, expires_at=None, allow_debt=False, key=None):
         def act():
-            if member not in self.members:
-                refuse(['LY002'])
+            refuse((['LY002'] if member not in self.members else []) + (['22023'] if points == 0 else []))
             now, purse = self.ready(member, unit)
             call = Call(no, 'adjust', member, unit, points, now)
             if points > 0:
