@@ -49,7 +49,6 @@ SERIES = {
              'bonus': 0.4, 'undo': 0.5, 'moves': 0.35, 'activity_expiry': 0.25},
     200000: TIERS,
 }
-FEWER = {200000: 12}            # programs of a series by default, where that is less than of others
 
 
 def series(seed):

@@ -7,6 +7,10 @@ several tiers, thresholds in further units, and what happens to them:
 `give`: a tier by hand; `threshold`, `insert`, `delete`, `group`: the
 configuration changes.  The clock goes to the instant before and a second
 further after, so that nothing else happens at that instant.
+
+Not in here: rollover, tiers for life after years, benefits, members who move
+to another time zone while they hold a tier, and tiers by units that follow the
+last activity; pgTAP looks at the first three.
 """
 
 from fractions import Fraction

@@ -42,7 +42,7 @@ import test_model
 import test_spending
 import test_tiers
 from clock import DAY, HOUR, INF, NINF, naive, show
-from generate import FEATURES, FEWER, SERIES, SPENDING, Generator, apply, possible
+from generate import FEATURES, SERIES, SPENDING, Generator, apply, possible
 from model import Refused
 from run_codes import CodesChecks, CodesSql
 from run_spending import SpendingChecks, SpendingSql
@@ -758,7 +758,7 @@ def main():
         first = 1 if o.seed is None else o.seed
         o.seeds = list(range(first, first + o.programs))
         if o.seed is None:
-            o.seeds += [first + i for first in SERIES for i in range(1, min(o.more, FEWER.get(first, o.more)) + 1)]
+            o.seeds += [first + i for first in SERIES for i in range(1, o.more + 1)]
 
     connection = psycopg2.connect(os.environ.get('PGOPTIONS_DSN', ''))
     connection.autocommit = True
