@@ -20,9 +20,9 @@ CREATE FUNCTION loyalty.codes_1(count integer, prefix text, length integer) RETU
 COMMENT ON FUNCTION loyalty.codes_1(integer, text, integer) IS
 	'random codes in their normal form and order, some less if some were equal';
 
-CREATE FUNCTION loyalty.voucher_state_1(card boolean, voided boolean, in_stock boolean, uses integer, max_uses integer, spent numeric, value numeric, reserved bigint, valid_until timestamp with time zone, at timestamp with time zone) RETURNS text
+CREATE FUNCTION loyalty.voucher_state_1(card boolean, voided boolean, in_stock boolean, uses integer, max_uses integer, spent numeric, value numeric, reserved bigint, held boolean, valid_until timestamp with time zone, at timestamp with time zone) RETURNS text
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_voucher_state';
-COMMENT ON FUNCTION loyalty.voucher_state_1(boolean, boolean, boolean, integer, integer, numeric, numeric, bigint, timestamp with time zone, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.voucher_state_1(boolean, boolean, boolean, integer, integer, numeric, numeric, bigint, boolean, timestamp with time zone, timestamp with time zone) IS
 	'the state of a code';
 
 CREATE FUNCTION loyalty.voucher_pool_check_1() RETURNS trigger

@@ -39,9 +39,12 @@ CREATE TABLE @program@.voucher (
 	given_at		timestamptz,
 	redemption_no	bigint,
 	reserved_until	timestamptz,
-	voided_at		timestamptz
+	voided_at		timestamptz,
+	held_for		bigint,
+	held_until		timestamptz
 );
-CREATE INDEX voucher_stock ON @program@.voucher (pool_no) WHERE in_stock;
+CREATE INDEX voucher_stock ON @program@.voucher (pool_no, held_until) WHERE in_stock;
+CREATE INDEX voucher_held ON @program@.voucher (held_for) WHERE held_for IS NOT NULL;
 CREATE INDEX voucher_member ON @program@.voucher (member_id) WHERE member_id IS NOT NULL;
 CREATE INDEX voucher_redemption ON @program@.voucher (redemption_no) WHERE redemption_no IS NOT NULL;
 

@@ -112,6 +112,7 @@ CREATE TABLE @program@.redemption (
 	unit_no			smallint NOT NULL,
 	stock_slot		smallint,
 	automatic		boolean NOT NULL DEFAULT false,
+	codes_held		boolean NOT NULL DEFAULT false,
 	member_id		@member_column@ NOT NULL,
 	price			text NOT NULL,
 	money			numeric,
@@ -131,6 +132,7 @@ COMMENT ON COLUMN @program@.redemption.cancelled IS 'How many of them were cance
 COMMENT ON COLUMN @program@.redemption.unit_no IS 'The unit of the price';
 COMMENT ON COLUMN @program@.redemption.stock_slot IS 'Part of the stock that pieces that are only set aside return to';
 COMMENT ON COLUMN @program@.redemption.automatic IS 'Whether it was redeemed by itself';
+COMMENT ON COLUMN @program@.redemption.codes_held IS 'Whether codes were set aside with it';
 COMMENT ON COLUMN @program@.redemption.member_id IS 'The member';
 COMMENT ON COLUMN @program@.redemption.price IS 'Name of the price';
 COMMENT ON COLUMN @program@.redemption.money IS 'What was to be paid beside for one piece';

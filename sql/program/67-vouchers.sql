@@ -160,7 +160,7 @@ CREATE VIEW @program@.vouchers AS
 SELECT coalesce(v.written, loyalty.code_text(v.code COLLATE "default")) AS code,
 	p.name AS pool,
 	loyalty.voucher_state_1(p.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, p.uses, v.spent, v.value + coalesce(v.added, 0),
-		r.reserved, t.valid_until, t.now) AS state,
+		r.reserved, t.held, t.valid_until, t.now) AS state,
 	v.member_id,
 	v.uses,
 	CASE WHEN p.gives <> 'balance' AND p.uses IS NOT NULL THEN CASE WHEN v.voided_at IS NULL THEN greatest(p.uses - v.uses, 0) ELSE 0 END END AS uses_left,
@@ -173,18 +173,19 @@ SELECT coalesce(v.written, loyalty.code_text(v.code COLLATE "default")) AS code,
 	v.given_at,
 	v.voided_at,
 	v.operation_no AS operation,
-	v.redemption_no AS redemption
+	CASE WHEN t.held THEN v.held_for ELSE v.redemption_no END AS redemption
 FROM @program@.voucher AS v
 	JOIN @program@.voucher_pool AS p ON p.pool_no = v.pool_no
 	CROSS JOIN @program@.program AS g
-	CROSS JOIN LATERAL (SELECT loyalty.clock_1(g.test_clock, g.clock) AS now, least(v.valid_until, upper(p.valid)) AS valid_until) AS t
+	CROSS JOIN LATERAL (SELECT loyalty.clock_1(g.test_clock, g.clock) AS now, least(v.valid_until, upper(p.valid)) AS valid_until,
+		v.in_stock AND coalesce(v.held_until > loyalty.clock_1(g.test_clock, g.clock), false) AS held) AS t
 	CROSS JOIN LATERAL (SELECT CASE WHEN v.reserved_until > t.now THEN
 		(SELECT count(*) FROM @program@.voucher_use AS u WHERE u.code = v.code AND u.state = 'reserved' AND u.reserved_until > t.now)
 		ELSE 0 END AS reserved) AS r;
 COMMENT ON VIEW @program@.vouchers IS 'Every code and its state as of now';
 COMMENT ON COLUMN @program@.vouchers.code IS 'The code as people read it';
 COMMENT ON COLUMN @program@.vouchers.pool IS 'The pool it belongs to';
-COMMENT ON COLUMN @program@.vouchers.state IS 'free (nobody has it), given (somebody has it), active (used, but not up), reserved, used, expired or void';
+COMMENT ON COLUMN @program@.vouchers.state IS 'free (nobody has it), given (somebody has it), active (used, but not up), reserved, held (set aside for a reward on hold), used, expired or void';
 COMMENT ON COLUMN @program@.vouchers.member_id IS 'The member it was given to';
 COMMENT ON COLUMN @program@.vouchers.uses IS 'How often it has been used';
 COMMENT ON COLUMN @program@.vouchers.uses_left IS 'How often it can still be used, reservations not deducted; NULL: no limit';
@@ -197,7 +198,7 @@ COMMENT ON COLUMN @program@.vouchers.reserved_until IS 'The latest deadline of i
 COMMENT ON COLUMN @program@.vouchers.given_at IS 'When it was given to a member, or drawn for a redemption';
 COMMENT ON COLUMN @program@.vouchers.voided_at IS 'When it was voided';
 COMMENT ON COLUMN @program@.vouchers.operation IS 'The call that generated or imported it';
-COMMENT ON COLUMN @program@.vouchers.redemption IS 'The redemption of points it was drawn for';
+COMMENT ON COLUMN @program@.vouchers.redemption IS 'The redemption of points it was drawn, or is set aside, for';
 
 /* states are counted first, and open reservations found at once: there may be millions of codes */
 CREATE VIEW @program@.pools AS
@@ -207,6 +208,7 @@ SELECT p.name AS pool, p.gives,
 	coalesce(sum(s.codes) FILTER (WHERE s.state = 'given'), 0)::bigint AS given,
 	coalesce(sum(s.codes) FILTER (WHERE s.state = 'active'), 0)::bigint AS active,
 	coalesce(sum(s.codes) FILTER (WHERE s.state = 'reserved'), 0)::bigint AS reserved,
+	coalesce(sum(s.codes) FILTER (WHERE s.state = 'held'), 0)::bigint AS held,
 	coalesce(sum(s.codes) FILTER (WHERE s.state = 'used'), 0)::bigint AS used,
 	coalesce(sum(s.codes) FILTER (WHERE s.state = 'expired'), 0)::bigint AS expired,
 	coalesce(sum(s.codes) FILTER (WHERE s.state = 'void'), 0)::bigint AS void,
@@ -215,7 +217,7 @@ SELECT p.name AS pool, p.gives,
 FROM @program@.voucher_pool AS p
 	LEFT JOIN (SELECT v.pool_no,
 			loyalty.voucher_state_1(q.gives = 'balance', v.voided_at IS NOT NULL, v.in_stock, v.uses, q.uses, v.spent, v.value + coalesce(v.added, 0),
-				r.reserved, least(v.valid_until, upper(q.valid)), loyalty.clock_1(g.test_clock, g.clock)) AS state,
+				r.reserved, v.in_stock AND coalesce(v.held_until > loyalty.clock_1(g.test_clock, g.clock), false), least(v.valid_until, upper(q.valid)), loyalty.clock_1(g.test_clock, g.clock)) AS state,
 			count(*) AS codes, sum(v.uses) AS uses,
 			sum(v.value + coalesce(v.added, 0) - coalesce(v.spent, 0)) FILTER (WHERE q.gives = 'balance') AS balance
 		FROM @program@.voucher AS v
@@ -235,6 +237,7 @@ COMMENT ON COLUMN @program@.pools.free IS 'Codes that nobody has';
 COMMENT ON COLUMN @program@.pools.given IS 'Codes that a member has and has not used';
 COMMENT ON COLUMN @program@.pools.active IS 'Codes that were used and can be used again';
 COMMENT ON COLUMN @program@.pools.reserved IS 'Codes that are reserved';
+COMMENT ON COLUMN @program@.pools.held IS 'Codes that are set aside for rewards on hold';
 COMMENT ON COLUMN @program@.pools.used IS 'Codes that are used up';
 COMMENT ON COLUMN @program@.pools.expired IS 'Codes whose time is over';
 COMMENT ON COLUMN @program@.pools.void IS 'Codes that were voided';
@@ -298,7 +301,7 @@ COMMENT ON TABLE @program@.voucher IS 'A code. Read it through the view vouchers
 COMMENT ON COLUMN @program@.voucher.operation_no IS 'The call that generated or imported it, or gave it';
 COMMENT ON COLUMN @program@.voucher.pool_no IS 'The pool';
 COMMENT ON COLUMN @program@.voucher.uses IS 'How often it has been used';
-COMMENT ON COLUMN @program@.voucher.in_stock IS 'Whether nobody has it: it was neither given nor drawn, used, reserved or voided';
+COMMENT ON COLUMN @program@.voucher.in_stock IS 'Whether nobody has it: it was neither given nor drawn, used, reserved or voided; it may be set aside';
 COMMENT ON COLUMN @program@.voucher.code IS 'Its normal form, by which codes are compared: see loyalty.code_normal';
 COMMENT ON COLUMN @program@.voucher.written IS 'As people read it; NULL: in groups of four';
 COMMENT ON COLUMN @program@.voucher.value IS 'The first balance of a card; of others its own value; NULL: the pool''s';
@@ -311,6 +314,8 @@ COMMENT ON COLUMN @program@.voucher.given_at IS 'When it was';
 COMMENT ON COLUMN @program@.voucher.redemption_no IS 'The redemption of points it was drawn for';
 COMMENT ON COLUMN @program@.voucher.reserved_until IS 'The latest deadline of its reservations; in the past: none is open';
 COMMENT ON COLUMN @program@.voucher.voided_at IS 'When it was voided';
+COMMENT ON COLUMN @program@.voucher.held_for IS 'The reward on hold it is set aside for';
+COMMENT ON COLUMN @program@.voucher.held_until IS 'That hold''s deadline; in the past: it is not set aside';
 
 COMMENT ON TABLE @program@.voucher_use IS 'A reservation or a use of a code. Read it through the view code_uses';
 COMMENT ON COLUMN @program@.voucher_use.operation_no IS 'The call that made it';

@@ -131,13 +131,15 @@ typedef struct Redemption
 	TimestampTz valid_until;	/* DT_NOEND: for ever */
 	char	   *code;			/* or NULL */
 	char	   *price;
+	bool		codes_held;		/* codes were set aside with it */
 } Redemption;
 
 extern bool redemption_find(Program *program, int64 number, Redemption *row);
 extern void redemption_insert(Operation *operation, const RewardConfig *reward,
 							  const PriceConfig *price, int32 quantity,
 							  const TimestampTz *held_until, int16 stock_slot,
-							  TimestampTz valid_until, const char *code, bool automatic);
+							  TimestampTz valid_until, const char *code, bool codes_held,
+							  bool automatic);
 
 /* "done", "held", "lapsed", "released", "partly cancelled", "cancelled" */
 extern const char *redemption_status(const Redemption *row, TimestampTz now);
@@ -201,7 +203,7 @@ extern bool redeem_check_price(Program *program, const RewardConfig *reward,
 							   const PriceConfig *price, Refusal *refusal);
 
 /*
- * Takes points, or with a deadline sets them aside, and stock, and codes unless
+ * Takes points, stock and codes, or with a deadline sets them aside; no codes if
  * operation->code is drawn already; writes the operation and the redemption.
  * LY001 and LY005 if something lacks.
  */

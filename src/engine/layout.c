@@ -109,6 +109,7 @@ static const ColumnSpec redemption_columns[REDEMPTION_COLUMNS] = {
 	{"unit_no", INT2OID, NULL},
 	{"stock_slot", INT2OID, NULL},
 	{"automatic", BOOLOID, NULL},
+	{"codes_held", BOOLOID, NULL},
 	{"member_id", InvalidOid, NULL},
 	{"price", TEXTOID, NULL},
 	{"money", NUMERICOID, NULL},

@@ -22,6 +22,7 @@
 #include "engine/catalogue.h"
 #include "engine/pages.h"
 #include "engine/spend.h"
+#include "engine/voucher.h"
 
 /* see catalogue.h */
 bool
@@ -119,6 +120,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 	AccountState *account = operation->account;
 	TimestampTz valid_until = DT_NOEND;
 	int16		slot = -1;
+	bool		codes_held = false;
 
 	operation->unit = rules_unit(program->rules, price->unit_no);
 	operation->reason = reward->name;
@@ -136,7 +138,11 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 			refuse_stock(program, reward, left, quantity);
 	}
 	operation_settle(operation);
-	if (deadline == NULL)
+	if (deadline)
+		codes_held = reward->pool &&
+			voucher_hold(program, reward->pool, operation->number, quantity, account->now,
+						 *deadline);
+	else
 	{
 		valid_until = redemption_valid_until(operation, reward);
 		if (operation->code == NULL)
@@ -147,7 +153,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 		valid_until == DT_NOEND ? INSTANT_ALWAYS : valid_until;
 	operation_write(operation);
 	redemption_insert(operation, reward, price, quantity, deadline, slot, valid_until,
-					  operation->code, automatic);
+					  operation->code, codes_held, automatic);
 }
 
 /* An interval, the same in every session. */

@@ -53,7 +53,7 @@ redemption_find(Program *program, int64 number, Redemption *row)
 	SPI_connect();
 	plan_execute(program, &find_plan,
 				 "SELECT redemption_no, reward_no, quantity, cancelled, unit_no, points,"
-				 " redeemed_at, held_until, stock_slot, valid_until, code, price"
+				 " redeemed_at, held_until, stock_slot, valid_until, code, price, codes_held"
 				 " FROM %s.redemption WHERE redemption_no OPERATOR(pg_catalog.=) $1",
 				 1, types, values, false, SPI_OK_SELECT);
 	found = SPI_processed > 0;
@@ -81,6 +81,7 @@ redemption_find(Program *program, int64 number, Redemption *row)
 		value = SPI_getbinval(tuple, desc, 11, &isnull);
 		row->code = isnull ? NULL : TextDatumGetCString(value);
 		row->price = TextDatumGetCString(SPI_getbinval(tuple, desc, 12, &isnull));
+		row->codes_held = DatumGetBool(SPI_getbinval(tuple, desc, 13, &isnull));
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -110,6 +111,7 @@ read_slot(TupleTableSlot *slot, Redemption *row)
 		DatumGetTimestampTz(values[REDEMPTION_VALID_UNTIL]);
 	row->code = isnull[REDEMPTION_CODE] ? NULL : TextDatumGetCString(values[REDEMPTION_CODE]);
 	row->price = TextDatumGetCString(values[REDEMPTION_PRICE]);
+	row->codes_held = DatumGetBool(values[REDEMPTION_CODES_HELD]);
 }
 
 /*
@@ -145,7 +147,7 @@ static void
 insert_by_statement(Program *program, Datum *values, const bool *isnull)
 {
 	Oid			types[REDEMPTION_COLUMNS] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT2OID, INT2OID, BOOLOID,
+		TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT2OID, INT2OID, BOOLOID, BOOLOID,
 	program->ref.member_type, TEXTOID, NUMERICOID, TEXTOID};
 	char		nulls[REDEMPTION_COLUMNS + 1];
 	int			i;
@@ -160,7 +162,7 @@ insert_by_statement(Program *program, Datum *values, const bool *isnull)
 	SPI_connect();
 	plan_execute_nulls(program, &insert_plan,
 					   "INSERT INTO %s.redemption VALUES ($1, $2, $3, $4, $5::loyalty.points,"
-					   " $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+					   " $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 					   REDEMPTION_COLUMNS, types, values, nulls, false, SPI_OK_INSERT);
 	SPI_finish();
 }
@@ -169,7 +171,8 @@ insert_by_statement(Program *program, Datum *values, const bool *isnull)
 void
 redemption_insert(Operation *operation, const RewardConfig *reward, const PriceConfig *price,
 				  int32 quantity, const TimestampTz *held_until, int16 stock_slot,
-				  TimestampTz valid_until, const char *code, bool automatic)
+				  TimestampTz valid_until, const char *code, bool codes_held,
+				  bool automatic)
 {
 	Ledger	   *ledger = operation->ledger;
 	TableWriter writer = {0};
@@ -192,6 +195,7 @@ redemption_insert(Operation *operation, const RewardConfig *reward, const PriceC
 	isnull[REDEMPTION_STOCK_SLOT] = stock_slot < 0 || held_until == NULL;
 	values[REDEMPTION_STOCK_SLOT] = Int16GetDatum(stock_slot);
 	values[REDEMPTION_AUTOMATIC] = BoolGetDatum(automatic);
+	values[REDEMPTION_CODES_HELD] = BoolGetDatum(codes_held);
 	values[REDEMPTION_MEMBER_ID] = operation->account->member;
 	values[REDEMPTION_PRICE] = CStringGetTextDatum(price->name);
 	isnull[REDEMPTION_MONEY] = price->money == 0;
@@ -279,14 +283,29 @@ add_cancelled(Program *program, int64 number, int32 pieces)
 				2, types, values);
 }
 
-/* Draws the codes of a hold that is captured, and says until when it is good. */
+/*
+ * The codes of a hold that is captured, and until when it is good: those that were
+ * set aside, if it has not lapsed.  Others are drawn for a hold that has, for one
+ * that has none, and in place of codes that were voided.
+ */
 static void
-draw_codes(Operation *operation, const RewardConfig *reward, int64 number, int32 pieces,
-		   TimestampTz *valid_until)
+draw_codes(Operation *operation, const RewardConfig *reward, const Redemption *row,
+		   int32 pieces, TimestampTz *valid_until)
 {
+	AccountState *account = operation->account;
+	char	   *codes = NULL;
+	char	   *more = NULL;
+	int32		found = 0;
+
 	*valid_until = reward ? redemption_valid_until(operation, reward) : DT_NOEND;
-	operation->code = reward ?
-		redemption_codes(operation, reward, number, pieces, *valid_until) : NULL;
+	if (row->codes_held && row->held_until > account->now)
+		found = voucher_capture(operation->program, account->member, row->number, pieces,
+								account->now, *valid_until, &codes);
+	if (row->codes_held)
+		voucher_release(operation->program, row->number);
+	if (reward && found < pieces)
+		more = redemption_codes(operation, reward, row->number, pieces - found, *valid_until);
+	operation->code = codes && more ? psprintf("%s, %s", codes, more) : codes ? codes : more;
 }
 
 /*
@@ -350,7 +369,7 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 
 	if (pieces == left && row.held_until > now)
 	{
-		draw_codes(operation, reward, number, pieces, &valid_until);
+		draw_codes(operation, reward, &row, pieces, &valid_until);
 		done = keyed && (row.has_slot || reward == NULL || !reward->limited) &&
 			capture_whole(operation, &writer, valid_until);
 	}
@@ -384,7 +403,7 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 	}
 
 	if (valid_until == 0)
-		draw_codes(operation, reward, number, pieces, &valid_until);
+		draw_codes(operation, reward, &row, pieces, &valid_until);
 	values[0] = Int64GetDatum(number);
 	values[1] = Int32GetDatum(left - pieces);
 	values[2] = TimestampTzGetDatum(valid_until);
@@ -425,6 +444,8 @@ redemption_release(Operation *operation, int64 number)
 		if (clear_slot(program, number))
 			stock_give_back(program, row.reward_no, left);
 	}
+	if (row.codes_held)
+		voucher_release(program, number);
 	add_cancelled(program, number, left);
 }
 

@@ -52,6 +52,24 @@
 	"SELECT 'codes', NULL, format('code %s has no pool', loyalty.code_text(v.code))" \
 	" FROM @.voucher AS v LEFT JOIN @.voucher_pool AS p ON p.pool_no = v.pool_no WHERE p.pool_no IS NULL"
 
+/* an open hold has the codes that it set aside, less those that were voided */
+#define HELD \
+	"SELECT 'codes', d.member_id::text, format('redemption %s has set %s codes aside until %s, but is %s'," \
+	"  coalesce(d.redemption_no, v.held_for), coalesce(v.n, 0), coalesce(v.until, d.held_until)," \
+	"  CASE WHEN d.redemption_no IS NULL THEN 'not on hold' ELSE format('on hold with %s pieces until %s', d.pieces, d.held_until) END)" \
+	" FROM (SELECT v.held_for, count(*) AS n, count(*) FILTER (WHERE v.in_stock) AS in_stock," \
+	"   min(v.held_until) AS since, max(v.held_until) AS until" \
+	"  FROM @.voucher AS v CROSS JOIN @.program AS g" \
+	"  WHERE v.held_until > loyalty.clock_1(g.test_clock, g.clock) GROUP BY v.held_for) AS v" \
+	" FULL JOIN (SELECT d.redemption_no, d.member_id, d.held_until, d.quantity - d.cancelled AS pieces" \
+	"  FROM @.redemption AS d CROSS JOIN @.program AS g WHERE d.codes_held AND d.cancelled < d.quantity" \
+	"   AND d.held_until > loyalty.clock_1(g.test_clock, g.clock)) AS d ON d.redemption_no = v.held_for" \
+	" WHERE CASE WHEN d.redemption_no IS NULL THEN v.in_stock > 0" \
+	"  ELSE v.n IS DISTINCT FROM d.pieces OR v.since <> d.held_until OR v.until <> d.held_until END" \
+	" UNION ALL " \
+	"SELECT 'codes', NULL, format('code %s is set aside, but not for whom and until when', loyalty.code_text(v.code))" \
+	" FROM @.voucher AS v WHERE (v.held_for IS NULL) <> (v.held_until IS NULL)"
+
 /* points that codes granted are in the ledger, and taken back if the use was undone */
 #define GRANTED \
 	"SELECT 'codes', u.member_id::text, format('use %s of a code granted %s points, the ledger has %s%s'," \
@@ -81,4 +99,4 @@
 	" WHERE v.redemption_no IS NOT NULL AND o.operation_no IS NULL"
 
 /* see verify.h */
-const char *const voucher_invariants[] = {COUNTED, LIMITED, RESERVED, STOCK, GRANTED, CALLED, NULL};
+const char *const voucher_invariants[] = {COUNTED, LIMITED, RESERVED, STOCK, HELD, GRANTED, CALLED, NULL};

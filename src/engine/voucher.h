@@ -20,6 +20,24 @@ extern char *voucher_draw(Program *program, const char *pool, Datum member,
 						  int64 redemption_no, TimestampTz now, TimestampTz valid_until);
 
 /*
+ * Sets so many codes of a pool aside for a reward that is held until a deadline:
+ * false if the pool is endless, which needs not.  Refusals as of voucher_draw.
+ */
+extern bool voucher_hold(Program *program, const char *pool, int64 redemption_no,
+						 int32 pieces, TimestampTz now, TimestampTz deadline);
+
+/*
+ * Gives a member so many of the codes that are set aside; returns how many there
+ * were, and as people read them.
+ */
+extern int32 voucher_capture(Program *program, Datum member, int64 redemption_no,
+							 int32 pieces, TimestampTz now, TimestampTz valid_until,
+							 char **codes);
+
+/* Nothing is set aside for it any more. */
+extern void voucher_release(Program *program, int64 redemption_no);
+
+/*
  * Voids the codes that were drawn for a redemption, which is being cancelled:
  * the member has seen them.  LY012 if one has been used, LY014 if one is
  * reserved.

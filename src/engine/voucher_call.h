@@ -78,6 +78,7 @@ typedef struct Voucher
 	int64		redemption_no;	/* 0: none */
 	Instant		reserved_until; /* INSTANT_ALWAYS: none */
 	bool		voided;
+	Instant		held_until;		/* set aside for a reward; INSTANT_ALWAYS: not */
 } Voucher;
 
 /* a row of voucher_use */
@@ -226,7 +227,7 @@ extern void code_unknown(CodeCall *call);
 /* What is left on a card. */
 extern Numeric voucher_left(const Voucher *voucher);
 
-/* Is the code neither void nor out of its time?  Else it is refused. */
+/* Is the code neither set aside nor void, nor out of its time?  Else it is refused. */
 extern bool code_in_time(CodeCall *call);
 
 /* Sums of money, either of which may be NULL for 0. */
@@ -287,5 +288,24 @@ extern Numeric pool_own_value(const VoucherPool *pool, Numeric value);
 extern char *voucher_take(Program *program, const VoucherPool *pool, int64 operation_no,
 						  Datum member, int64 redemption_no, TimestampTz now,
 						  TimestampTz valid_until);
+
+/* LY004: codes of a pool are not given any more. */
+extern void voucher_require_open(Program *program, const VoucherPool *pool, TimestampTz now);
+
+/* When a code given now ends; wanted DT_NOEND: as the pool says. */
+extern Instant voucher_given_until(Program *program, const VoucherPool *pool, TimestampTz now,
+								   TimestampTz wanted);
+
+/*
+ * A code that nobody has and that is valid after an instant, locked; LY005 if there
+ * is none.  Codes that others are about to draw are passed over; if no other is
+ * left, and wait, they are waited for: their transactions may fail.
+ */
+extern char *voucher_find_free(Program *program, const VoucherPool *pool, TimestampTz now,
+							   TimestampTz valid_after, bool wait);
+
+/* Writes who has a code from now on. */
+extern void voucher_give(Program *program, const char *code, Datum member,
+						 int64 redemption_no, TimestampTz now, TimestampTz valid_until);
 
 #endif							/* LOYALTY_VOUCHER_CALL_H */

@@ -244,6 +244,11 @@ is_void(CodeCall *call)
 bool
 code_in_time(CodeCall *call)
 {
+	if (call->voucher.held_until > call->now)
+	{
+		code_unknown(call);
+		return false;
+	}
 	return !is_void(call) && !not_in_time(call);
 }
 
@@ -345,9 +350,10 @@ code_judge(CodeCall *call, int64 reservation)
 	const Voucher *voucher = &call->voucher;
 	bool		owned = pool->personal && voucher->has_member;
 
-	/* somebody else's is not there: what it is, is nobody's business */
-	if (owned && call->has_member &&
-		member_cmp(call->program, voucher->member, call->member) != 0)
+	/* somebody else's, or set aside, is not there: what it is, is nobody's business */
+	if ((owned && call->has_member &&
+		 member_cmp(call->program, voucher->member, call->member) != 0) ||
+		voucher->held_until > call->now)
 	{
 		code_unknown(call);
 		return false;

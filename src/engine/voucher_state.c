@@ -25,6 +25,7 @@ enum
 	STATE_SPENT,				/* numeric; NULL: nothing */
 	STATE_VALUE,				/* numeric */
 	STATE_RESERVED,				/* bigint: open reservations; NULL: none */
+	STATE_HELD,					/* boolean: set aside for a reward */
 	STATE_VALID_UNTIL,			/* timestamptz; NULL: for ever */
 	STATE_AT					/* timestamptz */
 };
@@ -42,7 +43,7 @@ is_spent(FunctionCallInfo fcinfo)
 
 /*
  * voucher_state_1(card, voided, in_stock, uses, max_uses, spent, value,
- * reserved, valid_until, at)
+ * reserved, held, valid_until, at)
  */
 LOYALTY_FUNCTION(loyalty_voucher_state);
 Datum
@@ -61,6 +62,8 @@ loyalty_voucher_state(PG_FUNCTION_ARGS)
 	else if (!PG_ARGISNULL(STATE_VALID_UNTIL) &&
 			 PG_GETARG_TIMESTAMPTZ(STATE_VALID_UNTIL) <= PG_GETARG_TIMESTAMPTZ(STATE_AT))
 		state = "expired";
+	else if (PG_GETARG_BOOL(STATE_HELD))
+		state = "held";
 	else if (reserved > 0 && (card || (limited && left <= reserved)))
 		state = "reserved";
 	else if (PG_GETARG_INT32(STATE_USES) > 0)

@@ -26,9 +26,10 @@ written_form(const VoucherPool *pool, const char *code)
 	return psprintf("%s-%s", pool->prefix, code_to_text(code + strlen(pool->prefix)));
 }
 
-/* When a code given now ends. */
-static Instant
-given_until(Program *program, const VoucherPool *pool, TimestampTz now, TimestampTz wanted)
+/* see voucher_call.h */
+Instant
+voucher_given_until(Program *program, const VoucherPool *pool, TimestampTz now,
+					TimestampTz wanted)
 {
 	Instant		end = wanted;
 
@@ -73,36 +74,61 @@ make_code(Program *program, const VoucherPool *pool, int64 operation_no)
 }
 
 /*
- * A code that nobody has, locked; NULL if there is none.  Codes that others are
- * about to draw are passed over; if no other is left, and wait, they are waited
- * for: their transactions may fail.
+ * A code that nobody has, locked; NULL if there is none.  First those that were
+ * never set aside, then those whose deadline is over.
  */
 static char *
-find_free(Program *program, const VoucherPool *pool, TimestampTz now, bool wait)
+find_one(Program *program, const VoucherPool *pool, TimestampTz now, TimestampTz valid_after,
+		 bool wait)
 {
-#define FREE_CODE \
-	"SELECT v.code FROM %s.voucher AS v WHERE v.pool_no = $1 AND v.in_stock" \
+#define FREE_CODE(held) \
+	"SELECT v.code FROM %s.voucher AS v WHERE v.pool_no = $1 AND v.in_stock AND v.held_until " held \
 	" AND (v.valid_until IS NULL OR v.valid_until > $2) LIMIT 1 FOR NO KEY UPDATE"
-	static const char query[] = FREE_CODE " SKIP LOCKED";
-	static const char waiting[] = FREE_CODE;
-	Oid			types[2] = {INT4OID, TIMESTAMPTZOID};
-	Datum		values[2] = {Int32GetDatum(pool->pool_no), TimestampTzGetDatum(now)};
+	static const char free_now[] = FREE_CODE("IS NULL") " SKIP LOCKED";
+	static const char lapsed_now[] = FREE_CODE("<= $3") " SKIP LOCKED";
+	static const char free_later[] = FREE_CODE("IS NULL");
+	static const char lapsed_later[] = FREE_CODE("<= $3");
+	const char *free_code = wait ? free_later : free_now;
+	const char *lapsed_code = wait ? lapsed_later : lapsed_now;
+	Oid			types[3] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[3] = {Int32GetDatum(pool->pool_no), TimestampTzGetDatum(valid_after),
+	TimestampTzGetDatum(now)};
 
-	plan_execute(program, query, query, 2, types, values, false, SPI_OK_SELECT);
-	if (SPI_processed == 0 && wait)
-		plan_execute(program, waiting, waiting, 2, types, values, false, SPI_OK_SELECT);
+	plan_execute(program, free_code, free_code, 2, types, values, false, SPI_OK_SELECT);
+	if (SPI_processed == 0)
+		plan_execute(program, lapsed_code, lapsed_code, 3, types, values, false, SPI_OK_SELECT);
 	return SPI_processed == 0 ? NULL :
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-/* Writes who has a code from now on. */
-static void
-give(Program *program, const char *code, Datum member, int64 redemption_no, TimestampTz now,
-	 TimestampTz valid_until)
+/* see voucher_call.h */
+char *
+voucher_find_free(Program *program, const VoucherPool *pool, TimestampTz now,
+				  TimestampTz valid_after, bool wait)
+{
+	char	   *code = find_one(program, pool, now, valid_after, false);
+
+	if (code == NULL && wait)
+		code = find_one(program, pool, now, valid_after, true);
+	if (code == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
+				 errmsg("there are no codes left in pool \"%s\"", pool->name),
+				 errhint("Generate or import some, or set supply = 'endless'."),
+				 refusal_fields(program->ref.name, "voucher_pool", "supply",
+								facts("pool", fact_text(pool->name), "left", fact_int(0),
+									  NULL))));
+	return code;
+}
+
+/* see voucher_call.h */
+void
+voucher_give(Program *program, const char *code, Datum member, int64 redemption_no,
+			 TimestampTz now, TimestampTz valid_until)
 {
 	static const char query[] =
 	"UPDATE %s.voucher AS v SET in_stock = false, member_id = $2, given_at = $3, redemption_no = $4,"
-	" valid_until = least(v.valid_until, $5) WHERE v.code = $1";
+	" valid_until = least(v.valid_until, $5), held_for = NULL, held_until = NULL WHERE v.code = $1";
 	Oid			types[5] = {TEXTOID, program->ref.member_type, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID};
 	Datum		values[5] = {CStringGetTextDatum(code), member, TimestampTzGetDatum(now),
 	Int64GetDatum(redemption_no), TimestampTzGetDatum(valid_until)};
@@ -127,38 +153,38 @@ has_drawn(Program *program, int64 redemption_no)
 }
 
 /* see voucher_call.h */
+void
+voucher_require_open(Program *program, const VoucherPool *pool, TimestampTz now)
+{
+	if (pool->enabled && now < pool->closes)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
+			 errmsg("codes of pool \"%s\" are not given any more", pool->name),
+			 errhint("It is disabled, or its \"valid\" is over."),
+			 refusal_fields(program->ref.name, "voucher_pool",
+							pool->enabled ? "valid" : "enabled",
+							facts("pool", fact_text(pool->name), NULL))));
+}
+
+/* see voucher_call.h */
 char *
 voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datum member,
 			 int64 redemption_no, TimestampTz now, TimestampTz valid_until)
 {
 	char	   *code;
 
-	if (!pool->enabled || now >= pool->closes)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
-				 errmsg("codes of pool \"%s\" are not given any more", pool->name),
-				 errhint("It is disabled, or its \"valid\" is over."),
-				 refusal_fields(program->ref.name, "voucher_pool",
-								pool->enabled ? "valid" : "enabled",
-								facts("pool", fact_text(pool->name), NULL))));
-	valid_until = given_until(program, pool, now, valid_until);
+	voucher_require_open(program, pool, now);
+	valid_until = voucher_given_until(program, pool, now, valid_until);
 	if (pool->endless)
 		code = make_code(program, pool, operation_no);
 	else
 	{
 		/* who has one already does not wait for others, who might wait for it */
-		code = find_free(program, pool, now,
-						 redemption_no == 0 || !has_drawn(program, redemption_no));
-		if (code == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
-					 errmsg("there are no codes left in pool \"%s\"", pool->name),
-					 errhint("Generate or import some, or set supply = 'endless'."),
-					 refusal_fields(program->ref.name, "voucher_pool", "supply",
-									facts("pool", fact_text(pool->name), "left", fact_int(0),
-										  NULL))));
+		code = voucher_find_free(program, pool, now, now,
+								 redemption_no == 0 || !has_drawn(program, redemption_no));
 	}
-	give(program, code, member, redemption_no, now, valid_until);
+	voucher_give(program, code, member, redemption_no, now, valid_until);
 	return code;
 }
 
@@ -274,7 +300,7 @@ lock_certain(CodeCall *call, const char *text)
 						timestamptz_to_str(voucher->reserved_until)),
 				 refusal_fields(call->program->ref.name, "vouchers", "reserved_until",
 								code_facts(call, "until", voucher->reserved_until))));
-	if (!voucher->in_stock)
+	if (!voucher->in_stock || voucher->held_until > call->now)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("somebody has code \"%s\" already", text)));
@@ -327,8 +353,8 @@ loyalty_give_code(PG_FUNCTION_ARGS)
 		else
 		{
 			code = call.voucher.code;
-			give(call.program, code, call.member, 0, call.now,
-				 given_until(call.program, &call.pool, call.now, until));
+			voucher_give(call.program, code, call.member, 0, call.now,
+						 voucher_given_until(call.program, &call.pool, call.now, until));
 		}
 		code_find(&call, code);
 		code_insert_use(&call, "given", NULL, NULL, 0);

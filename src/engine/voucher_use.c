@@ -38,7 +38,7 @@ code_seek(CodeCall *call, const char *code)
 {
 	if (code_too_many(call))
 		return false;
-	if (code[0] && code_find(call, code))
+	if (code[0] && code_find(call, code) && call->voucher.held_until <= call->now)
 		return true;
 	code_unknown(call);
 	code_failed(call);

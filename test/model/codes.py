@@ -46,9 +46,14 @@ class Code:
         self.in_stock = True        # nobody has, or had, anything of it
         self.voided = False
         self.redemption = None      # the call it was drawn for
+        self.held_for, self.held_until = None, NINF     # the reward on hold it is set aside for
 
     def balance(self):
         return self.value - self.spent if self.value is not None else None
+
+    def held(self, now):
+        """Set aside: nobody else can draw it, or is told that it is there (4)."""
+        return self.in_stock and self.held_until > now
 
     def ends(self):
         return min(self.valid_until, self.pool.valid[1])
@@ -77,6 +82,7 @@ class Codes:
         self.uses = {}              # number of a call -> Use
         self.drawn = {}             # number of a call -> the codes it generated, gave or drew
         self.texts = None           # what the database drew, when that is known
+        self.texts_held = None      # what it set aside
         self.attempts = {}          # member -> [start of the window, failures]
         self.code_attempts, self.code_window = 10, 3600
 
@@ -157,7 +163,7 @@ class Codes:
         """Why a code does not give what it gives; what it is comes before who may use it."""
         pool = code.pool
         owned = pool.personal and code.member is not None
-        if owned and member is not None and member != code.member:
+        if owned and member is not None and member != code.member or code.held(self.clock):
             refuse(['LY011 row'])   # somebody else's is not there
         why = []
         if code.voided or code.ends() <= self.clock or not pool.enabled or self.clock < max(code.valid_from, pool.valid[0]):
@@ -244,17 +250,18 @@ class Codes:
     def given_until(self, pool, until):
         return pool.expires.end(self.clock, self.zone) if until is None else until
 
-    def free_codes(self, pool):
-        return [x for x in self.codes.values() if x.pool is pool and x.in_stock and x.valid_until > self.clock]
+    def free_codes(self, pool, after=None):
+        return [x for x in self.codes.values() if x.pool is pool and x.in_stock and not x.held(self.clock) and
+                x.valid_until > (self.clock if after is None else after)]
 
-    def codes_lacking(self, name, n, until):
-        """Why a pool does not have so many codes that nobody has."""
+    def codes_lacking(self, name, n, until, after=None):
+        """Why a pool does not have so many codes that nobody has and that are valid after an instant."""
         pool = self.pools[name]
         if not pool.enabled or self.clock >= pool.valid[1]:
             return ['LY004']
         if self.given_until(pool, until) <= self.clock:
             return ['22023']
-        return ['LY005'] if pool.supply == 'stock' and len(self.free_codes(pool)) < n else []
+        return ['LY005'] if pool.supply == 'stock' and len(self.free_codes(pool, after)) < n else []
 
     def draw_codes(self, no, name, n, member, until, redemption=None):
         """Codes that nobody has, for a member from now on."""
@@ -274,6 +281,7 @@ class Codes:
 
     def hand_out(self, code, member, until, redemption=None):
         code.in_stock, code.member, code.redemption = False, member, redemption
+        code.held_for, code.held_until = None, NINF
         code.valid_until = min(code.valid_until, self.given_until(code.pool, until))
 
     # -- what the till does with codes
@@ -384,7 +392,7 @@ class Codes:
                     why.append('LY012')
                 if self.reserved(c):
                     why.append('LY014')
-                if not c.in_stock:
+                if not c.in_stock or c.held(self.clock):
                     why.append('55000')
                 if self.given_until(c.pool, valid_until) <= self.clock:
                     why.append('22023')
@@ -396,6 +404,44 @@ class Codes:
         return self.called(no, key, ('give_code', member, pool, code, valid_until), act)
 
     # -- codes of redemptions
+
+    def hold_codes(self, call, name, n):
+        """Sets codes aside until the hold's deadline; the database says which, for any will do."""
+        pool = self.pools[name]
+        if pool.supply == 'endless':
+            return
+        free = self.free_codes(pool, call.hold.deadline)
+        codes = free[:n]
+        if self.texts_held is not None:
+            codes = [self.codes.get(x) for x in self.texts_held]
+            if len(codes) != n or any(x not in free for x in codes):
+                raise AssertionError('expected: %d codes of %s set aside that nobody has; actual: %s' % (n, name, self.texts_held))
+        for x in codes:
+            x.held_for, x.held_until = call.no, call.hold.deadline
+
+    def codes_held(self, call):
+        """What is set aside for a hold that has not lapsed."""
+        return [x for x in self.codes.values() if x.held_for == call.no and x.held(self.clock)]
+
+    def capture_codes(self, no, call, r, ready, until):
+        """A hold's own codes are given, and others drawn in place of those that are missing."""
+        missing = int(call.quantity) - len(ready)
+        if self.texts is not None and ready:
+            held, ready = self.codes_held(call), [self.codes.get(x) for x in self.texts[:len(ready)]]
+            if any(x not in held for x in ready):
+                raise AssertionError('expected: the codes set aside, %s; actual: %s' % ([x.text for x in held], self.texts))
+            self.texts = self.texts[len(ready):]
+        for x in ready:
+            self.hand_out(x, call.member, until, call.no)
+        self.drawn.setdefault(no, []).extend(ready)
+        self.release_codes(call)
+        if missing:
+            self.draw_codes(no, r.pool, missing, call.member, until, call.no)
+
+    def release_codes(self, call):
+        for x in self.codes.values():
+            if x.held_for == call.no:
+                x.held_for, x.held_until = None, NINF
 
     def has_codes(self, call):
         return any(x.redemption == call.no for x in self.codes.values())
@@ -424,6 +470,8 @@ class Codes:
             return 'used'
         if code.ends() <= self.clock:
             return 'expired'
+        if code.held(self.clock):
+            return 'held'
         n = len(self.reserved(code))
         if n and (code.pool.gives == 'balance' or code.pool.uses is not None and code.pool.uses - code.uses <= n):
             return 'reserved'

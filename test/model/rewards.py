@@ -109,6 +109,9 @@ class Rewards:
             why.append('22023')
         if r.pool is not None and kind == 'redeem':
             why += self.codes_lacking(r.pool, quantity, self.code_end(r, member, now))
+        if r.pool is not None and kind == 'hold_reward':
+            n = r.hold_for if seconds is None else seconds
+            why += self.codes_lacking(r.pool, quantity, INF, now + n * SECOND)
         refuse(why)
         return self.take_reward(no, kind, r, member, price, quantity, seconds)
 
@@ -120,6 +123,8 @@ class Rewards:
         call.price_name, call.money = price, r.money(price)
         if kind == 'hold_reward':
             self.set_aside(call, call.points, r.hold_for if seconds is None else seconds)
+            if r.pool is not None:
+                self.hold_codes(call, r.pool, quantity)
         else:
             if r.pool is not None:
                 self.draw_codes(no, r.pool, quantity, member, self.code_end(r, member, now), no)

@@ -136,7 +136,7 @@ class CodesChecks:
         if found:
             wrong.append('vouchers: expected: no more; actual: %s' % found)
         self.report('codes', wrong)
-        states = ('free', 'given', 'active', 'reserved', 'used', 'expired', 'void')
+        states = ('free', 'given', 'active', 'reserved', 'held', 'used', 'expired', 'void')
         found = {r[0]: r[1:] for r in self.query('SELECT pool, codes, %s, uses FROM %s.pools' % (', '.join(states), p))}
         for name, pool in m.pools.items():
             codes = [x for x in m.codes.values() if x.pool is pool]

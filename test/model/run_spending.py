@@ -114,6 +114,9 @@ class SpendingChecks:
         actual = self.execute(sql)
         rows = [] if actual else self.db.fetchall()
         m.texts = rows[0][8].split(', ') if rows and rows[0][8] else None
+        m.texts_held = [x for x, in self.query(
+            "SELECT code FROM %s.vouchers WHERE redemption = %d AND state = 'held' ORDER BY code" % (self.program, rows[0][0]))
+        ] if rows and op[2] == 'hold_reward' else None
         expected = self.modelled(op, sql, actual)
         self.compare_state(sql, expected, actual)
         self.calls[op[2], bool(actual)] += 1
@@ -145,7 +148,7 @@ class SpendingChecks:
         except AssertionError as e:
             raise self.mismatch('call', ['statement: %s' % sql, str(e)])
         finally:
-            self.model.texts = None
+            self.model.texts = self.model.texts_held = None
 
     def number_autos(self):
         """Which operations are the rewards that members got by themselves."""

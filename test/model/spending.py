@@ -171,16 +171,19 @@ class Spending:
                 why += self.who(call.member) + self.enough(call.member, call.unit, n)
                 if call.reward:
                     why += self.left_of(call, call.reward, call.member, n / call.price, now)
+            ready = []              # codes that were set aside: a capture in time is never short of them
             if call.reward and self.rewards[call.reward].pool is not None and not why:
                 r = self.rewards[call.reward]
-                why += self.codes_lacking(r.pool, n / call.price, self.code_end(r, call.member, now))
+                ready = self.codes_held(call)[:int(n / call.price)]
+                if len(ready) < n / call.price:
+                    why += self.codes_lacking(r.pool, n / call.price - len(ready), self.code_end(r, call.member, now))
             refuse(why)
             call.status = 'captured'
             if call.reward:
                 call.quantity = n / call.price
                 r = self.rewards[call.reward]
                 if r.pool is not None:
-                    self.draw_codes(no, r.pool, int(call.quantity), call.member, self.code_end(r, call.member, now), call.no)
+                    self.capture_codes(no, call, r, ready, self.code_end(r, call.member, now))
             if late:
                 call.counted_at = now
                 self.take(call, n)
@@ -208,6 +211,8 @@ class Spending:
             purse.give_back(call.hold, now)
             purse.repay(now, now)
             call.status = 'released'
+            if call.reward:
+                self.release_codes(call)
             self.last_at[call.member] = now
             return call
         return self.called(no, key, ('release', call.no), act)

@@ -122,6 +122,8 @@ class Undoing:
             refuse([] if call.hold.closed is None else ['LY008'])
             purse.give_back(call.hold, now)
             purse.repay(now, now)
+            if call.reward:
+                self.release_codes(call)
             self.last_at[call.member] = now
             return call.points
         refuse(['LY008'] if call.status == 'released' else [])
