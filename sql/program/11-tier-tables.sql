@@ -75,7 +75,7 @@ CREATE TABLE @program@.tier_change (
 	given_tier_no	integer,
 	life_tier_no	integer,
 	group_no		smallint NOT NULL,
-	cause			text NOT NULL CHECK (cause IN ('entry', 'expiry', 'late row', 'by hand', 'configuration', 'for life')),
+	cause			text NOT NULL,
 	PRIMARY KEY (member_id, change_no)
 );
 

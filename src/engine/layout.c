@@ -130,6 +130,23 @@ static const ColumnSpec budget_room_columns[BUDGET_ROOM_COLUMNS] = {
 	{"used", InvalidOid, "points"},
 };
 
+static const ColumnSpec tier_change_columns[TIER_CHANGE_COLUMNS] = {
+	{"member_id", InvalidOid, NULL},
+	{"change_no", INT8OID, NULL},
+	{"occurred_at", TIMESTAMPTZOID, NULL},
+	{"posted_at", TIMESTAMPTZOID, NULL},
+	{"since", TIMESTAMPTZOID, NULL},
+	{"until", TIMESTAMPTZOID, NULL},
+	{"counted_at", TIMESTAMPTZOID, NULL},
+	{"given_until", TIMESTAMPTZOID, NULL},
+	{"operation_no", INT8OID, NULL},
+	{"tier_no", INT4OID, NULL},
+	{"given_tier_no", INT4OID, NULL},
+	{"life_tier_no", INT4OID, NULL},
+	{"group_no", INT2OID, NULL},
+	{"cause", TEXTOID, NULL},
+};
+
 static const ColumnSpec stock_columns[] = {
 	{"reward_no", INT4OID, NULL},
 	{"slot", INT2OID, NULL},
@@ -192,6 +209,7 @@ ledger_check_layout(Program *program)
 	check_columns(program, program->budget_room, budget_room_columns, BUDGET_ROOM_COLUMNS, 0);
 	check_columns(program, program->operation, operation_columns, OPERATION_COLUMNS, 0);
 	check_columns(program, program->redemption, redemption_columns, REDEMPTION_COLUMNS, 0);
+	check_columns(program, program->tier_change, tier_change_columns, TIER_CHANGE_COLUMNS, 0);
 	check_columns(program, program->reward_stock, stock_columns, lengthof(stock_columns), 0);
 	for (i = 0; i < program->nsources; i++)
 	{

@@ -22,7 +22,6 @@
 #include "utils/typcache.h"
 
 #include "engine/layout.h"
-#include "engine/tiers.h"
 #include "engine/writer.h"
 
 /* see ledger.h */
@@ -66,7 +65,7 @@ static void
 prepare_triggers(Ledger *ledger)
 {
 	TableWriter *writers[] = {&ledger->account, &ledger->journal, &ledger->posting,
-	&ledger->operation, &ledger->usage};
+	&ledger->operation, &ledger->usage, &ledger->tier_change};
 	List	   *range_table = NIL;
 	int			i;
 
@@ -148,6 +147,13 @@ ledger_add_operations(Ledger *ledger)
 
 /* see ledger.h */
 void
+ledger_add_tiers(Ledger *ledger)
+{
+	add_table(ledger, &ledger->tier_change, ledger->program->tier_change);
+}
+
+/* see ledger.h */
+void
 ledger_insert_usage(Ledger *ledger, Datum member, int32 rule_no, TimestampTz span_start,
 					Points used)
 {
@@ -199,6 +205,8 @@ ledger_close(Ledger *ledger)
 		writer_close(&ledger->usage);
 	if (ledger->operation.rel)
 		writer_close(&ledger->operation);
+	if (ledger->tier_change.rel)
+		writer_close(&ledger->tier_change);
 	FreeExecutorState(ledger->estate);
 	rights_leave(&ledger->rights);
 	pfree(ledger);
@@ -228,5 +236,6 @@ ledger_flush(Ledger *ledger)
 		writer_flush(ledger, &ledger->usage);
 	if (ledger->posting.rel)
 		writer_flush(ledger, &ledger->posting);
-	tiers_flush(ledger);
+	if (ledger->tier_change.rel)
+		writer_flush(ledger, &ledger->tier_change);
 }

@@ -185,6 +185,7 @@ typedef struct Ledger
 	TableWriter posting;
 	TableWriter usage;			/* opened when it is needed */
 	TableWriter operation;		/* see ledger_add_operations */
+	TableWriter tier_change;	/* see ledger_add_tiers */
 	JournalRow	row;
 	Relation	account_pk;
 	Relation	posting_pk;
@@ -198,7 +199,6 @@ typedef struct Ledger
 	void	   *observe_arg;
 	int64		operation_no;	/* of every line, 0: none */
 	bool		stock_locked;	/* by auto_redeem */
-	struct TierRows *tier_rows; /* changes of tiers to be written */
 	List	   *top_ups;		/* members whose tiers a late row has raised */
 	MemoryContext top_up_context;	/* in which they live */
 } Ledger;
@@ -215,8 +215,9 @@ extern Ledger *ledger_open(Program *program, SourceConfig *source, bool dry);
 extern void ledger_close(Ledger *ledger);
 
 
-/* Opens that table in a ledger that was opened for something else. */
+/* Open that table in a ledger that was opened for something else. */
 extern void ledger_add_operations(Ledger *ledger);
+extern void ledger_add_tiers(Ledger *ledger);
 
 /* Writes what waits and makes it visible to what follows. */
 extern void ledger_flush(Ledger *ledger);

@@ -154,6 +154,8 @@ typedef struct Program
 	Oid			operation_reverses; /* index on operation.reverses */
 	Oid			redemption;
 	Oid			reward_stock;
+	Oid			tier_change;
+	Oid			tier_change_seq;	/* of tier_change.change_no */
 	Oid			member;
 	Oid			member_facts;
 	Oid			lots_type;

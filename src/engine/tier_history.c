@@ -13,27 +13,21 @@
 
 #include "engine/tiers.h"
 
+#include "access/genam.h"
 #include "access/table.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "utils/array.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/sequence.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "engine/plan.h"
-
-/* rows waiting to be written, column by column */
-#define CHANGE_COLUMNS 13
-
-typedef struct TierRows
-{
-	Datum	   *values[CHANGE_COLUMNS];
-	bool	   *nulls[CHANGE_COLUMNS];
-	int			count;
-	int			capacity;
-} TierRows;
+#include "engine/layout.h"
+#include "engine/writer.h"
 
 static const char *const cause_names[] = {NULL, "entry", "expiry", "late row", "by hand",
 "configuration", "for life"};
@@ -96,65 +90,103 @@ path_copy(TierPath *to, const TierPath *from)
 
 /* -------- the table -------- */
 
-static const char read_changes_plan = 0;
+/* The cause that a row names. */
+static TierCause
+cause_named(Datum name)
+{
+	text	   *value = DatumGetTextPP(name);
+	int			length = VARSIZE_ANY_EXHDR(value);
+	int			c;
+
+	for (c = 1; c < lengthof(cause_names); c++)
+	{
+		if (strlen(cause_names[c]) == length &&
+			memcmp(cause_names[c], VARDATA_ANY(value), length) == 0)
+			return (TierCause) c;
+	}
+	elog(ERROR, "unexpected cause of a change of tiers");
+}
+
+/* The stay that a row of the table tells of; its group is not known yet. */
+static TierStay
+stay_of_row(TupleTableSlot *slot)
+{
+	const Datum *values = slot->tts_values;
+	const bool *isnull = slot->tts_isnull;
+	TierStay	stay = {0};
+
+	slot_getallattrs(slot);
+	stay.state.group_no = DatumGetInt16(values[TIER_CHANGE_GROUP_NO]);
+	stay.at = DatumGetTimestampTz(values[TIER_CHANGE_OCCURRED_AT]);
+	stay.posted_at = DatumGetTimestampTz(values[TIER_CHANGE_POSTED_AT]);
+	stay.state.since = DatumGetTimestampTz(values[TIER_CHANGE_SINCE]);
+	stay.state.until = DatumGetTimestampTz(values[TIER_CHANGE_UNTIL]);
+	stay.state.counted_at = DatumGetTimestampTz(values[TIER_CHANGE_COUNTED_AT]);
+	stay.cause = cause_named(values[TIER_CHANGE_CAUSE]);
+	if (!isnull[TIER_CHANGE_TIER_NO])
+		stay.state.tier_no = DatumGetInt32(values[TIER_CHANGE_TIER_NO]);
+	if (!isnull[TIER_CHANGE_GIVEN_TIER_NO])
+		stay.state.given = DatumGetInt32(values[TIER_CHANGE_GIVEN_TIER_NO]);
+	if (!isnull[TIER_CHANGE_GIVEN_UNTIL])
+		stay.state.given_until = DatumGetTimestampTz(values[TIER_CHANGE_GIVEN_UNTIL]);
+	if (!isnull[TIER_CHANGE_LIFE_TIER_NO])
+		stay.state.life = DatumGetInt32(values[TIER_CHANGE_LIFE_TIER_NO]);
+	if (!isnull[TIER_CHANGE_OPERATION_NO])
+		stay.operation_no = DatumGetInt64(values[TIER_CHANGE_OPERATION_NO]);
+	return stay;
+}
+
+/*
+ * The snapshot to read the table with: the account may have been locked after
+ * that of the ledger was taken, and what this ledger has written is wanted too.
+ */
+static Snapshot
+stays_snapshot(Ledger *ledger)
+{
+	if (ledger->dry)
+		return RegisterSnapshot(ledger->snapshot);
+	CommandCounterIncrement();
+	return RegisterSnapshot(GetTransactionSnapshot());
+}
 
 /* see tiers.h */
 void
 tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_at,
 			   TierPath *path)
 {
-	MemoryContext context = CurrentMemoryContext;
-	Oid			types[2] = {ledger->program->ref.member_type, TIMESTAMPTZOID};
-	Datum		values[2] = {member, TimestampTzGetDatum(known_at)};
-	SPITupleTable *rows;
-	uint64		n;
-	uint64		i;
+	Program    *program = ledger->program;
+	Snapshot	snapshot = stays_snapshot(ledger);
+	Relation	rel = table_open(program->tier_change, AccessShareLock);
+	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan = index_beginscan(rel, index, snapshot, 1, 0);
+	ScanKeyData key;
 
 	path->count = 0;
-	SPI_connect();
-	plan_execute(ledger->program, &read_changes_plan,
-				 "SELECT group_no, occurred_at, tier_no, since, until, counted_at,"
-				 " given_tier_no, given_until, cause, operation_no, posted_at, life_tier_no"
-				 " FROM %s.tier_change WHERE member_id OPERATOR(pg_catalog.=) $1"
-				 " AND posted_at OPERATOR(pg_catalog.<=) $2 ORDER BY change_no",
-				 2, types, values, ledger->dry, SPI_OK_SELECT);
-	rows = SPI_tuptable;
-	n = SPI_processed;
-	MemoryContextSwitchTo(context);
-	for (i = 0; i < n; i++)
+	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
+						   index->rd_indcollation[0],
+						   equality_function(program->ref.member_type), member);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
-		Datum		columns[12];
-		bool		nulls[12];
-		TierStay	stay = {0};
-		char	   *cause;
-		int			c;
+		TierStay	stay = stay_of_row(slot);
 
-		for (c = 0; c < 12; c++)
-			columns[c] = SPI_getbinval(rows->vals[i], rows->tupdesc, c + 1, &nulls[c]);
-		stay.state.group_no = DatumGetInt16(columns[0]);
-		for (stay.group = 0; stay.group < config->ngroups &&
-			 config->groups[stay.group].group_no != stay.state.group_no;)
+		CHECK_FOR_INTERRUPTS();
+		if (stay.posted_at > known_at)
+			continue;
+		while (stay.group < config->ngroups &&
+			   config->groups[stay.group].group_no != stay.state.group_no)
 			stay.group++;
 		if (stay.group == config->ngroups)
 			continue;
-		stay.at = DatumGetTimestampTz(columns[1]);
-		stay.state.tier_no = nulls[2] ? 0 : DatumGetInt32(columns[2]);
-		stay.state.since = DatumGetTimestampTz(columns[3]);
-		stay.state.until = DatumGetTimestampTz(columns[4]);
-		stay.state.counted_at = DatumGetTimestampTz(columns[5]);
-		stay.state.given = nulls[6] ? 0 : DatumGetInt32(columns[6]);
-		stay.state.given_until = nulls[7] ? 0 : DatumGetTimestampTz(columns[7]);
-		cause = TextDatumGetCString(columns[8]);
-		for (c = 1; c < lengthof(cause_names) && strcmp(cause_names[c], cause) != 0;)
-			c++;
-		stay.cause = (TierCause) c;
-		stay.operation_no = nulls[9] ? 0 : DatumGetInt64(columns[9]);
-		stay.posted_at = DatumGetTimestampTz(columns[10]);
-		stay.state.life = nulls[11] ? 0 : DatumGetInt32(columns[11]);
 		path_cut(path, stay.group, stay.at);
 		tier_path_add(path, &stay);
 	}
-	SPI_finish();
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	UnregisterSnapshot(snapshot);
 }
 
 /* see tiers.h */
@@ -178,100 +210,41 @@ tiers_know_stays(Ledger *ledger, AccountState *account)
 	MemoryContextSwitchTo(old);
 }
 
-/* Puts a row among those to be written. */
+/* Has the ledger write a row. */
 static void
 add_row(Ledger *ledger, AccountState *account, const TierStay *stay, Instant at)
 {
-	TierRows   *rows = ledger->tier_rows;
-	MemoryContext old = MemoryContextSwitchTo(ledger->context);
-	Datum		values[CHANGE_COLUMNS];
-	bool		nulls[CHANGE_COLUMNS] = {0};
-	int			c;
+	text	   *cause = cstring_to_text(cause_names[stay->cause]);
+	TupleTableSlot *slot;
+	Datum	   *values;
+	bool	   *isnull;
 
-	if (rows == NULL)
-		rows = ledger->tier_rows = palloc0(sizeof(TierRows));
-	if (rows->count == rows->capacity)
-	{
-		rows->capacity = Max(16, rows->capacity * 2);
-		for (c = 0; c < CHANGE_COLUMNS; c++)
-		{
-			rows->values[c] = rows->values[c] ?
-				repalloc_huge(rows->values[c], sizeof(Datum) * rows->capacity) :
-				palloc(sizeof(Datum) * rows->capacity);
-			rows->nulls[c] = rows->nulls[c] ?
-				repalloc_huge(rows->nulls[c], sizeof(bool) * rows->capacity) :
-				palloc(sizeof(bool) * rows->capacity);
-		}
-	}
-	values[0] = member_copy(ledger->program, account->member);
-	values[1] = Int16GetDatum(stay->state.group_no);
-	values[2] = TimestampTzGetDatum(at);
-	values[3] = TimestampTzGetDatum(account->now);
-	values[4] = Int32GetDatum(stay->state.tier_no);
-	nulls[4] = stay->state.tier_no == 0;
-	values[5] = TimestampTzGetDatum(stay->state.since);
-	values[6] = TimestampTzGetDatum(stay->state.until);
-	values[7] = TimestampTzGetDatum(stay->state.counted_at);
-	values[8] = Int32GetDatum(stay->state.given);
-	values[9] = TimestampTzGetDatum(stay->state.given_until);
-	nulls[8] = nulls[9] = stay->state.given == 0;
-	values[10] = CStringGetTextDatum(cause_names[stay->cause]);
-	values[11] = Int64GetDatum(stay->operation_no);
-	nulls[11] = stay->operation_no == 0;
-	values[12] = Int32GetDatum(stay->state.life);
-	nulls[12] = stay->state.life == 0;
-	for (c = 0; c < CHANGE_COLUMNS; c++)
-	{
-		rows->values[c][rows->count] = values[c];
-		rows->nulls[c][rows->count] = nulls[c];
-	}
-	rows->count++;
-	MemoryContextSwitchTo(old);
-}
-
-static const char write_changes_plan = 0;
-
-/* see tiers.h */
-void
-tiers_flush(Ledger *ledger)
-{
-	TierRows   *rows = ledger->tier_rows;
-	Program    *program = ledger->program;
-	Oid			elements[CHANGE_COLUMNS] = {program->ref.member_type, INT2OID, TIMESTAMPTZOID,
-		TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,
-	TIMESTAMPTZOID, TEXTOID, INT8OID, INT4OID};
-	Oid			types[CHANGE_COLUMNS];
-	Datum		values[CHANGE_COLUMNS];
-	int			c;
-
-	if (rows == NULL || rows->count == 0)
-		return;
-	for (c = 0; c < CHANGE_COLUMNS; c++)
-	{
-		int16		length;
-		bool		byval;
-		char		align;
-		int			dims[1] = {rows->count};
-		int			lower[1] = {1};
-
-		get_typlenbyvalalign(elements[c], &length, &byval, &align);
-		types[c] = get_array_type(elements[c]);
-		values[c] = PointerGetDatum(construct_md_array(rows->values[c], rows->nulls[c], 1, dims,
-													   lower, elements[c], length, byval, align));
-	}
-	rows->count = 0;
-	SPI_connect();
-	plan_execute(program, &write_changes_plan,
-				 "INSERT INTO %s.tier_change (member_id, group_no, occurred_at, posted_at, tier_no,"
-				 " since, until, counted_at, given_tier_no, given_until, cause, operation_no,"
-				 " life_tier_no)"
-				 " SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
-				 " pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5),"
-				 " pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8),"
-				 " pg_catalog.unnest($9), pg_catalog.unnest($10), pg_catalog.unnest($11),"
-				 " pg_catalog.unnest($12), pg_catalog.unnest($13)) AS n",
-				 CHANGE_COLUMNS, types, values, false, SPI_OK_INSERT);
-	SPI_finish();
+	ledger_add_tiers(ledger);
+	slot = writer_next(ledger, &ledger->tier_change);
+	values = slot->tts_values;
+	isnull = slot->tts_isnull;
+	memset(isnull, 0, sizeof(bool) * TIER_CHANGE_COLUMNS);
+	values[TIER_CHANGE_MEMBER_ID] = account->member;
+	values[TIER_CHANGE_CHANGE_NO] =
+		Int64GetDatum(nextval_internal(ledger->program->tier_change_seq, false));
+	values[TIER_CHANGE_OCCURRED_AT] = TimestampTzGetDatum(at);
+	values[TIER_CHANGE_POSTED_AT] = TimestampTzGetDatum(account->now);
+	values[TIER_CHANGE_SINCE] = TimestampTzGetDatum(stay->state.since);
+	values[TIER_CHANGE_UNTIL] = TimestampTzGetDatum(stay->state.until);
+	values[TIER_CHANGE_COUNTED_AT] = TimestampTzGetDatum(stay->state.counted_at);
+	values[TIER_CHANGE_GIVEN_UNTIL] = TimestampTzGetDatum(stay->state.given_until);
+	values[TIER_CHANGE_OPERATION_NO] = Int64GetDatum(stay->operation_no);
+	isnull[TIER_CHANGE_OPERATION_NO] = stay->operation_no == 0;
+	values[TIER_CHANGE_TIER_NO] = Int32GetDatum(stay->state.tier_no);
+	isnull[TIER_CHANGE_TIER_NO] = stay->state.tier_no == 0;
+	values[TIER_CHANGE_GIVEN_TIER_NO] = Int32GetDatum(stay->state.given);
+	isnull[TIER_CHANGE_GIVEN_TIER_NO] = isnull[TIER_CHANGE_GIVEN_UNTIL] = stay->state.given == 0;
+	values[TIER_CHANGE_LIFE_TIER_NO] = Int32GetDatum(stay->state.life);
+	isnull[TIER_CHANGE_LIFE_TIER_NO] = stay->state.life == 0;
+	values[TIER_CHANGE_GROUP_NO] = Int16GetDatum(stay->state.group_no);
+	values[TIER_CHANGE_CAUSE] = PointerGetDatum(cause);
+	writer_insert(ledger, &ledger->tier_change);
+	pfree(cause);
 }
 
 /* Whether two stays say the same. */

@@ -235,10 +235,8 @@ extern bool tiers_top_up_any(const TierConfig *config);
 extern void tiers_know_stays(Ledger *ledger, AccountState *account);
 /* Judges again from an instant on. */
 extern void tiers_judge_again(Ledger *ledger, AccountState *account, Instant from);
-/* Puts stays that are not in the table yet among the rows to be written. */
+/* Has the ledger write stays that are not in the table yet. */
 extern void tiers_write(Ledger *ledger, AccountState *account);
-/* Writes those rows; called by ledger_flush. */
-extern void tiers_flush(Ledger *ledger);
 
 /* Stays of a member that were known by an instant, in effect. */
 extern void tier_path_read(Ledger *ledger, Datum member, TierConfig *config,
