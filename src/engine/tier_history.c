@@ -159,7 +159,7 @@ tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_a
 	Relation	rel = table_open(program->tier_change, AccessShareLock);
 	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = index_beginscan(rel, index, snapshot, 1, 0);
+	IndexScanDesc scan = loyalty_index_beginscan(rel, index, snapshot, 1, 0);
 	ScanKeyData key;
 
 	path->count = 0;

@@ -205,7 +205,11 @@ writer_next(Ledger *ledger, TableWriter *writer)
 				repalloc(writer->buffer, sizeof(TupleTableSlot *) * writer->capacity) :
 				palloc(sizeof(TupleTableSlot *) * writer->capacity);
 		}
-		writer->buffer[writer->nslots++] = table_slot_create(writer->rel, NULL);
+		slot = table_slot_create(writer->rel, NULL);
+
+		/* columns that somebody has added stay so */
+		memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+		writer->buffer[writer->nslots++] = slot;
 		MemoryContextSwitchTo(old);
 	}
 	slot = writer->buffer[writer->nbuffered];

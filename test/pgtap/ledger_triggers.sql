@@ -26,6 +26,20 @@ DELETE FROM t.seen;
 SELECT run('SELECT rewards.adjust(1, -5, reason => ''x'')');
 SELECT is((SELECT array_agg(what ORDER BY what) FROM t.seen WHERE what LIKE 'journal%'), '{"journal insert -5"}', 'for corrections too');
 
+-- changes of tiers
+INSERT INTO rewards.tier_group (name, unit) VALUES ('club', 'points');
+INSERT INTO rewards.tier (name, tier_group, rank, threshold) VALUES ('Silver', 'club', 10, 5000), ('Gold', 'club', 20, 6000);
+CREATE TRIGGER see AFTER INSERT ON rewards.tier_change FOR EACH ROW EXECUTE FUNCTION t.see();
+INSERT INTO shop.orders VALUES (21, 21, 5000), (22, 22, 5000), (23, 21, 1000);
+SELECT is((SELECT array_agg(what ORDER BY what) FROM t.seen WHERE what LIKE 'tier%'),
+	'{"tier_change insert 21","tier_change insert 21","tier_change insert 22"}', 'one on the changes of tiers');
+DROP TRIGGER see ON rewards.tier_change;
+ALTER TABLE rewards.tier_change ADD CONSTRAINT not_25 CHECK (member_id <> 25), ADD COLUMN remark text;
+INSERT INTO shop.orders VALUES (24, 22, 1000);
+SELECT results_eq($$SELECT tier, remark FROM rewards.tier_history JOIN rewards.tier_change USING (member_id, change_no) WHERE member_id = 22$$,
+	$$VALUES ('Silver', NULL::text), ('Gold', NULL)$$, 'which are written without it, and with a column of the owner''s, too');
+SELECT is(sqlstate_of($$INSERT INTO shop.orders VALUES (25, 25, 5000)$$), '23514', 'a constraint of the owner''s holds for them');
+
 -- deferred ones
 CREATE CONSTRAINT TRIGGER later AFTER INSERT ON rewards.journal DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION t.see();
 DROP TRIGGER see ON rewards.journal;
@@ -60,6 +74,7 @@ ALTER TABLE rewards.account DISABLE ROW LEVEL SECURITY;
 ALTER TABLE rewards.posting_orders DISABLE ROW LEVEL SECURITY;
 
 -- more indexes, constraints, columns
+ALTER TABLE rewards.journal ADD COLUMN remark text;
 CREATE INDEX journal_by_instant ON rewards.journal (posted_at);
 ALTER TABLE rewards.journal ADD CONSTRAINT no_millions CHECK (lines::text NOT LIKE '%:1000000@%');
 INSERT INTO shop.orders VALUES (9, 9, 90);
@@ -67,5 +82,6 @@ SET LOCAL enable_seqscan = off;
 SELECT is((SELECT sum(points) FROM rewards.entry WHERE posted_at = '2026-01-10 12:00Z' AND member_id = 9)::numeric, 90::numeric, 'an index of the owner''s is kept');
 RESET enable_seqscan;
 SELECT is(sqlstate_of('INSERT INTO shop.orders VALUES (10, 10, 1000000)'), '23514', 'a constraint of the owner''s too');
+SELECT is((SELECT count(*) FROM rewards.journal WHERE member_id = 9 AND remark IS NULL), 1::bigint, 'and a column, which is null in what the engine writes');
 
 \ir include/finish.sql
