@@ -253,6 +253,12 @@ SELECT * FROM rewards.vouchers ORDER BY code COLLATE "C";
 SELECT * FROM rewards.code_uses ORDER BY id;
 SELECT * FROM rewards.voucher_attempt ORDER BY 1;
 SELECT to_jsonb(b) FROM rewards.bonuses b ORDER BY bonus;
+SELECT * FROM rewards.standing ORDER BY member_id, tier_group;
+SELECT member_id, g.name, rewards.tier_at(member_id, g.name), rewards.tier_at(member_id, g.name, at => clock - interval '1 month'), rewards.tier_at(member_id, g.name, at => clock + interval '1 year'), rewards.tier_at(member_id, g.name, known_at => clock - interval '1 hour')
+FROM rewards.account CROSS JOIN rewards.tier_group g CROSS JOIN rewards.program ORDER BY 1, 2;
+SELECT * FROM rewards.benefits ORDER BY member_id, tier_group, benefit;
+SELECT * FROM rewards.benefit_use ORDER BY use_no;
+SELECT * FROM rewards.tier_history ORDER BY change_no;
 SELECT member_id, entry_no, occurred_at, posted_at, kind, unit, points, rule, source, event_key FROM rewards.history ORDER BY 1, 2;
 SELECT order_id, member_id, unit, points FROM rewards.orders_points WHERE points <> 0 ORDER BY 1, 2, 3;
 SELECT name, relation, attached FROM rewards.source ORDER BY 1;

@@ -27,7 +27,20 @@ SELECT rewards.attach('shop.sales', name => 'sales', member => 'm', amount => 'v
 INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('sale', 'sales', 'miles', '1 per 1');
 CREATE TABLE shop.sales_2 PARTITION OF shop.sales FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
 INSERT INTO shop.sales VALUES (1, '2026-01-05 12:00Z', 50, 10), (2, '2026-02-05 12:00Z', 50, 10);
+-- two groups of tiers: reached, given by hand, taken, held for life, with benefits used, an excess carried over
+INSERT INTO rewards.unit (name, expires, spendable) VALUES ('status', '12 months', false), ('nights', 'to end of month', false);
+INSERT INTO rewards.tier_group (name, unit, keep, top_up) VALUES ('club', 'status', '12 months', true);
+INSERT INTO rewards.tier_group (name, unit, keep, rollover) VALUES ('stays', 'nights', 'immediately', 'excess');
+INSERT INTO rewards.tier (name, tier_group, rank, threshold, life_years) VALUES ('Silver', 'club', 10, 100, NULL), ('Gold', 'club', 20, 300, 1), ('Guest', 'stays', 10, 10, NULL);
+INSERT INTO rewards.tier_benefit (tier, name, uses, use_period) VALUES ('Silver', 'lounge', 1, 'year'), ('Gold', 'lounge', 3, 'stay');
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('status', 'orders', 'status', '1 per 1'), ('nights', 'orders', 'nights', '1 per 10');
+INSERT INTO rewards.rule (name, source, unit, earn, tiers) VALUES ('Gold in miles', 'orders', 'miles', 'x2', '{Gold}');
+INSERT INTO shop.orders (customer_id, total) VALUES (1, 120), (2, 350), (3, 90), (22, 240);
+SELECT rewards.set_tier(23, 'Gold', 'by hand', until => '2026-12-01Z'), rewards.set_tier(24, 'Gold', 'for life', until => 'infinity'), rewards.set_tier(1, NULL, 'taken', tier_group => 'club');
+SELECT rewards.use_benefit(2, 'lounge', key => 'b1'), rewards.use_benefit(2, 'lounge'), rewards.use_benefit(22, 'lounge');
 SELECT rewards.set_clock('2026-03-01 12:00Z');
+SELECT rewards.book_due();
+INSERT INTO shop.orders (customer_id, total, placed_at) VALUES (3, 20, '2026-01-15Z'), (22, 60, '2026-02-20Z');
 -- what members do with their points: done, half done, undone, and still open
 SELECT rewards.spend(2, 30, unit => 'points', key => 's1'), rewards.spend(3, 7, unit => 'miles');
 SELECT rewards.cancel((SELECT operation_no FROM rewards.operation WHERE key = 's1'), 10, reason => 'half of it');
@@ -41,6 +54,8 @@ SELECT rewards.claim(1);
 SELECT rewards.set_clock('2026-03-01 14:00Z');
 SQL
 is($node->safe_psql('postgres', 'SELECT * FROM rewards.verify()'), '', 'sound before');
+is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT cause, ', ' ORDER BY cause) FROM rewards.tier_history UNION ALL SELECT string_agg(DISTINCT kind, ', ') FROM rewards.history WHERE kind = 'rollover'}),
+	"by hand, entry, expiry, late row\nrollover", 'all of tiers has happened');
 my $before = fingerprint($node, 'postgres');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my $port = $node->port;
@@ -82,6 +97,12 @@ INSERT INTO shop.sales VALUES (3, '2026-01-06 12:00Z', 50, 10);
 INSERT INTO shop.sales_2 VALUES (4, '2026-02-06 12:00Z', 50, 10);
 CREATE TABLE shop.sales_3 PARTITION OF shop.sales FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
 INSERT INTO shop.sales_3 VALUES (5, '2026-03-01 12:00Z', 50, 10);
+SQL
+	is($node->safe_psql($db, <<'SQL'), "Gold||Silver\ndone|1\nb1", "$db: tiers go on");
+INSERT INTO shop.orders (customer_id, total, placed_at) VALUES (4, 30000, '2026-03-01 12:00Z'), (70, 100, '2026-03-01 12:00Z');
+SELECT rewards.tier_at(4, 'club'), rewards.tier_at(4, 'club', at => '2025-12-01'), rewards.tier_at(70, 'club');
+SELECT status, (SELECT remaining FROM rewards.benefits WHERE member_id = 2) FROM rewards.use_benefit(2, 'lounge', key => 'b1');
+SELECT key FROM rewards.use_benefit(2, 'lounge', key => 'b1') b JOIN rewards.operation o ON o.operation_no = b.id;
 SQL
 	is($node->safe_psql($db, q{SELECT rewards.balance(77, 'points'), rewards.balance(50, 'miles')}), '20|50', "$db: purchases post");
 	is($node->safe_psql($db, q{SELECT id FROM rewards.adjust(1, -20, unit => 'points', reason => 'spent', key => 'k1')}),
