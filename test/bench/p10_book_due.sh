@@ -6,7 +6,9 @@
 # table and index, of 20,000 in a few hundred. Right after a checkpoint, as at
 # night, each page goes whole to the WAL when it is first changed ("images"),
 # which says how many pages there are, not what booking costs: so what is
-# compared is measured without.
+# compared is measured without. What must not grow with the members is what is
+# done, told by the WAL written for 1,000 of them; the time of that is shown, and
+# holds the misses of the caches in so many more pages.
 . "$(dirname "$0")/lib.sh"
 have_loyalty || exit 0
 
@@ -47,4 +49,4 @@ done
 full_page_writes on
 report "$file" "P10 book_due, members in the program : members with something due" \
 	"ms|ms|%.1f;cpu|CPU ms|%.1f;wal|WAL kB|%.0f" "$small:$few $MANY_ROWS:$few" \
-	"$MANY_ROWS:$few|ms|<=|1.5|$small:$few|1.1;$MANY_ROWS:$many|ms|<=|12|$MANY_ROWS:$few|"
+	"$MANY_ROWS:$few|wal|<=|1.1|$small:$few|;$MANY_ROWS:$many|ms|<=|12|$MANY_ROWS:$few|"
