@@ -10,14 +10,6 @@
 
 #include "account.h"
 
-/* gives up with the first result that is not CORE_OK */
-#define TRY(call) \
-	do { \
-		CoreResult	result_ = (call); \
-		if (result_ != CORE_OK) \
-			return result_; \
-	} while (0)
-
 /* the end of one unit's activity, which is worth computing only once */
 typedef struct ActivityEnd
 {

@@ -49,4 +49,12 @@ typedef int64_t Instant;
 #define INSTANT_MIN		INT64_C(-211813488000000000)
 #define INSTANT_END		INT64_C(9223371331200000000)
 
+/* gives up with the first result that is not CORE_OK */
+#define TRY(call) \
+	do { \
+		CoreResult	result_ = (call); \
+		if (result_ != CORE_OK) \
+			return result_; \
+	} while (0)
+
 #endif							/* LOYALTY_CORE_H */

@@ -10,14 +10,6 @@
 
 #include "judge.h"
 
-/* gives up with the first result that is not CORE_OK */
-#define TRY(call) \
-	do { \
-		CoreResult	result_ = (call); \
-		if (result_ != CORE_OK) \
-			return result_; \
-	} while (0)
-
 /* a rule that another one has displaced altogether */
 #define TRIM_LOST	(TRIM_GROUP | TRIM_BEST)
 

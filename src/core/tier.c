@@ -7,13 +7,6 @@
  */
 #include "tier.h"
 
-#define TRY(call) \
-	do { \
-		CoreResult	try_result = (call); \
-		if (try_result != CORE_OK) \
-			return try_result; \
-	} while (0)
-
 /* ------------------------------------------------------------------------
  * Ladders
  * ------------------------------------------------------------------------

@@ -140,6 +140,21 @@ leaves_more(const Benefit *a, const Benefit *b)
 	return b->limited && a->uses - a->used > b->uses - b->used;
 }
 
+/* The rows of the benefit of that name, a tier each; called inside SPI. */
+static uint64
+find_rows(Program *program, const char *name, SPITupleTable **rows)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+
+	plan_execute(program, &find_plan,
+				 "SELECT tier, uses, use_period FROM %s.tier_benefit"
+				 " WHERE name OPERATOR(pg_catalog.=) $1 ORDER BY tier", 1, types, values,
+				 false, SPI_OK_SELECT);
+	*rows = SPI_tuptable;
+	return SPI_processed;
+}
+
 /*
  * The benefit of that name which leaves most, of those of the tiers that the
  * member holds now; tier_no 0: none is.  *tiers: to whom it belongs.
@@ -152,8 +167,6 @@ find_benefit(Operation *operation, const char *name, char **tiers)
 	TierConfig *config = program->tiers;
 	MemoryContext context = CurrentMemoryContext;
 	int32	   *held = palloc0(sizeof(int32) * (config ? config->ngroups : 1));
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
 	Benefit		best = {0};
 	SPITupleTable *rows;
 	uint64		n;
@@ -163,12 +176,7 @@ find_benefit(Operation *operation, const char *name, char **tiers)
 	if (account->tiers)
 		tiers_at(operation->ledger, account, account->now, held);
 	SPI_connect();
-	plan_execute(program, &find_plan,
-				 "SELECT tier, uses, use_period FROM %s.tier_benefit"
-				 " WHERE name OPERATOR(pg_catalog.=) $1 ORDER BY tier", 1, types, values,
-				 false, SPI_OK_SELECT);
-	rows = SPI_tuptable;
-	n = SPI_processed;
+	n = find_rows(program, name, &rows);
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < n; i++)
 	{
@@ -270,20 +278,13 @@ benefit_unit(Program *program, const char *name)
 {
 	TierConfig *config = program->tiers;
 	MemoryContext context = CurrentMemoryContext;
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
 	SPITupleTable *rows;
 	uint64		n;
 	uint64		i;
 	int			group = -1;
 
 	SPI_connect();
-	plan_execute(program, &find_plan,
-				 "SELECT tier, uses, use_period FROM %s.tier_benefit"
-				 " WHERE name OPERATOR(pg_catalog.=) $1 ORDER BY tier", 1, types, values,
-				 false, SPI_OK_SELECT);
-	rows = SPI_tuptable;
-	n = SPI_processed;
+	n = find_rows(program, name, &rows);
 	MemoryContextSwitchTo(context);
 	for (i = 0; i < n && group < 0 && config; i++)
 	{
