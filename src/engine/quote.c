@@ -18,6 +18,7 @@
 #include "engine/catalogue.h"
 #include "engine/pages.h"
 #include "engine/read.h"
+#include "engine/voucher.h"
 #include "types/numbers.h"
 
 /* lots that would be drawn from, as a JSON array */
@@ -123,18 +124,23 @@ check_member(Program *program, AccountState *account, Refusal *refusal)
 						"status", fact_text(member_status_text(account->status)), NULL));
 }
 
-/* Is there enough of it? */
-static void
+/* Is there enough of it, and of the codes that come with it? */
+static bool
 check_stock(Program *program, AccountState *account, const RewardConfig *reward,
 			int32 quantity, Refusal *refusal)
 {
-	int64		left;
+	if (reward->limited)
+	{
+		int64		left = stock_left(program, reward->reward_no, account->now, false);
 
-	if (!reward->limited)
-		return;
-	left = stock_left(program, reward->reward_no, account->now, false);
-	if (left < quantity)
-		stock_refusal(refusal, reward, left, quantity);
+		if (left < quantity)
+		{
+			stock_refusal(refusal, reward, left, quantity);
+			return false;
+		}
+	}
+	return reward->pool == NULL ||
+		voucher_suffices(program, reward->pool, quantity, account->now, refusal);
 }
 
 /*
@@ -150,6 +156,7 @@ loyalty_quote(PG_FUNCTION_ARGS)
 	int32		quantity = quantity_argument(fcinfo, 3);
 	AccountState *account;
 	Refusal		general = {0};
+	Refusal		stock = {0};
 	Ledger		reader;
 	Asking		asking;
 	int			i;
@@ -171,7 +178,7 @@ loyalty_quote(PG_FUNCTION_ARGS)
 	check_member(program, account, &general);
 	if (general.sqlerrcode == 0 && reward_is_open(&asking, reward, &general) &&
 		redemption_within_limits(program, account, reward, quantity, 0, &general))
-		check_stock(program, account, reward, quantity, &general);
+		check_stock(program, account, reward, quantity, &stock);
 
 	for (i = 0; i < reward->nprices; i++)
 	{
@@ -201,6 +208,8 @@ loyalty_quote(PG_FUNCTION_ARGS)
 			refusal_about(&refusal, "balances", "available",
 						  insufficient_facts(program, account, unit, points, missing));
 		}
+		if (refusal.sqlerrcode == 0)
+			refusal = stock;	/* which redeem() looks at last */
 
 		values[0] = CStringGetTextDatum(price->name);
 		values[1] = CStringGetTextDatum(unit->name);
@@ -310,8 +319,7 @@ loyalty_offers(PG_FUNCTION_ARGS)
 			if (reward->nprices == 0 || !reward_is_open(&asking, reward, &refusal) ||
 				!redemption_within_limits(program, account, reward, 1, 0, &refusal))
 				continue;
-			check_stock(program, account, reward, 1, &refusal);
-			if (refusal.sqlerrcode != 0)
+			if (!check_stock(program, account, reward, 1, &refusal))
 				continue;
 			for (k = 0; k < reward->nprices; k++)
 			{

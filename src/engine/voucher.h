@@ -9,6 +9,7 @@
 #define LOYALTY_VOUCHER_H
 
 #include "engine/program.h"
+#include "types/refusal.h"
 
 /*
  * Draws a code of a pool, or makes one if the pool is endless, for a redemption
@@ -18,6 +19,12 @@
  */
 extern char *voucher_draw(Program *program, const char *pool, Datum member,
 						  int64 redemption_no, TimestampTz now, TimestampTz valid_until);
+
+/*
+ * Would so many draws succeed?  Else the refusal says why not.
+ */
+extern bool voucher_suffices(Program *program, const char *pool, int32 wanted, TimestampTz now,
+							 Refusal *refusal);
 
 /*
  * Sets so many codes of a pool aside for a reward that is held until a deadline:

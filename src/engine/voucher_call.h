@@ -289,12 +289,16 @@ extern char *voucher_take(Program *program, const VoucherPool *pool, int64 opera
 						  Datum member, int64 redemption_no, TimestampTz now,
 						  TimestampTz valid_until);
 
-/* LY004: codes of a pool are not given any more. */
+/* Are codes of a pool still given?  Else the refusal, LY004, says why not; or it is raised. */
+extern bool pool_is_open(const VoucherPool *pool, TimestampTz now, Refusal *refusal);
 extern void voucher_require_open(Program *program, const VoucherPool *pool, TimestampTz now);
 
 /* When a code given now ends; wanted DT_NOEND: as the pool says. */
 extern Instant voucher_given_until(Program *program, const VoucherPool *pool, TimestampTz now,
 								   TimestampTz wanted);
+
+/* LY005: there are no codes left. */
+extern void pool_empty(const VoucherPool *pool, Refusal *refusal);
 
 /*
  * A code that nobody has and that is valid after an instant, locked; LY005 if there

@@ -102,6 +102,17 @@ find_one(Program *program, const VoucherPool *pool, TimestampTz now, TimestampTz
 }
 
 /* see voucher_call.h */
+void
+pool_empty(const VoucherPool *pool, Refusal *refusal)
+{
+	refuse(refusal, ERRCODE_LOYALTY_OUT_OF_STOCK, NULL,
+		   "Generate or import some, or set supply = 'endless'.",
+		   "there are no codes left in pool \"%s\"", pool->name);
+	refusal_about(refusal, "voucher_pool", "supply",
+				  facts("pool", fact_text(pool->name), "left", fact_int(0), NULL));
+}
+
+/* see voucher_call.h */
 char *
 voucher_find_free(Program *program, const VoucherPool *pool, TimestampTz now,
 				  TimestampTz valid_after, bool wait)
@@ -111,13 +122,12 @@ voucher_find_free(Program *program, const VoucherPool *pool, TimestampTz now,
 	if (code == NULL && wait)
 		code = find_one(program, pool, now, valid_after, true);
 	if (code == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LOYALTY_OUT_OF_STOCK),
-				 errmsg("there are no codes left in pool \"%s\"", pool->name),
-				 errhint("Generate or import some, or set supply = 'endless'."),
-				 refusal_fields(program->ref.name, "voucher_pool", "supply",
-								facts("pool", fact_text(pool->name), "left", fact_int(0),
-									  NULL))));
+	{
+		Refusal		refusal = {0};
+
+		pool_empty(pool, &refusal);
+		refusal_raise(&refusal, program->ref.name);
+	}
 	return code;
 }
 
@@ -153,18 +163,27 @@ has_drawn(Program *program, int64 redemption_no)
 }
 
 /* see voucher_call.h */
+bool
+pool_is_open(const VoucherPool *pool, TimestampTz now, Refusal *refusal)
+{
+	if (pool->enabled && now < pool->closes)
+		return true;
+	refuse(refusal, ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE, NULL,
+		   "It is disabled, or its \"valid\" is over.",
+		   "codes of pool \"%s\" are not given any more", pool->name);
+	refusal_about(refusal, "voucher_pool", pool->enabled ? "valid" : "enabled",
+				  facts("pool", fact_text(pool->name), NULL));
+	return false;
+}
+
+/* see voucher_call.h */
 void
 voucher_require_open(Program *program, const VoucherPool *pool, TimestampTz now)
 {
-	if (pool->enabled && now < pool->closes)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_REWARD_NOT_AVAILABLE),
-			 errmsg("codes of pool \"%s\" are not given any more", pool->name),
-			 errhint("It is disabled, or its \"valid\" is over."),
-			 refusal_fields(program->ref.name, "voucher_pool",
-							pool->enabled ? "valid" : "enabled",
-							facts("pool", fact_text(pool->name), NULL))));
+	Refusal		refusal = {0};
+
+	if (!pool_is_open(pool, now, &refusal))
+		refusal_raise(&refusal, program->ref.name);
 }
 
 /* see voucher_call.h */

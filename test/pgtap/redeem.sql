@@ -175,6 +175,8 @@ SELECT is(t.state(10), '1000 available', 'nothing is taken');
 SELECT is(t.redeem(10, 'pen', 2), 'done 30 points', 'all that is left, from several parts of the stock');
 SELECT is(t.redeem(11, 'pen'), 'LY005: reward "pen" is out of stock; 0 left.', 'none is left');
 SELECT is((SELECT sqlstate FROM rewards.quote(11, 'pen') LIMIT 1), 'LY005', 'quote() knows the stock');
+INSERT INTO rewards.member (member_id, joined_at) VALUES (21, '2026-01-01');
+SELECT is((SELECT q.sqlstate || ', ' || left(t.redeem(21, 'pen', 1, q.price), 5) FROM rewards.quote(21, 'pen') AS q LIMIT 1), 'LY001, LY001', 'of several reasons it tells the one that redeem() tells');
 \o /dev/null
 SELECT rewards.cancel(max(id), quantity => 1) FROM rewards.redemptions WHERE member_id = 10;
 \o

@@ -33,10 +33,19 @@ SELECT is((SELECT sqlstate FROM rewards.redeem_code('TEN-1', 1, 50)), 'LY013', '
 
 -- several at once, all or none
 SELECT is(sqlstate_of($$SELECT rewards.redeem(2, 'ten off', 3)$$), 'LY005', 'three of two are out of stock');
+SELECT results_eq($$SELECT possible, sqlstate, reason FROM rewards.quote(2, 'ten off', 3)$$, $$VALUES (false, 'LY005', 'there are no codes left in pool "ten off"')$$, 'quote() knows that beforehand');
+SELECT is((SELECT possible FROM rewards.quote(2, 'ten off', 2)), true, 'two it has');
+SELECT is((SELECT affordable FROM rewards.affordable WHERE member_id = 2 AND reward = 'ten off'), true, 'and one is offered');
 SELECT is(state(2), '1000 available', 'nothing is spent');
 SELECT is((SELECT count(*) FROM rewards.vouchers WHERE pool = 'ten off' AND state = 'free'), 2::bigint, 'and no code is gone');
 SELECT is((SELECT code FROM rewards.redeem(2, 'ten off', 2)), 'TEN-2, TEN-3', 'two of two are not');
 SELECT is(sqlstate_of($$SELECT rewards.redeem(3, 'ten off')$$), 'LY005', 'now there is none');
+SELECT is((SELECT sqlstate FROM rewards.quote(3, 'ten off')), 'LY005', 'quote() says so');
+SELECT bag_eq($$SELECT reward FROM rewards.affordable WHERE member_id = 3$$, $$VALUES ('card 20')$$, 'and it is not offered');
+UPDATE rewards.voucher_pool SET enabled = false WHERE name = 'card 20';
+SELECT results_eq($$SELECT q.sqlstate, q.sqlstate = sqlstate_of($s$SELECT rewards.redeem(3, 'card 20')$s$) FROM rewards.quote(3, 'card 20') AS q$$, $$VALUES ('LY004', true)$$, 'nor are codes of a pool that is closed');
+SELECT is_empty($$SELECT reward FROM rewards.affordable WHERE member_id = 3$$, 'as nobody gets them');
+UPDATE rewards.voucher_pool SET enabled = true WHERE name = 'card 20';
 
 -- an endless pool of cards for whoever holds them
 SELECT matches((SELECT code FROM rewards.redeem(3, 'card 20', key => 'c')), '^....-....-....$', 'a card is made');
