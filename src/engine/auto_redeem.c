@@ -18,7 +18,8 @@
 
 /*
  * Locks the stock of all rewards that may be taken from now on, in order: the
- * accounts of the statement come in an order of their own.
+ * accounts of the statement come in an order of their own.  Before any code is
+ * drawn, too, for who redeems has the stock before the code.
  */
 static void
 lock_stock(Ledger *ledger, Catalogue *catalogue)
@@ -120,16 +121,19 @@ draw_pieces(void *arg)
 
 /*
  * Draws codes, before anything is taken; false if there are not enough.  Others
- * draw, too, so only trying tells.
+ * draw, too, so only trying tells.  Those are not waited for, as the statement
+ * may hold codes that they wait for.
  */
 static bool
 draw_codes(Operation *operation, const RewardConfig *reward, int32 pieces)
 {
+	Ledger	   *ledger = operation->ledger;
 	Drawing		drawing = {operation, reward, pieces};
 	ErrorData  *caught;
 
 	if (reward->pool == NULL)
 		return true;
+	lock_stock(ledger, catalogue_get(ledger->program));
 	caught = subxact_try(draw_pieces, &drawing, true);
 	if (caught != NULL &&
 		caught->sqlerrcode != ERRCODE_LOYALTY_OUT_OF_STOCK &&

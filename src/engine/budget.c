@@ -8,7 +8,8 @@
  * from a slot that nobody holds.  Only when no free slot has enough are all
  * slots locked, in order, and the room of all of them counts.  Budgets are
  * locked behind the accounts and in the order of their rules.  A batch of
- * several events locks all slots at once.
+ * several events locks all slots at once, and so does an event that may have
+ * others topped up, for those come after it.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +26,7 @@
 #include "engine/keyed.h"
 #include "engine/layout.h"
 #include "engine/plan.h"
+#include "engine/tiers.h"
 
 /* slots of a budget; those who write budget_room know */
 #define BUDGET_SLOTS 16
@@ -184,6 +186,7 @@ void
 budget_lock_all(Batch *batch)
 {
 	RuleSet    *rules = batch->program->rules;
+	bool		tops_up = tiers_top_up_any(batch->program->tiers) && !batch->options.dry;
 	int			i;
 	int			k;
 
@@ -192,7 +195,9 @@ budget_lock_all(Batch *batch)
 	batch->nbudgets = 0;
 	for (i = 0; i < rules->nrules; i++)
 	{
-		if (!rules->rules[i].has_budget || !rule_concerns(&rules->rules[i], batch->source))
+		/* a late row may top up what other sources have earned */
+		if (!rules->rules[i].has_budget ||
+			!(tops_up || rule_concerns(&rules->rules[i], batch->source)))
 			continue;
 
 		/* in the order of rule numbers */

@@ -16,6 +16,7 @@
 
 #include "engine/activity.h"
 #include "engine/catalogue.h"
+#include "engine/tiers.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
@@ -118,11 +119,13 @@ bool
 has_budgets(Batch *batch)
 {
 	RuleSet    *rules = batch->program->rules;
+	bool		tops_up = tiers_top_up_any(batch->program->tiers);
 	int			i;
 
 	for (i = 0; i < rules->nrules; i++)
 	{
-		if (rules->rules[i].has_budget && rule_concerns(&rules->rules[i], batch->source))
+		if (rules->rules[i].has_budget &&
+			(tops_up || rule_concerns(&rules->rules[i], batch->source)))
 			return true;
 	}
 	return false;
@@ -204,15 +207,18 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 	chunk.members = members;
 	chunk.nmembers = nmembers;
 	chunk.accounts = accounts;
-	if (ordered)
+
+	/* accounts come before budgets, and before what members redeem by themselves */
+	if (ordered || (nmembers > 1 && catalogue_get(batch->program)->nautomatic > 0))
 	{
 		Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
 
 		for (i = 0; i < nmembers; i++)
 			ids[i] = members[i].member;
 		ledger_lock_accounts(ledger, ids, nmembers);
-		budget_lock(batch);
 	}
+	if (ordered)
+		budget_lock(batch);
 
 	/* what concerns one member is forgotten with him, if others follow */
 	member_context = ordered || nmembers < 2 ? batch->chunk :

@@ -111,6 +111,9 @@ loyalty_reward_changed(PG_FUNCTION_ARGS)
 			Datum		values[1];
 
 			values[0] = Int32GetDatum(tuple_int(&trigger.old, "reward_no"));
+			config_execute(&trigger.ref, "SELECT FROM @.reward_stock"
+						   " WHERE reward_no OPERATOR(pg_catalog.=) $1 ORDER BY slot FOR UPDATE",
+						   1, types, values, NULL);
 			config_execute(&trigger.ref, "DELETE FROM @.reward_stock"
 						   " WHERE reward_no OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);

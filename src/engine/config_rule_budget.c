@@ -46,6 +46,10 @@ rule_set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 
 	values[0] = Int32GetDatum(rule_no);
 
+	/* of all rules, as a batch of events has them: a statement may change several */
+	if (tuple_differs(&trigger->old, &trigger->new, "budget"))
+		config_execute(ref, "SELECT FROM @.budget_room ORDER BY rule_no, slot FOR UPDATE",
+					   0, NULL, NULL, NULL);
 	if (!config_points_of(&trigger->new, "budget", step, tuple_text(unit, "name"),
 						  psprintf("budget of rule \"%s\"", name), &budget))
 	{
@@ -58,10 +62,8 @@ rule_set_budget(const ConfigTrigger *trigger, const ConfigTuple *unit)
 	if (!tuple_differs(&trigger->old, &trigger->new, "budget"))
 		return;
 
-	/* the slots, locked in order */
 	if (config_execute(ref, "SELECT FROM @.budget_room"
-					   " WHERE rule_no OPERATOR(pg_catalog.=) $1"
-					   " ORDER BY slot FOR UPDATE",
+					   " WHERE rule_no OPERATOR(pg_catalog.=) $1",
 					   1, types, values, NULL) == 0)
 		config_execute(ref, "INSERT INTO @.budget_room (rule_no, slot, room)"
 					   " SELECT $1, slot, '0'::loyalty.points"

@@ -261,6 +261,17 @@ give_back_claims(Batch *batch, Event *event, AccountState *account)
 	return true;
 }
 
+/*
+ * Whether an event may raise the tiers that its member had at later ones: by
+ * then something has been posted, or falls due.
+ */
+static bool
+may_top_up(const Batch *batch, const Event *event, const AccountState *account)
+{
+	return event->posting == NULL && tiers_top_up_any(batch->program->tiers) &&
+		(event->at < account->last_at || account->next_due <= account->now);
+}
+
 /* see batch.h */
 bool
 post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_account)
@@ -368,7 +379,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	}
 	if (event->posting == NULL)
 		posting->facts = freeze(batch, account, rules, uses_member || uses_tiers);
-	if (moved && batch->nevents == 1 && !batch->options.dry)
+	if ((moved || may_top_up(batch, event, account)) && batch->nevents == 1 && !batch->options.dry)
 		budget_lock_all(batch);
 	if (moved)
 		revoke_all(batch, event, before, old_account);

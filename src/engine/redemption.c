@@ -524,6 +524,6 @@ redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
 	for (i = 0; i < pieces; i++)
 		appendStringInfo(&codes, "%s%s", i > 0 ? ", " : "",
 						 voucher_draw(operation->program, reward->pool, account->member, number,
-									  account->now, valid_until));
+									  account->now, valid_until, !operation->within));
 	return codes.data;
 }

@@ -23,6 +23,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -42,6 +43,16 @@ static const char reclaim_plan = 0;
 static const char level_plan = 0;
 static const char return_plan = 0;
 static const char left_plan = 0;
+
+/*
+ * Opens table redemption for writing, which comes before any slot: whoever gives
+ * a reward a stock stops its redemptions first, and then has the slots.
+ */
+static void
+lock_redemptions(Program *program)
+{
+	LockRelationOid(program->redemption, RowExclusiveLock);
+}
 
 /* The slot that this session goes to first. */
 static int16
@@ -210,6 +221,7 @@ stock_take(Ledger *ledger, int32 reward_no, int32 quantity, TimestampTz now, int
 	Program    *program = ledger->program;
 	int16		slot;
 
+	lock_redemptions(program);
 	if (take_from_own(ledger, reward_no, quantity))
 		return own_slot();
 	SPI_connect();
@@ -232,6 +244,7 @@ stock_give_back(Program *program, int32 reward_no, int32 quantity)
 	Oid			types[3] = {INT4OID, INT2OID, INT8OID};
 	Datum		values[3];
 
+	lock_redemptions(program);
 	values[0] = Int32GetDatum(reward_no);
 	values[1] = Int16GetDatum(own_slot());
 	values[2] = Int64GetDatum(quantity);
@@ -269,6 +282,7 @@ stock_left(Program *program, int32 reward_no, TimestampTz now, bool locked)
 void
 stock_lock(Program *program, int32 reward_no)
 {
+	lock_redemptions(program);
 	SPI_connect();
 	lock_slots(program, reward_no);
 	SPI_finish();
@@ -278,8 +292,8 @@ stock_lock(Program *program, int32 reward_no)
 
 /*
  * What is redeemed or set aside of a reward that had no stock until now; holds
- * will give back to its stock what lapses.  Whoever redeems meanwhile waits,
- * and then knows of the stock.
+ * will give back to its stock what lapses.  Whoever redeems meanwhile waits for
+ * the table, and then knows of the stock.
  */
 static int64
 count_redeemed(const ProgramRef *ref, int32 reward_no, TimestampTz now)
@@ -291,8 +305,6 @@ count_redeemed(const ProgramRef *ref, int32 reward_no, TimestampTz now)
 
 	values[0] = Int32GetDatum(reward_no);
 	values[1] = TimestampTzGetDatum(now);
-	config_execute(ref, "LOCK TABLE @.redemption IN SHARE ROW EXCLUSIVE MODE", 0, NULL, NULL,
-				   NULL);
 	config_execute(ref, "UPDATE @.redemption SET stock_slot ="
 				   " CASE WHEN held_until OPERATOR(pg_catalog.>) $2 THEN 0::pg_catalog.int2 END"
 				   " WHERE reward_no OPERATOR(pg_catalog.=) $1 AND held_until IS NOT NULL",
@@ -306,7 +318,11 @@ count_redeemed(const ProgramRef *ref, int32 reward_no, TimestampTz now)
 	return DatumGetInt64(tuple_get(&row, "pieces", &isnull));
 }
 
-/* What lies in the slots, which are locked, and in holds that have lapsed. */
+/*
+ * Locks the slots of all rewards, as purchases do that redeem by themselves: a
+ * statement may change several.  Returns what lies in those of one, and in its
+ * holds that have lapsed.
+ */
 static int64
 take_stock(const ProgramRef *ref, int32 reward_no, TimestampTz now)
 {
@@ -317,8 +333,8 @@ take_stock(const ProgramRef *ref, int32 reward_no, TimestampTz now)
 
 	values[0] = Int32GetDatum(reward_no);
 	values[1] = TimestampTzGetDatum(now);
-	config_execute(ref, "SELECT FROM @.reward_stock WHERE reward_no OPERATOR(pg_catalog.=) $1"
-				   " ORDER BY slot FOR UPDATE", 1, types, values, NULL);
+	config_execute(ref, "SELECT FROM @.reward_stock ORDER BY reward_no, slot FOR UPDATE", 0, NULL,
+				   NULL, NULL);
 	config_execute(ref, "WITH lapsed AS (UPDATE @.redemption SET stock_slot = NULL"
 				   "  WHERE reward_no OPERATOR(pg_catalog.=) $1 AND stock_slot IS NOT NULL"
 				   "  AND held_until OPERATOR(pg_catalog.<=) $2"
@@ -360,6 +376,9 @@ stock_set(const ConfigTrigger *trigger)
 		room = take_stock(ref, reward_no, now) + stock - before;
 	else
 	{
+		if (trigger->old.tuple)
+			config_execute(ref, "LOCK TABLE @.redemption IN SHARE ROW EXCLUSIVE MODE", 0, NULL,
+						   NULL, NULL);
 		if (config_execute(ref, "SELECT FROM @.reward_stock"
 						   " WHERE reward_no OPERATOR(pg_catalog.=) $1"
 						   " ORDER BY slot FOR UPDATE", 1, types, values, NULL) == 0)

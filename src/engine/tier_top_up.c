@@ -116,11 +116,13 @@ tiers_note_top_up(Ledger *ledger, AccountState *account, const TierPath *before,
 typedef struct FoundEvent
 {
 	int32		source_no;
+	Datum		member;
 	char	   *key;
 } FoundEvent;
 
 typedef struct Finder
 {
+	Datum		member;
 	Instant		from;
 	FoundEvent *events;
 	int			count;
@@ -149,7 +151,48 @@ find_event(void *arg, int64 entry_no, const EntryLine *line)
 			palloc(sizeof(FoundEvent) * finder->capacity);
 	}
 	finder->events[finder->count].source_no = line->source_no;
+	finder->events[finder->count].member = finder->member;
 	finder->events[finder->count++].key = key;
+}
+
+/* What has been committed by now is what is read until PopActiveSnapshot. */
+static void
+push_latest(void)
+{
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+					   GetLatestSnapshot());
+}
+
+/*
+ * Remembers those events of the batch's source that still are their members'.
+ * Others would have somebody else's account locked, out of order.
+ */
+static void
+add_events(Batch *batch, const Finder *finder)
+{
+	Program    *program = batch->program;
+	Ledger	   *ledger = NULL;
+	int			i;
+
+	push_latest();
+	for (i = 0; i < finder->count; i++)
+	{
+		FoundEvent *event = &finder->events[i];
+		Posting		posting;
+		Datum	   *key;
+
+		if (event->source_no != batch->source->source_no)
+			continue;
+		if (ledger == NULL)
+			ledger = ledger_open(program, batch->source, true);
+		key = event_key_parse(batch->source, event->key);
+		if (ledger_find_posting(ledger, key, &posting) &&
+			member_cmp(program, posting.member, event->member) == 0)
+			batch_add_key(batch, key);
+	}
+	if (ledger)
+		ledger_close(ledger);
+	PopActiveSnapshot();
 }
 
 /* see tiers.h */
@@ -160,17 +203,16 @@ tiers_top_up(Program *program, List *top_ups)
 	Ledger	   *reader;
 	ListCell   *lc;
 	int			s;
-	int			i;
 
 	/* events of this very statement are among them */
 	CommandCounterIncrement();
-	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
-					   GetLatestSnapshot());
+	push_latest();
 	reader = ledger_open(program, NULL, true);
 	foreach(lc, top_ups)
 	{
 		TopUp	   *top_up = (TopUp *) lfirst(lc);
 
+		finder.member = top_up->member;
 		finder.from = top_up->from;
 		ledger_read_entries(reader, top_up->member, 1, PG_INT64_MAX, find_event, &finder);
 	}
@@ -180,21 +222,13 @@ tiers_top_up(Program *program, List *top_ups)
 	{
 		SourceConfig *source = &program->sources[s];
 		BatchOptions options;
-		Batch	   *batch = NULL;
+		Batch	   *batch;
 
 		memset(&options, 0, sizeof(options));
 		options.tops_up = true;
 		options.keep_orphans = true;
-		for (i = 0; i < finder.count; i++)
-		{
-			if (finder.events[i].source_no != source->source_no)
-				continue;
-			if (batch == NULL)
-				batch = batch_open(program, source, &options);
-			batch_add_key(batch, event_key_parse(source, finder.events[i].key));
-		}
-		if (batch == NULL)
-			continue;
+		batch = batch_open(program, source, &options);
+		add_events(batch, &finder);
 		batch_post_keys(batch);
 		batch_close(batch);
 	}

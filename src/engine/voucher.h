@@ -15,10 +15,11 @@
  * Draws a code of a pool, or makes one if the pool is endless, for a redemption
  * of a member.  It is good until valid_until, or if that is DT_NOEND, for as
  * long as the pool says.  Returns it as people read it.  LY005 if there is none
- * left, LY004 if the pool's codes cannot be used.
+ * left, LY004 if the pool's codes cannot be used.  wait: as of voucher_find_free.
  */
 extern char *voucher_draw(Program *program, const char *pool, Datum member,
-						  int64 redemption_no, TimestampTz now, TimestampTz valid_until);
+						  int64 redemption_no, TimestampTz now, TimestampTz valid_until,
+						  bool wait);
 
 /*
  * Would so many draws succeed?  Else the refusal says why not.

@@ -284,10 +284,10 @@ extern Numeric pool_own_value(const VoucherPool *pool, Numeric value);
 
 /* -------- voucher_stock.c -------- */
 
-/* Takes a free code of a pool, or makes one; its normal form. */
+/* Takes a free code of a pool, or makes one; its normal form.  wait: see below. */
 extern char *voucher_take(Program *program, const VoucherPool *pool, int64 operation_no,
 						  Datum member, int64 redemption_no, TimestampTz now,
-						  TimestampTz valid_until);
+						  TimestampTz valid_until, bool wait);
 
 /* Are codes of a pool still given?  Else the refusal, LY004, says why not; or it is raised. */
 extern bool pool_is_open(const VoucherPool *pool, TimestampTz now, Refusal *refusal);

@@ -189,7 +189,7 @@ voucher_require_open(Program *program, const VoucherPool *pool, TimestampTz now)
 /* see voucher_call.h */
 char *
 voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datum member,
-			 int64 redemption_no, TimestampTz now, TimestampTz valid_until)
+			 int64 redemption_no, TimestampTz now, TimestampTz valid_until, bool wait)
 {
 	char	   *code;
 
@@ -200,8 +200,8 @@ voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datu
 	else
 	{
 		/* who has one already does not wait for others, who might wait for it */
-		code = voucher_find_free(program, pool, now, now,
-								 redemption_no == 0 || !has_drawn(program, redemption_no));
+		wait = wait && (redemption_no == 0 || !has_drawn(program, redemption_no));
+		code = voucher_find_free(program, pool, now, now, wait);
 	}
 	voucher_give(program, code, member, redemption_no, now, valid_until);
 	return code;
@@ -212,7 +212,7 @@ voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datu
 /* see voucher.h */
 char *
 voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemption_no,
-			 TimestampTz now, TimestampTz valid_until)
+			 TimestampTz now, TimestampTz valid_until, bool wait)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	VoucherRights rights;
@@ -222,7 +222,8 @@ voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemp
 
 	voucher_enter(program, &rights);
 	pool_by_name(program, pool_name, &pool);
-	code = voucher_take(program, &pool, redemption_no, member, redemption_no, now, valid_until);
+	code = voucher_take(program, &pool, redemption_no, member, redemption_no, now, valid_until,
+						wait);
 	if (!voucher_find(program, code, false, &voucher))
 		elog(ERROR, "code %s has disappeared", code);
 	code = MemoryContextStrdup(caller, voucher.written);
@@ -368,7 +369,7 @@ loyalty_give_code(PG_FUNCTION_ARGS)
 		code_record(&call, "");
 		if (pool)
 			code = voucher_take(call.program, &call.pool, call.operation.number, call.member, 0,
-								call.now, until);
+								call.now, until, true);
 		else
 		{
 			code = call.voucher.code;

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node make_shop make_rewards load_scripts spending_scripts exceeded is_sound wrong_totals fingerprint clean_dump);
+our @EXPORT = qw(new_node make_shop make_rewards make_standing load_scripts spending_scripts standing_scripts admin_scripts exceeded exceeded_standing is_sound wrong_totals fingerprint clean_dump);
 
 # a server that is durable like a real one
 sub new_node
@@ -103,6 +103,38 @@ SQL
 	return;
 }
 
+# two groups of tiers, one that tops up and one whose ladder goes down step by
+# step; benefits, bonuses, and rewards that members get by themselves: some share
+# a stock with what is redeemed, some draw codes
+sub make_standing
+{
+	my ($node, $dbname) = @_;
+	$node->safe_psql($dbname, <<'SQL');
+INSERT INTO rewards.unit (name, expires, spendable) VALUES ('status', '60 hours', false), ('nights', '3 days to end of day', false);
+INSERT INTO rewards.unit (name) VALUES ('tokens'), ('chips');
+INSERT INTO rewards.tier_group (name, unit, keep, top_up) VALUES ('status', 'status', '30 hours', true);
+INSERT INTO rewards.tier_group (name, unit, keep, downgrade, rollover) VALUES ('club', 'nights', '2 days to end of day', 'one_level', 'excess');
+INSERT INTO rewards.tier (name, tier_group, rank, threshold) VALUES
+	('Silver', 'status', 10, 500), ('Gold', 'status', 20, 2000), ('Blue', 'club', 10, 20), ('Green', 'club', 20, 40), ('Red', 'club', 30, 80);
+INSERT INTO rewards.rule (name, source, unit, earn, tiers, budget) VALUES
+	('status', 'orders', 'status', '1 per 1', NULL, NULL), ('nights', 'orders', 'nights', '1 per 10', NULL, NULL),
+	('tokens', 'orders', 'tokens', '1 per 5', NULL, 100000), ('tokens of lines', 'lines', 'tokens', '1 per 2', NULL, 100000), ('chips', NULL, 'chips', '1 per 7', NULL, 100000),
+	('silver', 'orders', 'tokens', 'x1.5', ARRAY['Silver', 'Gold'], NULL), ('red', NULL, 'chips', '3', ARRAY['Red'], 50000);
+INSERT INTO rewards.tier_benefit (tier, name, uses, use_period) VALUES
+	('Silver', 'lounge', 2, 'day'), ('Gold', 'lounge', 4, 'day'), ('Blue', 'coffee', 3, 'stay'), ('Green', 'coffee', 5, 'stay'), ('Red', 'coffee', NULL, NULL);
+INSERT INTO rewards.voucher_pool (name, gives, value) VALUES ('left', 'amount', 5), ('right', 'amount', 5);
+SELECT rewards.generate_codes('left', 150), rewards.generate_codes('right', 150);
+INSERT INTO rewards.reward (name, stock, pool, auto_redeem, max_auto, priority, tiers) VALUES
+	('left', NULL, 'left', true, 2, 1, NULL), ('right', 200, 'right', true, 1, 2, NULL), ('sock', 150, NULL, true, 3, 3, NULL),
+	('shoe', 150, NULL, true, 1, 3, ARRAY['Gold', 'Green', 'Red']), ('hat', 50, 'left', false, 1, 0, NULL);
+INSERT INTO rewards.reward_price (reward, unit, points) VALUES
+	('left', 'tokens', 37), ('right', 'chips', 31), ('sock', 'chips', 17), ('shoe', 'tokens', 23), ('hat', 'points', 4);
+INSERT INTO rewards.bonus (member_id, principal, step, every, max_growth, reason, offered_at)
+SELECT 1 + i % 25, 10, 1, '5 hours', 20, 'stay with us', p.clock FROM generate_series(1, 500) i CROSS JOIN rewards.program p;
+SQL
+	return;
+}
+
 # what was given out beyond stock, limits, or twice by one key: one a line
 sub exceeded
 {
@@ -129,6 +161,25 @@ UNION ALL SELECT format('transfers do not balance: %s', sum(points)) FROM reward
 UNION ALL SELECT format('member %s: %s %s held, holds say %s', member_id, held, unit, coalesce(said, 0))
 FROM rewards.balances b LEFT JOIN (SELECT member_id, unit, sum(points) AS said FROM rewards.hold WHERE status = 'held' GROUP BY 1, 2) h USING (member_id, unit) WHERE held <> coalesce(said, 0)
 UNION ALL SELECT format('member %s: %s %s', member_id, least(available, pending, held, debt), unit) FROM rewards.balances WHERE least(available, pending, held, debt) < 0;
+SQL
+}
+
+# the same of what tiers bring; accounts that are not the sum of their lines
+sub exceeded_standing
+{
+	my ($node, $dbname) = @_;
+	return $node->safe_psql($dbname, <<'SQL');
+SELECT format('%s uses of %s by member %s, %s allowed', count(*), benefit, member_id, max(allowed)) FROM rewards.benefit_use
+WHERE cancelled_at IS NULL AND allowed IS NOT NULL GROUP BY member_id, benefit, span_start HAVING count(*) > max(allowed)
+UNION ALL SELECT format('bonus claimed %s times', count(*)) FROM rewards.bonus WHERE claimed_by IS NOT NULL GROUP BY claimed_by HAVING count(*) > 1
+UNION ALL SELECT format('%s bonuses claimed by %s calls', b.n, o.n) FROM (SELECT count(*) AS n FROM rewards.bonus WHERE claimed_by IS NOT NULL) b,
+	(SELECT count(*) AS n FROM rewards.operation WHERE kind = 'claim') o WHERE b.n <> o.n
+UNION ALL SELECT format('%s points of rule %s, budget %s', sum(points), rule, r.budget) FROM rewards.history h JOIN rewards.rule r ON r.name = h.rule GROUP BY rule, r.budget HAVING sum(points) > r.budget
+UNION ALL SELECT format('member %s stands at %s, but is %s', member_id, tier, rewards.tier_at(member_id, tier_group)) FROM rewards.standing WHERE tier IS DISTINCT FROM rewards.tier_at(member_id, tier_group)
+UNION ALL SELECT format('member %s: %s %s, lines say %s', member_id, b.has, unit, l.points)
+FROM (SELECT member_id, unit, available_exact + pending - debt AS has FROM rewards.balances) b
+FULL JOIN (SELECT member_id, unit, sum(points) AS points FROM rewards.history GROUP BY 1, 2) l USING (member_id, unit)
+WHERE coalesce(b.has, 0) <> coalesce(l.points, 0) - coalesce((SELECT sum(m.points) FROM rewards.member_lots(member_id, unit) m WHERE m.state = 'never'), 0);
 SQL
 }
 
@@ -203,6 +254,19 @@ sub load_scripts
 	return @args;
 }
 
+# writes scripts that know random numbers :m (a member), :p and :k; pgbench's arguments
+sub script_arguments
+{
+	my ($dir, $members, %script) = @_;
+	my @args;
+	foreach my $name (sort keys %script)
+	{
+		PostgreSQL::Test::Utils::append_to_file("$dir/$name.sql", "\\set m random(1, $members)\n\\set p random(1, 40)\n\\set k random(1, 400)\n$script{$name}[1]\n");
+		push @args, '-f', "$dir/$name.sql\@$script{$name}[0]";
+	}
+	return @args;
+}
+
 # the same for what members do with their points (see make_rewards)
 sub spending_scripts
 {
@@ -229,13 +293,59 @@ sub spending_scripts
 		pay_back => [ 2, "DELETE FROM shop.paid WHERE paid_id = (SELECT paid_id FROM shop.paid ORDER BY random() LIMIT 1);" ],
 		history => [ 2, "SELECT count(*) FROM rewards.statement(:m, unit => 'points');" ],
 	);
-	my @args;
-	foreach my $name (sort keys %script)
-	{
-		PostgreSQL::Test::Utils::append_to_file("$dir/$name.sql", "\\set m random(1, $members)\n\\set p random(1, 40)\n\\set k random(1, 400)\n$script{$name}[1]\n");
-		push @args, '-f', "$dir/$name.sql\@$script{$name}[0]";
-	}
-	return @args;
+	return script_arguments($dir, $members, %script);
+}
+
+# what concerns tiers and what they bring (see make_standing)
+sub standing_scripts
+{
+	my ($members) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my %script = (
+		benefit => [ 6, "SELECT shop.try(format('SELECT rewards.use_benefit(%s, %L)', :m, (ARRAY['lounge', 'coffee'])[1 + :k % 2]));" ],
+		benefit_once => [ 2, "SELECT shop.try(format('SELECT rewards.use_benefit(%s, %L, %L)', 1 + :k % $members, 'lounge', 'b' || :k));" ],
+		benefit_back => [ 2, "SELECT shop.try(format('SELECT rewards.cancel(%s)', use_no)) FROM (SELECT use_no FROM rewards.benefit_use ORDER BY random() LIMIT 1) u;" ],
+		claim => [ 3, "SELECT shop.try(format('SELECT rewards.claim(%s)', :k));" ],
+		give_tier => [ 2, "SELECT shop.try(format('SELECT rewards.set_tier(%s, %L, %L, until => %L)', :m, (ARRAY['Silver', 'Gold', 'Red'])[1 + :k % 3], 'a friend', shop.now() + interval '20 hours'));" ],
+		take_tier => [ 1, "SELECT shop.try(format('SELECT rewards.set_tier(%s, NULL, %L, tier_group => %L)', :m, 'no friend', (ARRAY['status', 'club'])[1 + :k % 2]));" ],
+		late_tier => [ 4, "INSERT INTO shop.orders (customer_id, total, placed_at) VALUES (:m, :k, shop.now() - :p * interval '1 hour');" ],
+		late_many => [ 3, "INSERT INTO shop.orders (customer_id, total, placed_at) SELECT 1 + (:m + i * 7) % $members, :p, shop.now() - i * interval '9 hours' FROM generate_series(0, 5) i;" ],
+		late_basket => [ 2, "INSERT INTO shop.lines (basket, customer_id, price, placed_at) VALUES (:k + 1000 * :m, :m, :p, shop.now() - :p * interval '1 hour');" ],
+		hat => [ 3, "SELECT shop.try(format('SELECT rewards.%s(%s, %L, quantity => %s)', (ARRAY['redeem', 'hold_reward'])[1 + :k % 2], :m, 'hat', 1 + :p % 2));" ],
+		auto_back => [ 2, "SELECT shop.try(format('SELECT rewards.cancel(%s)', operation_no)) FROM (SELECT operation_no FROM rewards.operation WHERE kind = 'auto_redeem' ORDER BY random() LIMIT 1) o;" ],
+		reversed => [ 2, "SELECT shop.try(format('SELECT rewards.reverse(%s, %L)', operation_no, 'x')) FROM (SELECT operation_no FROM rewards.operation WHERE kind IN ('adjust', 'transfer', 'spend', 'claim') ORDER BY random() LIMIT 1) o;" ],
+		stands => [ 3, "SELECT tier_group, tier, until FROM rewards.standing WHERE member_id = :m;" ],
+		stood => [ 1, "SELECT rewards.tier_at(:m, 'club', at => shop.now() - :p * interval '1 hour'), rewards.tier_at(:m, 'status', known_at => shop.now() - :p * interval '1 hour');" ],
+	);
+	return script_arguments($dir, $members, %script);
+}
+
+# what an owner changes while all this goes on
+sub admin_scripts
+{
+	my ($members) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my %script = (
+		threshold => [ 4, "UPDATE rewards.tier SET threshold = 400 + :p * 5 WHERE name = 'Silver';" ],
+		thresholds => [ 4, "UPDATE rewards.tier SET threshold = threshold + CASE :k % 2 WHEN 0 THEN 1 ELSE -1 END WHERE tier_group = 'club' AND threshold BETWEEN 15 AND 100;" ],
+		multiplier => [ 4, "UPDATE rewards.rule SET earn = (ARRAY['x1.5', 'x2'])[1 + :k % 2]::loyalty.rate WHERE name = 'silver';" ],
+		budgets => [ 4, "UPDATE rewards.rule SET budget = budget + 1 WHERE budget IS NOT NULL AND name <> 'miles';" ],
+		one_budget => [ 4, "UPDATE rewards.rule SET budget = budget + 1 WHERE name = (ARRAY['tokens', 'tokens of lines', 'chips', 'red'])[1 + :k % 4];" ],
+		unit => [ 4, "UPDATE rewards.unit SET return_grace = (:p || ' hours')::loyalty.period WHERE name = 'miles';" ],
+		prices => [ 4, "UPDATE rewards.reward_price SET points = 30 + :p % 9 WHERE reward IN ('left', 'right');" ],
+		stocks => [ 4, "UPDATE rewards.reward SET stock = stock + 1 WHERE stock IS NOT NULL AND name <> 'pin';" ],
+		one_stock => [ 4, "UPDATE rewards.reward SET stock = stock + 1 WHERE name = (ARRAY['sock', 'shoe', 'right', 'mug', 'hat'])[1 + :k % 5];" ],
+		unlimited => [ 4, "UPDATE rewards.reward SET stock = CASE WHEN stock IS NULL THEN 500 END WHERE name = 'bag';" ],
+		more_codes => [ 4, "SELECT rewards.generate_codes((ARRAY['left', 'right', 'off'])[1 + :k % 3], 3);" ],
+		attributes => [ 4, "UPDATE rewards.member SET attributes = jsonb_build_object('n', :k) WHERE member_id = :m;" ],
+		zone => [ 4, "UPDATE rewards.member SET time_zone = (ARRAY['Asia/Tokyo', NULL])[1 + :k % 2] WHERE member_id = :m;" ],
+		benefits => [ 4, "UPDATE rewards.tier_benefit SET attributes = jsonb_build_object('n', :k) WHERE name = 'lounge';" ],
+		offers => [ 4, "INSERT INTO rewards.bonus (member_id, principal, reason, offered_at) VALUES (:m, :p, 'one more', shop.now()) ;" ],
+		backfill => [ 4, "CALL rewards.backfill('paid');" ],
+	);
+	# one client does it all: two owners at once may wait in a circle
+	$_->[1] = "\\if :client_id = 1\n$_->[1]\n\\endif\n" foreach values %script;
+	return script_arguments($dir, $members, %script);
 }
 
 # everything a program knows that readers see, in one string

@@ -12,12 +12,13 @@ use Test::More;
 my $seconds = $ENV{SOAK_SECONDS} // 60;
 my $clients = $ENV{SOAK_CLIENTS} // 16;
 my $node = new_node('soak');
-$node->append_conf('postgresql.conf', "deadlock_timeout = 200ms\nsynchronous_commit = off\n");
+$node->append_conf('postgresql.conf', "deadlock_timeout = 200ms\nlog_lock_waits = on\nlog_line_prefix = '[%e] %p '\nsynchronous_commit = off\n");
 $node->restart;
 make_shop($node, 'postgres');
 make_rewards($node, 'postgres');
+make_standing($node, 'postgres');
 # bookkeeping and configuration beside it
-my @load = (load_scripts(25), spending_scripts(25));
+my @load = (load_scripts(25), spending_scripts(25), standing_scripts(25), admin_scripts(25));
 my $dir = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$dir/book.sql", "\\set d random(1, 1000)\nSELECT rewards.book_due(5);\n");
 append_to_file("$dir/config.sql", "\\set d random(1, 1000)\nUPDATE rewards.rule SET priority = :d WHERE name = 'miles';\n");
@@ -31,14 +32,16 @@ ok($ok, "$clients clients for $seconds seconds") or diag($err);
 my @errors = grep { /ERROR|FATAL|PANIC|aborted/ } split /\n/, $err;
 is(join("\n", @errors), '', 'no session met an error');
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
-unlike($log, qr/deadlock detected/, 'no deadlock');
+is(join("\n", $log =~ /^(\[40P01.*\n(?:\t.*\n)*)/mg), '', 'no deadlock');
 unlike($log, qr/PANIC|terminated by signal/, 'no crash');
+is(join("\n", grep { /^\[XX/ } split /\n/, $log), '', 'no internal error');
 note($1) if $out =~ /(number of transactions actually processed: \d+)/;
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry'), '>', 100, 'something was done');
 is_sound($node, 'postgres', 'afterwards');
 is(exceeded($node, 'postgres'), '', 'no stock, limit, hold or key was exceeded');
+is(exceeded_standing($node, 'postgres'), '', 'no benefit, bonus or budget either, and accounts are the sum of their lines');
 is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM rewards.operation WHERE kind NOT IN ('generate_codes', 'import_codes', 'capture', 'release')"),
-	'adjust cancel hold hold_reward redeem redeem_code spend transfer', 'something of everything was done');
+	'adjust auto_redeem cancel claim hold hold_reward redeem redeem_code reverse set_tier spend transfer use_benefit', 'something of everything was done');
 is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT status, ' ' ORDER BY status) FROM rewards.hold WHERE status IN ('captured', 'released', 'lapsed')"),
 	'captured lapsed released', 'holds ended in every way');
 note($node->safe_psql('postgres', "SELECT string_agg(n || ' ' || kind, ', ') FROM (SELECT kind, count(*) AS n FROM rewards.operation GROUP BY 1 ORDER BY 1) o"));
