@@ -17,13 +17,13 @@ CREATE TABLE @program@.program (
 	name			text NOT NULL PRIMARY KEY,
 	time_zone		text NOT NULL,
 	currency		text NOT NULL,
-	stacking		text NOT NULL DEFAULT 'additive' CHECK (stacking IN ('additive', 'multiplicative', 'best')),
-	on_error		text NOT NULL DEFAULT 'queue' CHECK (on_error IN ('queue', 'raise')),
-	enrolment		text NOT NULL DEFAULT 'auto' CHECK (enrolment IN ('auto', 'ignore', 'error')),
-	code_attempts	integer DEFAULT 10 CHECK (code_attempts > 0),
-	code_window		interval NOT NULL DEFAULT '1 hour' CHECK (code_window > '0'),
+	stacking		text NOT NULL DEFAULT 'additive' CONSTRAINT "stacking must be additive, multiplicative or best" CHECK (stacking IN ('additive', 'multiplicative', 'best')),
+	on_error		text NOT NULL DEFAULT 'queue' CONSTRAINT "on_error must be queue or raise" CHECK (on_error IN ('queue', 'raise')),
+	enrolment		text NOT NULL DEFAULT 'auto' CONSTRAINT "enrolment must be auto, ignore or error" CHECK (enrolment IN ('auto', 'ignore', 'error')),
+	code_attempts	integer DEFAULT 10 CONSTRAINT "code_attempts must be at least 1" CHECK (code_attempts > 0),
+	code_window		interval NOT NULL DEFAULT '1 hour' CONSTRAINT "code_window must be longer than nothing" CHECK (code_window > '0'),
 	test_clock		boolean NOT NULL DEFAULT false,
-	clock			timestamptz CHECK (isfinite(clock)),
+	clock			timestamptz CONSTRAINT "clock must be finite" CHECK (isfinite(clock)),
 	config_version	integer NOT NULL DEFAULT 1,
 	engine_version	text NOT NULL,
 	created_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -42,18 +42,18 @@ CREATE TABLE @program@.program_version (
 );
 
 CREATE TABLE @program@.unit (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	unit_no			smallint NOT NULL UNIQUE,
 	activates		loyalty.period NOT NULL DEFAULT 'immediately',
 	expires			loyalty.period NOT NULL DEFAULT 'never',
-	decimals		smallint NOT NULL DEFAULT 0 CHECK (decimals BETWEEN 0 AND 4),
-	rounding		text NOT NULL DEFAULT 'floor' CHECK (rounding IN ('floor', 'half_up', 'half_even', 'ceil', 'carry')),
-	max_per_event	numeric CHECK (max_per_event >= 0),
-	on_shortfall	text NOT NULL DEFAULT 'debt' CHECK (on_shortfall IN ('debt', 'forgive')),
+	decimals		smallint NOT NULL DEFAULT 0 CONSTRAINT "decimals must be 0 to 4" CHECK (decimals BETWEEN 0 AND 4),
+	rounding		text NOT NULL DEFAULT 'floor' CONSTRAINT "rounding must be floor, half_up, half_even, ceil or carry" CHECK (rounding IN ('floor', 'half_up', 'half_even', 'ceil', 'carry')),
+	max_per_event	numeric CONSTRAINT "max_per_event must not be negative" CHECK (max_per_event >= 0),
+	on_shortfall	text NOT NULL DEFAULT 'debt' CONSTRAINT "on_shortfall must be debt or forgive" CHECK (on_shortfall IN ('debt', 'forgive')),
 	return_grace	loyalty.period NOT NULL DEFAULT 'immediately',
 	spendable		boolean NOT NULL DEFAULT true,
 	transferable	boolean NOT NULL DEFAULT false,
-	value			numeric CHECK (value >= 0)
+	value			numeric CONSTRAINT "value must not be negative" CHECK (value >= 0)
 );
 
 CREATE TABLE @program@.unit_version (
@@ -86,20 +86,21 @@ CREATE TABLE @program@.source (
 	spend			text,
 	spend_unit		text REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	spend_condition	text,
-	spend_min		numeric CHECK (spend_min > 0),
-	spend_max		numeric CHECK (spend_max >= 0),
-	spend_max_share	numeric CHECK (spend_max_share > 0 AND spend_max_share <= 1),
-	spend_step		numeric CHECK (spend_step > 0),
+	spend_min		numeric CONSTRAINT "spend_min must be more than 0" CHECK (spend_min > 0),
+	spend_max		numeric CONSTRAINT "spend_max must not be negative" CHECK (spend_max >= 0),
+	spend_max_share	numeric CONSTRAINT "spend_max_share must be more than 0 and at most 1" CHECK (spend_max_share > 0 AND spend_max_share <= 1),
+	spend_step		numeric CONSTRAINT "spend_step must be more than 0" CHECK (spend_step > 0),
 	purchase		boolean NOT NULL DEFAULT false,
 	reduces			text REFERENCES @program@.source (name) ON UPDATE CASCADE,
 	reduces_key		text,
-	on_delete		text NOT NULL DEFAULT 'revoke' CHECK (on_delete IN ('revoke', 'keep')),
+	on_delete		text NOT NULL DEFAULT 'revoke' CONSTRAINT "on_delete must be revoke or keep" CHECK (on_delete IN ('revoke', 'keep')),
 	attached		boolean NOT NULL DEFAULT true,
-	attached_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	attached_at		timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT "spend_max must not be less than spend_min" CHECK (spend_max >= spend_min)
 );
 
 CREATE TABLE @program@.rule (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	rule_no			integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
 	source			text REFERENCES @program@.source (name) ON UPDATE CASCADE,
 	unit			text NOT NULL DEFAULT 'points' REFERENCES @program@.unit (name) ON UPDATE CASCADE,
@@ -107,14 +108,14 @@ CREATE TABLE @program@.rule (
 	amount			text,
 	condition		text,
 	min_amount		numeric,
-	valid			tstzrange NOT NULL DEFAULT '(,)' CHECK (NOT isempty(valid)),
+	valid			tstzrange NOT NULL DEFAULT '(,)' CONSTRAINT "valid must not be empty" CHECK (NOT isempty(valid)),
 	tiers			text[],
 	priority		integer NOT NULL DEFAULT 0,
 	exclusive_group	text,
-	max_per_event	numeric CHECK (max_per_event >= 0),
-	max_per_member	numeric CHECK (max_per_member >= 0),
-	cap_period		text CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever')),
-	budget			numeric CHECK (budget >= 0),
+	max_per_event	numeric CONSTRAINT "max_per_event must not be negative" CHECK (max_per_event >= 0),
+	max_per_member	numeric CONSTRAINT "max_per_member must not be negative" CHECK (max_per_member >= 0),
+	cap_period		text CONSTRAINT "cap_period must be day, week, month, quarter, year or ever" CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever')),
+	budget			numeric CONSTRAINT "budget must not be negative" CHECK (budget >= 0),
 	activates		loyalty.period,
 	expires			loyalty.period,
 	enabled			boolean NOT NULL DEFAULT true
@@ -153,7 +154,7 @@ CREATE TABLE @program@.member (
 	joined_at		timestamptz NOT NULL,
 	birthday		date,
 	time_zone		text,
-	status			text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed')),
+	status			text NOT NULL DEFAULT 'active' CONSTRAINT "status must be active, blocked or closed" CHECK (status IN ('active', 'blocked', 'closed')),
 	attributes		jsonb NOT NULL DEFAULT '{}'
 );
 

@@ -1,32 +1,32 @@
 /* -------- tiers: what there is, and who stood where when -------- */
 
 CREATE TABLE @program@.tier_group (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	group_no		smallint NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
 	unit			text NOT NULL REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	keep			loyalty.period NOT NULL DEFAULT 'immediately',
 	keep_renewed	loyalty.period,
-	downgrade		text NOT NULL DEFAULT 'to_qualified' CHECK (downgrade IN ('to_qualified', 'one_level')),
+	downgrade		text NOT NULL DEFAULT 'to_qualified' CONSTRAINT "downgrade must be to_qualified or one_level" CHECK (downgrade IN ('to_qualified', 'one_level')),
 	top_up			boolean NOT NULL DEFAULT false,
-	rollover		text NOT NULL DEFAULT 'none' CHECK (rollover IN ('none', 'excess')),
-	rollover_max	numeric CHECK (rollover_max > 0)
+	rollover		text NOT NULL DEFAULT 'none' CONSTRAINT "rollover must be none or excess" CHECK (rollover IN ('none', 'excess')),
+	rollover_max	numeric CONSTRAINT "rollover_max must be more than 0" CHECK (rollover_max > 0)
 );
 
 CREATE TABLE @program@.tier (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	tier_no			integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
 	tier_group		text NOT NULL REFERENCES @program@.tier_group (name) ON UPDATE CASCADE,
 	rank			integer NOT NULL,
-	threshold		numeric CHECK (threshold >= 0),
-	qualify			text NOT NULL DEFAULT 'all' CHECK (qualify IN ('all', 'any')),
-	life_years		integer CHECK (life_years BETWEEN 1 AND 1000),
-	attributes		jsonb NOT NULL DEFAULT '{}'
+	threshold		numeric CONSTRAINT "threshold must not be negative" CHECK (threshold >= 0),
+	qualify			text NOT NULL DEFAULT 'all' CONSTRAINT "qualify must be all or any" CHECK (qualify IN ('all', 'any')),
+	life_years		integer CONSTRAINT "life_years must be 1 to 1000" CHECK (life_years BETWEEN 1 AND 1000),
+	attributes		jsonb NOT NULL DEFAULT '{}' CONSTRAINT "attributes must be a JSON object" CHECK (jsonb_typeof(attributes) = 'object')
 );
 
 CREATE TABLE @program@.tier_threshold (
 	tier			text NOT NULL REFERENCES @program@.tier (name) ON UPDATE CASCADE ON DELETE CASCADE,
 	unit			text NOT NULL REFERENCES @program@.unit (name) ON UPDATE CASCADE,
-	threshold		numeric NOT NULL CHECK (threshold >= 0),
+	threshold		numeric NOT NULL CONSTRAINT "threshold must not be negative" CHECK (threshold >= 0),
 	PRIMARY KEY (tier, unit)
 );
 

@@ -1,24 +1,24 @@
 /* -------- codes -------- */
 
 CREATE TABLE @program@.voucher_pool (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	pool_no			integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
-	gives			text NOT NULL CHECK (gives IN ('amount', 'percent', 'product', 'points', 'shipping', 'balance', 'custom')),
-	value			numeric CHECK (value > 0 OR (value = 0 AND gives = 'balance')),
-	ceiling			numeric CHECK (ceiling > 0),
+	gives			text NOT NULL CONSTRAINT "gives must be one of those that its comment lists" CHECK (gives IN ('amount', 'percent', 'product', 'points', 'shipping', 'balance', 'custom')),
+	value			numeric CONSTRAINT "value must be more than 0, or 0 for blank cards" CHECK (value > 0 OR (value = 0 AND gives = 'balance')),
+	ceiling			numeric CONSTRAINT "ceiling must be more than 0" CHECK (ceiling > 0),
 	unit			text REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	product			text,
-	min_amount		numeric CHECK (min_amount >= 0),
-	uses			integer DEFAULT 1 CHECK (uses > 0),
-	uses_per_member	integer CHECK (uses_per_member > 0),
+	min_amount		numeric CONSTRAINT "min_amount must not be negative" CHECK (min_amount >= 0),
+	uses			integer DEFAULT 1 CONSTRAINT "uses must be at least 1" CHECK (uses > 0),
+	uses_per_member	integer CONSTRAINT "uses_per_member must be at least 1" CHECK (uses_per_member > 0),
 	personal		boolean NOT NULL DEFAULT true,
-	valid			tstzrange NOT NULL DEFAULT '(,)' CHECK (NOT isempty(valid)),
+	valid			tstzrange NOT NULL DEFAULT '(,)' CONSTRAINT "valid must not be empty" CHECK (NOT isempty(valid)),
 	expires			loyalty.period NOT NULL DEFAULT 'never',
-	reserve_for		interval NOT NULL DEFAULT '15 minutes' CHECK (reserve_for > '0'),
-	supply			text NOT NULL DEFAULT 'stock' CHECK (supply IN ('stock', 'endless')),
+	reserve_for		interval NOT NULL DEFAULT '15 minutes' CONSTRAINT "reserve_for must be longer than nothing" CHECK (reserve_for > '0'),
+	supply			text NOT NULL DEFAULT 'stock' CONSTRAINT "supply must be stock or endless" CHECK (supply IN ('stock', 'endless')),
 	prefix			text NOT NULL DEFAULT '',
-	length			smallint NOT NULL DEFAULT 12 CHECK (length BETWEEN 6 AND 32),
-	attributes		jsonb NOT NULL DEFAULT '{}',
+	length			smallint NOT NULL DEFAULT 12 CONSTRAINT "length must be 6 to 32" CHECK (length BETWEEN 6 AND 32),
+	attributes		jsonb NOT NULL DEFAULT '{}' CONSTRAINT "attributes must be a JSON object" CHECK (jsonb_typeof(attributes) = 'object'),
 	enabled			boolean NOT NULL DEFAULT true
 );
 

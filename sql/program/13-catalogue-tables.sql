@@ -3,9 +3,9 @@
  */
 
 CREATE TABLE @program@.choice_set (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
-	choose			integer NOT NULL DEFAULT 1 CHECK (choose > 0),
-	cap_period		text NOT NULL DEFAULT 'ever' CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever'))
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
+	choose			integer NOT NULL DEFAULT 1 CONSTRAINT "choose must be at least 1" CHECK (choose > 0),
+	cap_period		text NOT NULL DEFAULT 'ever' CONSTRAINT "cap_period must be day, week, month, quarter, year or ever" CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever'))
 );
 COMMENT ON TABLE @program@.choice_set IS 'Rewards of which a member may take only so many: one of several';
 COMMENT ON COLUMN @program@.choice_set.name IS 'Name of the set; may be changed';
@@ -13,12 +13,12 @@ COMMENT ON COLUMN @program@.choice_set.choose IS 'How many pieces of all its rew
 COMMENT ON COLUMN @program@.choice_set.cap_period IS 'In which span of the calendar: day, week, month, quarter, year, or ever';
 
 CREATE TABLE @program@.reward (
-	name			text NOT NULL PRIMARY KEY CHECK (name <> ''),
+	name			text NOT NULL PRIMARY KEY CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	reward_no		integer NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
-	kind			text NOT NULL DEFAULT 'custom' CHECK (kind IN ('product', 'discount', 'gift_card', 'voucher', 'experience', 'donation', 'shipping', 'custom')),
+	kind			text NOT NULL DEFAULT 'custom' CONSTRAINT "kind must be one of those that its comment lists" CHECK (kind IN ('product', 'discount', 'gift_card', 'voucher', 'experience', 'donation', 'shipping', 'custom')),
 	stock			bigint,
 	max_per_member	integer,
-	cap_period		text CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever')),
+	cap_period		text CONSTRAINT "cap_period must be day, week, month, quarter, year or ever" CHECK (cap_period IN ('day', 'week', 'month', 'quarter', 'year', 'ever')),
 	choice_set		text,
 	valid			tstzrange NOT NULL DEFAULT '(,)',
 	early_access	text,
@@ -62,7 +62,7 @@ COMMENT ON COLUMN @program@.reward.pin IS 'View that holds its expressions as th
 
 CREATE TABLE @program@.reward_price (
 	reward			text NOT NULL REFERENCES @program@.reward (name) ON UPDATE CASCADE ON DELETE CASCADE,
-	name			text NOT NULL DEFAULT 'standard' CHECK (name <> ''),
+	name			text NOT NULL DEFAULT 'standard' CONSTRAINT "name must not be empty" CHECK (name <> ''),
 	unit			text NOT NULL DEFAULT 'points' REFERENCES @program@.unit (name) ON UPDATE CASCADE,
 	points			numeric NOT NULL,
 	money			numeric,

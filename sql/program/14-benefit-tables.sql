@@ -2,10 +2,10 @@
 
 CREATE TABLE @program@.tier_benefit (
 	tier			text NOT NULL,
-	name			text NOT NULL CHECK (name <> ''),
-	uses			integer CHECK (uses > 0),
-	use_period		text CHECK (use_period IN ('day', 'week', 'month', 'quarter', 'year', 'stay', 'ever')),
-	attributes		jsonb NOT NULL DEFAULT '{}',
+	name			text NOT NULL CONSTRAINT "name must not be empty" CHECK (name <> ''),
+	uses			integer CONSTRAINT "uses must be at least 1" CHECK (uses > 0),
+	use_period		text CONSTRAINT "use_period: day, week, month, quarter, year, stay or ever" CHECK (use_period IN ('day', 'week', 'month', 'quarter', 'year', 'stay', 'ever')),
+	attributes		jsonb NOT NULL DEFAULT '{}' CONSTRAINT "attributes must be a JSON object" CHECK (jsonb_typeof(attributes) = 'object'),
 	PRIMARY KEY (tier, name)
 );
 

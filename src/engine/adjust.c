@@ -75,7 +75,7 @@ loyalty_adjust(PG_FUNCTION_ARGS)
 					 errmsg("points that are taken have no end"),
 					 errhint("Leave expires_at out.")));
 	}
-	operation.key = operation_text(fcinfo, 7);
+	operation.key = operation_key(fcinfo, 7);
 
 	operation_argument(&operation, "member", member_text(program, member), true);
 	operation_argument(&operation, "unit_no", psprintf("%d", operation.unit->unit_no), false);

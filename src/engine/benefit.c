@@ -322,9 +322,10 @@ loyalty_use_benefit(PG_FUNCTION_ARGS)
 	program_require_owner(&program->ref);
 	operation_init(&operation, program, BENEFIT_KIND, ENTRY_ADJUST);
 	operation.keeps_request = true;
+	operation.no_points = true;
 	member = operation_member(program, fcinfo, 1);
 	name = operation_text(fcinfo, 2);
-	operation.key = operation_text(fcinfo, 3);
+	operation.key = operation_key(fcinfo, 3);
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

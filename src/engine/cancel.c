@@ -291,7 +291,8 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 				 errmsg("operation " INT64_FORMAT " used a benefit, and spent no points", number),
 				 errhint("Leave points out: the use is given back as a whole.")));
 	operation.reason = operation_text(fcinfo, 3);
-	operation.key = operation_text(fcinfo, 4);
+	operation.key = operation_key(fcinfo, 4);
+	operation.no_points = is_benefit;
 	operation.concerns = number;
 	operation.worst_status = ACCOUNT_BLOCKED;
 	if (operation_needs_request(&operation))

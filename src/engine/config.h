@@ -105,6 +105,12 @@ extern Points unit_step(const ConfigTuple *unit);
 extern void config_check_activates(const Period *period, const char *what);
 
 /*
+ * currency.c: an amount of money that the program's currency can express; what
+ * is e.g. "value of pool \"x\"".
+ */
+extern void config_check_money(const ProgramRef *ref, Datum value, const char *what);
+
+/*
  * Points of a numeric column, which must be a multiple of the unit's smallest
  * amount; false if it is NULL.  what is e.g. "max_per_event of rule \"x\"".
  */

@@ -154,6 +154,8 @@ loyalty_reward_price_check(PG_FUNCTION_ARGS)
 		char	   *reward = tuple_text(price, "reward");
 		char	   *unit_name = tuple_text(price, "unit");
 		char	   *name = tuple_text(price, "name");
+		Datum		money;
+		bool		isnull;
 
 		if (reward && tuple_differs(&trigger.old, price, "reward") &&
 			!exists(&trigger.ref, "reward", reward))
@@ -168,6 +170,10 @@ loyalty_reward_price_check(PG_FUNCTION_ARGS)
 						   tuple_differs(&trigger.old, price, "tiers"));
 		check_money(price, "money", true,
 					psprintf("money of price \"%s\" of reward \"%s\"", name, reward));
+		money = tuple_get(price, "money", &isnull);
+		if (!isnull)
+			config_check_money(&trigger.ref, money,
+							   psprintf("money of price \"%s\" of reward \"%s\"", name, reward));
 	}
 	config_trigger_end(&trigger);
 

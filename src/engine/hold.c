@@ -96,7 +96,7 @@ loyalty_hold(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("for_ must not be null"),
 				 errhint("Say for how long, for example for_ => '15 minutes'.")));
-	operation.key = operation_text(fcinfo, 5);
+	operation.key = operation_key(fcinfo, 5);
 	if (operation_needs_request(&operation))
 	{
 		operation_argument(&operation, "member", member_text(program, member), true);
@@ -219,7 +219,7 @@ loyalty_capture(PG_FUNCTION_ARGS)
 
 	begin_on_hold(&operation, program, "capture", ENTRY_REDEEM, fcinfo, &row);
 	points = operation_amount(fcinfo, 2, operation.unit, true, true);
-	operation.key = operation_text(fcinfo, 3);
+	operation.key = operation_key(fcinfo, 3);
 	if (operation_needs_request(&operation))
 	{
 		operation_argument(&operation, "hold", psprintf(INT64_FORMAT, row.number), false);
@@ -280,7 +280,7 @@ loyalty_release(PG_FUNCTION_ARGS)
 	OperationRow row;
 
 	begin_on_hold(&operation, program, "release", ENTRY_RELEASE, fcinfo, &row);
-	operation.key = operation_text(fcinfo, 2);
+	operation.key = operation_key(fcinfo, 2);
 	if (operation_needs_request(&operation))
 		operation_argument(&operation, "hold", psprintf(INT64_FORMAT, row.number), false);
 	if (operation_begin(&operation, row.member))

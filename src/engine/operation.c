@@ -33,6 +33,9 @@
 /* columns of what calls return */
 #define OPERATION_RESULT_COLUMNS 10
 
+/* bytes; an index takes no more than a third of a page */
+#define MAX_KEY_LENGTH 1000
+
 /* -------- texts -------- */
 
 /* see operation.h */
@@ -120,6 +123,27 @@ operation_text(FunctionCallInfo fcinfo, int argument)
 
 /* see operation.h */
 char *
+operation_key(FunctionCallInfo fcinfo, int argument)
+{
+	char	   *key = operation_text(fcinfo, argument);
+
+	if (key == NULL)
+		return NULL;
+	if (key[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key must not be empty"),
+				 errhint("Leave it out, or give each call a key of its own, such as the number of a basket.")));
+	if (strlen(key) > MAX_KEY_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a key of %zu bytes is too long", strlen(key)),
+				 errdetail("It may have up to %d.", MAX_KEY_LENGTH)));
+	return key;
+}
+
+/* see operation.h */
+char *
 operation_reason(FunctionCallInfo fcinfo, int argument)
 {
 	char	   *reason = operation_text(fcinfo, argument);
@@ -185,11 +209,9 @@ operation_amount(FunctionCallInfo fcinfo, int argument, const UnitConfig *unit,
 
 /* -------- one call -------- */
 
-/*
- * Has the call been made before?  Then the operation gets what it returned.
- */
-static bool
-made_before(Operation *operation)
+/* see operation.h */
+bool
+operation_made_before(Operation *operation)
 {
 	Program    *program = operation->program;
 	OperationRow row;
@@ -201,7 +223,7 @@ made_before(Operation *operation)
 		!DatumGetBool(DirectFunctionCall2(jsonb_eq, row.request,
 										  object_jsonb(&operation->request))))
 		refuse_key(program, operation->key);
-	if (operation->unit == NULL)
+	if (operation->unit == NULL && row.unit_no != 0)
 		operation->unit = rules_unit(program->rules, row.unit_no);
 	operation->number = row.number;
 	operation->points = row.points;
@@ -299,7 +321,7 @@ operation_begin(Operation *operation, Datum member)
 	Program    *program = operation->program;
 	Ledger		reader;
 
-	if (made_before(operation))
+	if (operation_made_before(operation))
 	{
 		reader_open(&reader, program);
 		operation->account = reader_account(&reader, member, NULL, NULL);
@@ -310,7 +332,7 @@ operation_begin(Operation *operation, Datum member)
 	lock_members(operation, member);
 
 	/* somebody may have made the call while this one waited */
-	if (made_before(operation))
+	if (operation_made_before(operation))
 	{
 		ledger_save_account(operation->ledger, operation->account);
 		if (operation->other)
@@ -499,6 +521,8 @@ operation_result(Operation *operation, FunctionCallInfo fcinfo)
 		operation->valid_until = operation->deadline;
 	values[9] = TimestampTzGetDatum(operation->valid_until);
 	isnull[9] = operation->valid_until == INSTANT_ALWAYS;
+	if (operation->no_points)
+		isnull[2] = isnull[3] = isnull[5] = isnull[6] = isnull[7] = isnull[8] = true;
 	return HeapTupleGetDatum(heap_form_tuple(result_type(fcinfo), values, isnull));
 }
 

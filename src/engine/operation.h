@@ -39,6 +39,7 @@ typedef struct Operation
 								 * which is also returned */
 	int16		worst_status;	/* of a member who may: ACCOUNT_... */
 	bool		keeps_request;	/* the request is stored even without a key */
+	bool		no_points;		/* is about no unit: none is returned */
 	bool		within;			/* part of a posting, which saves the account */
 	StringInfoData request;		/* all arguments, as a JSON object */
 	UnitConfig *unit;
@@ -136,6 +137,9 @@ extern Datum operation_member(Program *program, FunctionCallInfo fcinfo, int arg
 /* A text argument; NULL if NULL. */
 extern char *operation_text(FunctionCallInfo fcinfo, int argument);
 
+/* The key of a call; NULL: none.  22023 if it is empty or longer than an index takes. */
+extern char *operation_key(FunctionCallInfo fcinfo, int argument);
+
 /* A reason, which must be given, for people to read later. */
 extern char *operation_reason(FunctionCallInfo fcinfo, int argument);
 
@@ -166,6 +170,12 @@ extern char *points_text(Points points);
  * is worse than may be, LY009 if the key was used for another call.
  */
 extern bool operation_begin(Operation *operation, Datum member);
+
+/*
+ * Has a call with this key been made before?  Then the operation gets what it
+ * returned; LY009 if it was another call.  operation_begin() asks it, too.
+ */
+extern bool operation_made_before(Operation *operation);
 
 /*
  * A MovementSink: remembers a move; arg is the Operation.  Moves that the core

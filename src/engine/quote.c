@@ -21,12 +21,24 @@
 #include "engine/voucher.h"
 #include "types/numbers.h"
 
+/* columns of what quote() returns */
+#define QUOTE_COLUMNS 12
+
 /* lots that would be drawn from, as a JSON array */
 typedef struct DrawnLots
 {
 	const AccountState *account;
 	StringInfoData json;
 } DrawnLots;
+
+/* An instant in JSON; none: null. */
+static const char *
+json_instant(Instant at)
+{
+	const char *text = fact_instant(at);
+
+	return text ? text : "null";
+}
 
 /* Adds the lot of a movement; a MovementSink. */
 static void
@@ -37,13 +49,9 @@ add_lot(void *arg, const Movement *movement)
 	Instant		end;
 
 	core_check(account_piece_end(&lots->account->core, &piece, &end));
-	appendStringInfo(&lots->json, "%s{\"points\": %s, \"active_from\": \"%s\", \"expires_at\": ",
+	appendStringInfo(&lots->json, "%s{\"points\": %s, \"active_from\": %s, \"expires_at\": %s}",
 					 lots->json.len > 1 ? ", " : "", points_text(-movement->points),
-					 instant_text(movement->from));
-	if (end == INSTANT_NEVER)
-		appendStringInfoString(&lots->json, "null}");
-	else
-		appendStringInfo(&lots->json, "\"%s\"}", instant_text(end));
+					 json_instant(movement->from), json_instant(end));
 }
 
 /*
@@ -94,21 +102,24 @@ called_account(FunctionCallInfo fcinfo, Program *program, Ledger *reader)
 											   PG_GETARG_DATUM(1)), NULL, NULL);
 }
 
-/* The SQLSTATE and the whole text of a refusal. */
+/* Is it possible, and if not, why: the last columns of a quote. */
 static void
 put_refusal(const Refusal *refusal, Datum *values, bool *isnull)
 {
 	StringInfoData text;
 
-	isnull[0] = isnull[1] = refusal->sqlerrcode == 0;
+	values[8] = BoolGetDatum(refusal->sqlerrcode == 0);
+	isnull[8] = false;
+	isnull[9] = isnull[10] = isnull[11] = refusal->sqlerrcode == 0;
 	if (refusal->sqlerrcode == 0)
 		return;
 	initStringInfo(&text);
 	appendStringInfoString(&text, refusal->message);
 	if (refusal->detail)
 		appendStringInfo(&text, ". %s", refusal->detail);
-	values[0] = CStringGetTextDatum(unpack_sql_state(refusal->sqlerrcode));
-	values[1] = CStringGetTextDatum(text.data);
+	values[9] = CStringGetTextDatum(unpack_sql_state(refusal->sqlerrcode));
+	values[10] = CStringGetTextDatum(text.data);
+	values[11] = JsonbPGetDatum(refusal_object(refusal));
 }
 
 /* Is the member one who may redeem at all? */
@@ -190,8 +201,8 @@ loyalty_quote(PG_FUNCTION_ARGS)
 		DrawnLots	lots = {account};
 		Refusal		refusal = general;
 		Points		missing;
-		Datum		values[12];
-		bool		isnull[12] = {0};
+		Datum		values[QUOTE_COLUMNS];
+		bool		isnull[QUOTE_COLUMNS] = {0};
 
 		initStringInfo(&lots.json);
 		appendStringInfoChar(&lots.json, '[');
@@ -226,11 +237,18 @@ loyalty_quote(PG_FUNCTION_ARGS)
 		isnull[7] = missing > 0;
 		if (missing == 0)
 			values[7] = DirectFunctionCall1(jsonb_in, CStringGetDatum(lots.json.data));
-		values[8] = BoolGetDatum(refusal.sqlerrcode == 0);
-		put_refusal(&refusal, &values[9], &isnull[9]);
-		isnull[11] = refusal.sqlerrcode == 0;
-		if (refusal.sqlerrcode != 0)
-			values[11] = JsonbPGetDatum(refusal_object(&refusal));
+		put_refusal(&refusal, values, isnull);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	if (reward->nprices == 0)
+	{
+		Datum		values[QUOTE_COLUMNS];
+		bool		isnull[QUOTE_COLUMNS];
+
+		memset(isnull, true, sizeof(isnull));
+		if (general.sqlerrcode == 0)
+			(void) reward_price(&asking, reward, NULL, &general);
+		put_refusal(&general, values, isnull);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
 	asking_end(&asking);

@@ -192,7 +192,7 @@ redeem(FunctionCallInfo fcinfo, const char *kind, int price_arg, int key_arg, in
 
 	operation_init(&operation, program, kind, for_arg < 0 ? ENTRY_REDEEM : ENTRY_HOLD);
 	member = operation_member(program, fcinfo, 1);
-	operation.key = operation_text(fcinfo, key_arg);
+	operation.key = operation_key(fcinfo, key_arg);
 	if (operation.key)
 	{
 		operation_argument(&operation, "member", member_text(program, member), true);

@@ -221,12 +221,12 @@ find_rule(Reprice *reprice)
 
 /* Writes the row of the operation; *number is set. */
 static void
-begin_operation(Program *program, const char *kind, const char *reason, int64 reverses,
-				Datum request, int64 *number)
+begin_operation(Program *program, const char *kind, const char *reason, const char *key,
+				int64 reverses, Datum request, int64 *number)
 {
-	Oid			types[5] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, INT8OID};
-	Datum		values[5];
-	char		nulls[6] = "     ";
+	Oid			types[6] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, INT8OID, TEXTOID};
+	Datum		values[6];
+	char		nulls[7] = "      ";
 	RightsSave	rights;
 	bool		isnull;
 
@@ -237,14 +237,16 @@ begin_operation(Program *program, const char *kind, const char *reason, int64 re
 	values[3] = request;
 	values[4] = Int64GetDatum(reverses);
 	nulls[4] = reverses ? ' ' : 'n';
+	values[5] = key ? CStringGetTextDatum(key) : (Datum) 0;
+	nulls[5] = key ? ' ' : 'n';
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("INSERT INTO %s.operation"
-									   " (kind, reason, performed_at, request, result, reverses)"
-									   " VALUES ($1, $2, $3, $4, '{}', $5)"
+									   " (kind, reason, performed_at, request, result, reverses, key)"
+									   " VALUES ($1, $2, $3, $4, '{}', $5, $6)"
 									   " ON CONFLICT DO NOTHING RETURNING operation_no",
 									   quote_identifier(program->ref.name)),
-							  5, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
+							  6, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not write an operation: %s", SPI_result_code_string(SPI_result));
 	if (SPI_processed == 0)
 		refuse_reversal(reverses);
@@ -439,7 +441,7 @@ reprice_1(PG_FUNCTION_ARGS)
 	if (reprice.rule_name)
 		find_rule(&reprice);
 	if (apply)
-		begin_operation(program, "reprice", NULL, 0, request_of(&reprice),
+		begin_operation(program, "reprice", NULL, NULL, 0, request_of(&reprice),
 						&reprice.operation_no);
 	if (!open_sources(&reprice, !apply))
 	{
@@ -559,7 +561,7 @@ read_versions(Reprice *reprice)
 
 /* see reprice.h */
 int64
-reprice_undo(Program *program, int64 operation_no, const char *reason)
+reprice_undo(Program *program, int64 operation_no, const char *reason, const char *key)
 {
 	Reprice		reprice;
 	StringInfoData request;
@@ -580,7 +582,7 @@ reprice_undo(Program *program, int64 operation_no, const char *reason)
 	appendStringInfo(&request, "{\"operation\": " INT64_FORMAT ", \"reason\": ", operation_no);
 	escape_json(&request, reason);
 	appendStringInfoChar(&request, '}');
-	begin_operation(program, "reverse", reason, operation_no,
+	begin_operation(program, "reverse", reason, key, operation_no,
 					DirectFunctionCall1(jsonb_in, CStringGetDatum(request.data)),
 					&reprice.operation_no);
 	for (i = 0; i < program->nsources; i++)

@@ -117,7 +117,8 @@ extern const UnitSum *sums_find(RuleSums *sums, const EventReader *reader, uint6
  * get back, of what is limited, what it took.  Returns the number of the new
  * operation.
  */
-extern int64 reprice_undo(Program *program, int64 operation_no, const char *reason);
+extern int64 reprice_undo(Program *program, int64 operation_no, const char *reason,
+						   const char *key);
 
 /* -------- reprice_scan.c -------- */
 

@@ -80,7 +80,7 @@ reversed_reprice(int64 number, FunctionCallInfo fcinfo)
 }
 
 /*
- * reverse_1(program, operation, reason)
+ * reverse_1(program, operation, reason, key)
  */
 LOYALTY_FUNCTION(loyalty_reverse);
 Datum
@@ -105,31 +105,38 @@ loyalty_reverse(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no operation " INT64_FORMAT, number),
 				 errhint("Operations are the rows of \"%s.operation\".", program->ref.name)));
-	if (row.reversed_by)
+	operation_init(&operation, program, "reverse", ENTRY_ADJUST);
+	operation.reverses = number;
+	operation.reason = reason;
+	operation.key = operation_key(fcinfo, 3);
+	operation.worst_status = ACCOUNT_BLOCKED;
+	operation.keeps_request = true;
+	operation_argument(&operation, "operation", psprintf(INT64_FORMAT, number), false);
+	operation_argument(&operation, "reason", operation.reason, true);
+	if (strcmp(row.kind, "reprice") == 0 && operation_made_before(&operation))
+		return reversed_reprice(operation.number, fcinfo);
+	if (row.reversed_by && !operation_made_before(&operation))
 		refuse_reversal(number);
 	if (strcmp(row.kind, "reprice") == 0)
-		return reversed_reprice(reprice_undo(program, number, reason), fcinfo);
+		return reversed_reprice(reprice_undo(program, number, reason, operation.key), fcinfo);
 
 	refuse_paid_event(program, &row);
 	reversal = find_reversal(row.kind);
-	operation_init(&operation, program, "reverse", reversal->entry_kind);
-	operation.reverses = number;
-	operation.reason = reason;
-	operation.worst_status = ACCOUNT_BLOCKED;
-	operation.keeps_request = true;
+	operation.entry_kind = reversal->entry_kind;
+	operation.no_points = reversal->reverse == reverse_benefit;
 	operation.unit = rules_unit(program->rules, row.unit_no);
-	operation_argument(&operation, "operation", psprintf(INT64_FORMAT, number), false);
-	operation_argument(&operation, "reason", operation.reason, true);
 	if (strcmp(row.kind, "transfer") == 0)
 	{
 		operation.has_other = true;
 		operation.other_member = transfer_receiver(program, number);
 	}
 
-	operation_begin(&operation, row.member);
-	reversal->reverse(&operation, &row);
-	operation.status = STATUS_DONE;
-	operation_settle(&operation);
-	operation_write(&operation);
+	if (operation_begin(&operation, row.member))
+	{
+		reversal->reverse(&operation, &row);
+		operation.status = STATUS_DONE;
+		operation_settle(&operation);
+		operation_write(&operation);
+	}
 	return operation_result(&operation, fcinfo);
 }

@@ -73,7 +73,7 @@ loyalty_spend(PG_FUNCTION_ARGS)
 	member = operation_member(program, fcinfo, 1);
 	operation.unit = spendable_unit(program, operation_text(fcinfo, 3));
 	points = operation_amount(fcinfo, 2, operation.unit, true, false);
-	operation.key = operation_text(fcinfo, 4);
+	operation.key = operation_key(fcinfo, 4);
 	operation.reason = operation_text(fcinfo, 5);
 	if (operation_needs_request(&operation))
 	{

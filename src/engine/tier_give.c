@@ -89,7 +89,7 @@ loyalty_set_tier(PG_FUNCTION_ARGS)
 	tier = operation_text(fcinfo, 2);
 	operation.reason = operation_reason(fcinfo, 3);
 	group_name = operation_text(fcinfo, 5);
-	operation.key = operation_text(fcinfo, 6);
+	operation.key = operation_key(fcinfo, 6);
 	group = choose_group(program, group_name, tier);
 	operation.unit =
 		rules_unit(program->rules,

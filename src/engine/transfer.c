@@ -82,7 +82,7 @@ loyalty_transfer(PG_FUNCTION_ARGS)
 				 refusal_fields(program->ref.name, "unit", "transferable",
 								facts("unit", fact_text(operation.unit->name), NULL))));
 	points = operation.points = operation_amount(fcinfo, 3, operation.unit, true, false);
-	operation.key = operation_text(fcinfo, 5);
+	operation.key = operation_key(fcinfo, 5);
 	operation.keeps_request = true;
 	operation_argument(&operation, "from_", member_text(program, member), true);
 	operation_argument(&operation, "to_", member_text(program, operation.other_member), true);

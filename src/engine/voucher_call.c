@@ -125,7 +125,7 @@ code_amount_argument(CodeCall *call, FunctionCallInfo fcinfo, int number)
 void
 code_key_argument(CodeCall *call, FunctionCallInfo fcinfo, int number)
 {
-	call->operation.key = code_text_argument(fcinfo, number, NULL);
+	call->operation.key = operation_key(fcinfo, number);
 }
 
 /* see voucher_call.h */

@@ -56,28 +56,13 @@ check_column(const ConfigTuple *pool, const char *column, bool wanted, bool requ
 static void
 check_money(const ConfigTrigger *trigger, const char *column)
 {
-	ConfigTuple program;
-	char	   *currency;
 	bool		isnull;
 	Datum		value = tuple_get(&trigger->new, column, &isnull);
-	int			decimals;
 
-	if (isnull)
-		return;
-	config_execute(&trigger->ref, "SELECT currency FROM @.program", 0, NULL, NULL, NULL);
-	program = config_result(0);
-	currency = tuple_text(&program, "currency");
-	decimals = currency_decimals(currency);
-	if (numeric_is_nan(DatumGetNumeric(value)) || numeric_is_inf(DatumGetNumeric(value)) ||
-		!DatumGetBool(DirectFunctionCall2(numeric_eq, value,
-										  DirectFunctionCall2(numeric_round, value,
-															  Int32GetDatum(decimals)))))
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s of pool \"%s\" is no amount of %s: %s", column,
-						tuple_text(&trigger->new, "name"), currency,
-						DatumGetCString(DirectFunctionCall1(numeric_out, value))),
-				 errdetail("%s has %d decimals.", currency, decimals)));
+	if (!isnull)
+		config_check_money(&trigger->ref, value,
+						   psprintf("%s of pool \"%s\"", column,
+									tuple_text(&trigger->new, "name")));
 }
 
 /* Points that the unit can express. */

@@ -7,12 +7,15 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type_d.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
+#include "utils/timestamp.h"
 
-#include "core/instant.h"
 #include "types/refusal.h"
 
 /* -------- words -------- */
@@ -94,11 +97,12 @@ fact_points(Points points)
 char *
 fact_instant(Instant at)
 {
-	char		buffer[INSTANT_TEXT_SIZE];
+	char		buffer[MAXDATELEN + 1];
+	int			utc = 0;
 
 	if (at == INSTANT_NEVER || at == INSTANT_ALWAYS)
 		return NULL;
-	*print_instant(buffer, at) = '\0';
+	(void) JsonEncodeDateTime(buffer, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
 	return psprintf("\"%s\"", buffer);
 }
 

@@ -65,7 +65,7 @@ SELECT is(t.error_of($$SELECT rewards.use_benefit(1, 'lounge')$$), 'LY007: membe
 SELECT t.buy(1, 500, '2026-02-02');
 \o
 SELECT is(t.benefit(1, 'lounge'), 'Silver 0 of 2 used, 2 left', 'the view knows it beforehand');
-SELECT is((SELECT concat_ws(' ', status, unit, points, available) FROM rewards.use_benefit(1, 'lounge', key => 'a')), 'done status 0 1000', 'a use returns what all functions do');
+SELECT is((SELECT concat_ws(' ', status, unit, points, available) FROM rewards.use_benefit(1, 'lounge', key => 'a')), 'done', 'a use returns what all functions do, and no unit');
 SELECT is((SELECT status FROM rewards.use_benefit(1, 'lounge', key => 'a')), 'done', 'the same call again returns the same');
 SELECT is(t.benefit(1, 'lounge'), 'Silver 1 of 2 used, 1 left', 'and uses nothing');
 SELECT throws_ok($$SELECT rewards.use_benefit(1, 'coffee', key => 'a')$$, 'LY009');
@@ -75,7 +75,7 @@ SELECT rewards.use_benefit(1, 'lounge');
 \o
 SELECT is(t.error_of($$SELECT rewards.use_benefit(1, 'lounge', key => 'b')$$), 'LY006: benefit "lounge" can be used only 2 times in a year; Used: 2; it frees up at 2027-01-01 00:00:00+00.',
 	'the limit, and when it frees up');
-SELECT is(t.fields_of($$SELECT rewards.use_benefit(1, 'lounge')$$), 'limit_reached tier_benefit.uses {"benefit": "lounge", "limit": 2, "taken": 2, "needed": 1, "period": "year", "until": "2027-01-01 00:00:00+00"}', 'as programs read it');
+SELECT is(t.fields_of($$SELECT rewards.use_benefit(1, 'lounge')$$), 'limit_reached tier_benefit.uses {"benefit": "lounge", "limit": 2, "taken": 2, "needed": 1, "period": "year", "until": "2027-01-01T00:00:00+00:00"}', 'as programs read it');
 SELECT is(t.fields_of($$SELECT rewards.use_benefit(1, 'early boarding')$$), 'not_eligible tier_benefit.tier {"benefit": "early boarding"}', 'likewise');
 SELECT is((SELECT count(*) FROM rewards.operation WHERE key = 'b'), 0::bigint, 'what is refused leaves nothing');
 

@@ -324,5 +324,15 @@ SET LOCAL search_path = public;
 SELECT results_eq('SELECT status::int FROM r.account WHERE member_id IN (90, 91) ORDER BY member_id', 'VALUES (2), (1)', 'a hostile search path changes nothing');
 SELECT results_eq($$SELECT DISTINCT room::numeric FROM r.budget_room JOIN r.rule USING (rule_no) WHERE name = 'calm'$$, 'VALUES (10::numeric)');
 
+-- the server's own message of a violated constraint says what would be right
+SELECT is_empty($$SELECT c.conrelid::regclass, c.conname FROM pg_constraint AS c JOIN pg_class AS r ON r.oid = c.conrelid
+	WHERE r.relnamespace = 'r'::regnamespace AND c.contype = 'c' AND c.conname NOT LIKE '% %'
+	AND r.relname IN ('program', 'unit', 'source', 'rule', 'member', 'tier_group', 'tier', 'tier_threshold', 'tier_benefit', 'voucher_pool', 'choice_set', 'reward', 'reward_price', 'bonus')$$,
+	'constraints of the configuration are named by what they demand');
+SELECT throws_ok($$INSERT INTO r.tier_group (name, unit, downgrade) VALUES ('c', 'points', 'one')$$, '23514', 'new row for relation "tier_group" violates check constraint "downgrade must be to_qualified or one_level"', 'a word that is not known');
+SELECT throws_ok($$INSERT INTO r.voucher_pool (name, gives, value, uses) VALUES ('p', 'amount', 1, 0)$$, '23514', 'new row for relation "voucher_pool" violates check constraint "uses must be at least 1"', 'a number out of range');
+SELECT throws_ok($$INSERT INTO r.voucher_pool (name, gives, value, attributes) VALUES ('p', 'amount', 1, '[]')$$, '23514', 'new row for relation "voucher_pool" violates check constraint "attributes must be a JSON object"', 'attributes that are no object');
+SELECT throws_ok($$UPDATE r.source SET spend_min = 200, spend_max = 100 WHERE name = 'sales'$$, '23514', 'new row for relation "source" violates check constraint "spend_max must not be less than spend_min"', 'a purchase that no number of points can pay');
+
 SELECT finish();
 ROLLBACK;

@@ -113,6 +113,21 @@ SELECT is(sqlstate_of($$SELECT rewards.reverse(123456, 'x')$$), '42704', 'nor wh
 SELECT is(sqlstate_of($$SELECT rewards.reverse(NULL, 'x')$$), '22004', 'nor NULL');
 SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT max(operation_no) FROM rewards.operation WHERE member_id = 1), NULL)$$), '22004', 'and a reason must be given');
 
+-- the same reversal again, by its key
+SELECT run($$SELECT rewards.adjust(1, 10, reason => 'gift', key => 'gift')$$);
+PREPARE undo AS SELECT status, trim_scale(points) FROM rewards.reverse((SELECT operation_no FROM rewards.operation WHERE key = 'gift'), 'no gift', key => 'undo');
+SELECT results_eq('undo', $$VALUES ('done', -10::numeric)$$, 'a reversal with a key');
+SELECT results_eq('undo', $$VALUES ('done', -10::numeric)$$, 'repeated it returns the same');
+SELECT is((SELECT count(*) FROM rewards.operation WHERE kind = 'reverse' AND reverses = (SELECT operation_no FROM rewards.operation WHERE key = 'gift')), 1::bigint, 'and undoes nothing more');
+SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT operation_no FROM rewards.operation WHERE key = 'gift'), 'another reason', key => 'undo')$$), 'LY009', 'with another reason it is another call');
+SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT operation_no FROM rewards.operation WHERE key = 'gift'), 'no gift')$$), '55000', 'and without the key it is the second one');
+
+-- keys that are none
+SELECT throws_ok($$SELECT rewards.spend(1, 1, key => '')$$, '22023', 'key must not be empty', 'an empty key');
+SELECT throws_ok($$SELECT rewards.spend(1, 1, key => repeat('k', 1001))$$, '22023', 'a key of 1001 bytes is too long', 'a key that no index takes');
+SELECT throws_ok($$SELECT * FROM rewards.check_code('x'), rewards.redeem_code('x', key => '')$$, '22023', 'key must not be empty', 'an empty key for a code');
+SELECT is(sqlstate_of($$SELECT rewards.adjust(9, 1, reason => 'x', key => repeat('k', 1000))$$), '00000', 'the longest one');
+
 -- units whose points follow activity
 INSERT INTO rewards.unit (name, spendable, expires) VALUES ('miles', false, '6 months since last activity');
 INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('miles', 'orders', 'miles', '1 per 1');

@@ -135,7 +135,7 @@ SELECT results_eq($$SELECT price, unit, trim_scale(points), money, trim_scale(av
 \o /dev/null
 SELECT rewards.adjust(6, 50, unit => 'points', reason => 'soon over', expires_at => '2026-02-01');
 \o
-SELECT is((SELECT lots FROM rewards.quote(6, 'mug')), '[{"points": 50, "active_from": "2026-01-10 12:00:00+00", "expires_at": "2026-02-01 00:00:00+00"}, {"points": 50, "active_from": "2026-01-10 12:00:00+00", "expires_at": "2027-01-01 00:00:00+00"}]'::jsonb,
+SELECT is((SELECT lots FROM rewards.quote(6, 'mug')), '[{"points": 50, "active_from": "2026-01-10T12:00:00+00:00", "expires_at": "2026-02-01T00:00:00+00:00"}, {"points": 50, "active_from": "2026-01-10T12:00:00+00:00", "expires_at": "2027-01-01T00:00:00+00:00"}]'::jsonb,
 	'quote() says which lots the points would come from');
 SELECT is(t.state(6), '1050 available', 'quote() takes nothing');
 SELECT throws_ok($$SELECT * FROM rewards.quote(99, 'mug')$$, 'LY002', NULL, 'quote() of a stranger');
@@ -248,6 +248,14 @@ SELECT rewards.cancel(max(id)) FROM rewards.redemptions WHERE member_id = 15;
 \o
 SELECT results_eq($$SELECT status, trim_scale(available) FROM rewards.redeem(15, 'mug', key => 'once')$$, $$VALUES ('cancelled', 1000::numeric)$$, 'and says what became of it');
 SELECT throws_ok('SELECT rewards.redeem(NULL, ''mug'')', '22004', NULL, 'nobody');
+
+-- a reward that has no price yet
+INSERT INTO rewards.reward (name) VALUES ('priceless');
+SELECT results_eq($$SELECT price, points, possible, sqlstate, reason FROM rewards.quote(1, 'priceless')$$,
+	$$VALUES (NULL::text, NULL::numeric, false, 'LY004', 'reward "priceless" has no price')$$, 'quote() says that there is no price');
+UPDATE rewards.reward SET enabled = false WHERE name = 'priceless';
+SELECT results_eq($$SELECT sqlstate, reason FROM rewards.quote(1, 'priceless')$$,
+	$$VALUES ('LY004', 'reward "priceless" is not on offer')$$, 'or what else is in the way first');
 SELECT throws_ok('SELECT rewards.redeem(1, NULL)', '22004', 'reward must not be null', 'nothing');
 
 \ir include/finish.sql

@@ -43,7 +43,7 @@ SELECT is(fields_of($$SELECT rewards.spend(1, 130, 'points')$$),
 	'LY001 insufficient_points rewards.balances.available {"member": "1", "unit": "points", "available": 100, "needed": 130, "missing": 30, "pending": 0, "held": 0, "owed": 0}', 'points are missing');
 SELECT run($$SELECT rewards.hold(1, 60, 'points', for_ => '15 minutes')$$);
 SELECT is(fields_of($$SELECT rewards.spend(1, 60, 'points')$$),
-	'LY001 insufficient_points rewards.balances.available {"member": "1", "unit": "points", "available": 40, "needed": 60, "missing": 20, "pending": 0, "held": 60, "held_until": "2026-01-10 12:15:00+00", "owed": 0}', 'they are held, until when');
+	'LY001 insufficient_points rewards.balances.available {"member": "1", "unit": "points", "available": 40, "needed": 60, "missing": 20, "pending": 0, "held": 60, "held_until": "2026-01-10T12:15:00+00:00", "owed": 0}', 'they are held, until when');
 SELECT is(fields_of($$SELECT loyalty.spend('{1:250@[2026-01-15,2027-02-01)}', 1, 300, '2026-06-01')$$),
 	'LY001 insufficient_points .. {"needed": 300, "missing": 50}', 'lots alone know of no program');
 
@@ -64,14 +64,14 @@ INSERT INTO rewards.reward_price (reward, points) VALUES ('mug', 10), ('pen', 10
 UPDATE rewards.reward SET enabled = false WHERE name = 'bag';
 SELECT is(fields_of($$SELECT rewards.redeem(2, 'cup')$$), 'LY004 reward_not_available rewards.reward.name {"reward": "cup"}', 'no such reward');
 SELECT is(fields_of($$SELECT rewards.redeem(2, 'bag')$$), 'LY004 reward_not_available rewards.reward.enabled {"reward": "bag"}', 'one that is disabled');
-SELECT is(fields_of($$SELECT rewards.redeem(2, 'pen')$$), 'LY004 reward_not_available rewards.reward.valid {"reward": "pen", "from": "2026-02-01 00:00:00+00"}', 'too early');
-SELECT is(fields_of($$SELECT rewards.redeem(2, 'hat')$$), 'LY004 reward_not_available rewards.reward.valid {"reward": "hat", "until": "2026-01-01 00:00:00+00"}', 'too late');
+SELECT is(fields_of($$SELECT rewards.redeem(2, 'pen')$$), 'LY004 reward_not_available rewards.reward.valid {"reward": "pen", "from": "2026-02-01T00:00:00+00:00"}', 'too early');
+SELECT is(fields_of($$SELECT rewards.redeem(2, 'hat')$$), 'LY004 reward_not_available rewards.reward.valid {"reward": "hat", "until": "2026-01-01T00:00:00+00:00"}', 'too late');
 SELECT is(fields_of($$SELECT rewards.redeem(2, 'none')$$), 'LY004 reward_not_available rewards.reward_price.reward {"reward": "none"}', 'it has no price');
 SELECT is(fields_of($$SELECT rewards.claim(77)$$), 'LY004 reward_not_available rewards.bonus.bonus_no {"bonus": 77}', 'no such bonus');
 INSERT INTO rewards.bonus (member_id, principal, offered_at, ends_at, reason) VALUES (2, 10, '2026-03-01', '2026-04-01', 'test'), (2, 10, '2026-01-01', '2026-01-02', 'test');
-SELECT is(fields_of($$SELECT rewards.claim(1)$$), 'LY004 reward_not_available rewards.bonus.offered_at {"bonus": 1, "from": "2026-03-01 00:00:00+00"}', 'a bonus to come');
-SELECT is(fields_of($$SELECT rewards.claim(2)$$), 'LY004 reward_not_available rewards.bonus.ends_at {"bonus": 2, "until": "2026-01-02 00:00:00+00"}', 'a bonus that has ended');
-SELECT is((SELECT told(refusal) FROM rewards.quote(2, 'pen')), 'reward_not_available rewards.reward.valid {"from": "2026-02-01 00:00:00+00", "reward": "pen"}', 'quote() tells the same');
+SELECT is(fields_of($$SELECT rewards.claim(1)$$), 'LY004 reward_not_available rewards.bonus.offered_at {"bonus": 1, "from": "2026-03-01T00:00:00+00:00"}', 'a bonus to come');
+SELECT is(fields_of($$SELECT rewards.claim(2)$$), 'LY004 reward_not_available rewards.bonus.ends_at {"bonus": 2, "until": "2026-01-02T00:00:00+00:00"}', 'a bonus that has ended');
+SELECT is((SELECT told(refusal) FROM rewards.quote(2, 'pen')), 'reward_not_available rewards.reward.valid {"from": "2026-02-01T00:00:00+00:00", "reward": "pen"}', 'quote() tells the same');
 SELECT is((SELECT refusal FROM rewards.quote(2, 'mug')), NULL, 'or nothing');
 SELECT is((SELECT told(refusal) FROM rewards.quote(2, 'mug', 11)),
 	'insufficient_points rewards.balances.available {"held": 0, "owed": 0, "unit": "points", "member": "2", "needed": 110, "missing": 10, "pending": 0, "available": 100}', 'of points as well');
@@ -122,10 +122,10 @@ SELECT is(fields_of($$SELECT rewards.redeem(3, 'lounge', price => 'p')$$), 'LY00
 
 -- LY008
 SELECT is(fields_of($$SELECT rewards.cancel((SELECT hold_no FROM rewards.hold WHERE member_id = 1))$$),
-	(SELECT format('LY008 hold_closed rewards.hold.status {"hold": %s, "status": "held", "deadline": "2026-01-10 12:15:00+00"}', hold_no) FROM rewards.hold WHERE member_id = 1), 'an open hold has spent nothing');
+	(SELECT format('LY008 hold_closed rewards.hold.status {"hold": %s, "status": "held", "deadline": "2026-01-10T12:15:00+00:00"}', hold_no) FROM rewards.hold WHERE member_id = 1), 'an open hold has spent nothing');
 SELECT run($$SELECT rewards.release((SELECT hold_no FROM rewards.hold WHERE member_id = 1))$$);
 SELECT is(fields_of($$SELECT rewards.capture((SELECT hold_no FROM rewards.hold WHERE member_id = 1))$$),
-	(SELECT format('LY008 hold_closed rewards.hold.status {"hold": %s, "status": "released", "deadline": "2026-01-10 12:15:00+00"}', hold_no) FROM rewards.hold WHERE member_id = 1), 'a hold is released');
+	(SELECT format('LY008 hold_closed rewards.hold.status {"hold": %s, "status": "released", "deadline": "2026-01-10T12:15:00+00:00"}', hold_no) FROM rewards.hold WHERE member_id = 1), 'a hold is released');
 
 -- LY009
 SELECT run($$SELECT rewards.spend(4, 1, 'points', key => 'k')$$);
@@ -154,10 +154,10 @@ SELECT is(answer('NO'), 'LY011 code_unknown rewards.vouchers.code ', 'no such co
 SELECT is(answer('A4'), 'LY011 code_unknown rewards.vouchers.code ', 'nor for others');
 SELECT is(answer('A1'), 'LY012 code_used rewards.vouchers.uses_left {"code": "A1", "pool": "five"}', 'a code that is used');
 SELECT is(answer('A3'), 'LY013 code_expired rewards.vouchers.voided_at {"code": "A3", "pool": "five"}', 'a void one');
-SELECT is(answer('P1'), 'LY013 code_expired rewards.vouchers.valid_until {"code": "P1", "pool": "past", "until": "2026-01-01 00:00:00+00"}', 'one that has expired');
-SELECT is(answer('L1'), 'LY013 code_expired rewards.vouchers.valid_from {"code": "L1", "from": "2026-02-01 00:00:00+00", "pool": "later"}', 'one to come');
+SELECT is(answer('P1'), 'LY013 code_expired rewards.vouchers.valid_until {"code": "P1", "pool": "past", "until": "2026-01-01T00:00:00+00:00"}', 'one that has expired');
+SELECT is(answer('L1'), 'LY013 code_expired rewards.vouchers.valid_from {"code": "L1", "from": "2026-02-01T00:00:00+00:00", "pool": "later"}', 'one to come');
 SELECT is(answer('F1'), 'LY013 code_expired rewards.voucher_pool.enabled {"code": "F1", "pool": "off"}', 'one whose pool is disabled');
-SELECT is(answer('A2'), 'LY014 code_reserved rewards.vouchers.reserved_until {"code": "A2", "pool": "five", "until": "2026-01-10 12:15:00+00"}', 'one that somebody has reserved');
+SELECT is(answer('A2'), 'LY014 code_reserved rewards.vouchers.reserved_until {"code": "A2", "pool": "five", "until": "2026-01-10T12:15:00+00:00"}', 'one that somebody has reserved');
 SELECT is(answer('A4', NULL), 'LY007 not_eligible rewards.voucher_pool.personal {"code": "A4", "pool": "five"}', 'one of a member');
 SELECT is(answer('G1', NULL), 'LY007 not_eligible rewards.voucher_pool.gives {"code": "G1", "pool": "grant"}', 'points are for members');
 SELECT is(answer('ALL', NULL), 'LY007 not_eligible rewards.voucher_pool.uses_per_member {"code": "ALL", "pool": "each"}', 'and so are limits');
@@ -166,7 +166,7 @@ SELECT is(answer('ALL', 5, 19.90), 'LY007 not_eligible rewards.voucher_pool.min_
 SELECT is(answer('ALL', 4, 30), 'LY006 limit_reached rewards.voucher_pool.uses_per_member {"code": "ALL", "pool": "each", "limit": 1}', 'one too many');
 UPDATE rewards.program SET code_attempts = 1;
 SELECT is(answer('NO', 6), 'LY011 code_unknown rewards.vouchers.code ', 'one attempt');
-SELECT is(answer('NO', 6), 'LY015 too_many_attempts rewards.program.code_attempts {"until": "2026-01-10 13:00:00+00"}', 'and no more');
+SELECT is(answer('NO', 6), 'LY015 too_many_attempts rewards.program.code_attempts {"until": "2026-01-10T13:00:00+00:00"}', 'and no more');
 SELECT is((SELECT refusal FROM rewards.check_code('A6')), NULL, 'a good code is not refused');
 
 -- codes by hand are errors
@@ -174,17 +174,17 @@ SELECT is(fields_of($$SELECT rewards.give_code(5, code => 'NO')$$), 'LY011 code_
 SELECT is(fields_of($$SELECT rewards.give_code(5, code => 'A1')$$), 'LY012 code_used rewards.vouchers.uses_left {"code": "A1", "pool": "five"}', 'it has been used');
 SELECT is(fields_of($$SELECT rewards.give_code(5, code => 'A3')$$), 'LY013 code_expired rewards.vouchers.voided_at {"code": "A3", "pool": "five"}', 'it is void');
 SELECT is(fields_of($$SELECT rewards.give_code(5, code => 'P1')$$), 'LY013 code_expired rewards.vouchers.valid_until {"code": "P1", "pool": "past"}', 'it has expired');
-SELECT is(fields_of($$SELECT rewards.give_code(5, code => 'A2')$$), 'LY014 code_reserved rewards.vouchers.reserved_until {"code": "A2", "pool": "five", "until": "2026-01-10 12:15:00+00"}', 'it is reserved');
+SELECT is(fields_of($$SELECT rewards.give_code(5, code => 'A2')$$), 'LY014 code_reserved rewards.vouchers.reserved_until {"code": "A2", "pool": "five", "until": "2026-01-10T12:15:00+00:00"}', 'it is reserved');
 SELECT is(fields_of($$SELECT rewards.void_code('NO', 'x')$$), 'LY011 code_unknown rewards.vouchers.code ', 'there is none to void');
 SELECT is(fields_of($$SELECT rewards.void_code('A3', 'x')$$), 'LY013 code_expired rewards.vouchers.voided_at {"code": "A3", "pool": "five"}', 'it is void already');
 SELECT run($$SELECT rewards.release_code((SELECT id FROM rewards.code_uses WHERE status = 'reserved'))$$);
 SELECT is(fields_of($$SELECT rewards.release_code((SELECT id FROM rewards.code_uses WHERE status = 'released'))$$),
-	(SELECT format('LY008 hold_closed rewards.code_uses.status {"reservation": %s, "status": "released", "deadline": "2026-01-10 12:15:00+00"}', id) FROM rewards.code_uses WHERE status = 'released'), 'a reservation is released');
+	(SELECT format('LY008 hold_closed rewards.code_uses.status {"reservation": %s, "status": "released", "deadline": "2026-01-10T12:15:00+00:00"}', id) FROM rewards.code_uses WHERE status = 'released'), 'a reservation is released');
 UPDATE rewards.program SET code_attempts = NULL;
 SELECT run($$SELECT rewards.redeem(5, 'coupon')$$);
 SELECT run($$SELECT rewards.reserve_code((SELECT code FROM rewards.redemptions JOIN rewards.vouchers ON redemption = id LIMIT 1), 5)$$);
 SELECT is(fields_of($$SELECT rewards.cancel((SELECT id FROM rewards.redemptions WHERE reward = 'coupon'))$$),
-	(SELECT format('LY014 code_reserved rewards.vouchers.reserved_until {"redemption": %s, "until": "2026-01-10 12:15:00+00"}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'the code of a redemption is reserved');
+	(SELECT format('LY014 code_reserved rewards.vouchers.reserved_until {"redemption": %s, "until": "2026-01-10T12:15:00+00:00"}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'the code of a redemption is reserved');
 SELECT run($$SELECT rewards.redeem_code((SELECT code FROM rewards.redemptions JOIN rewards.vouchers ON redemption = id LIMIT 1), 5, 10)$$);
 SELECT is(fields_of($$SELECT rewards.cancel((SELECT id FROM rewards.redemptions WHERE reward = 'coupon'))$$),
 	(SELECT format('LY012 code_used rewards.vouchers.uses_left {"redemption": %s}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'or used');

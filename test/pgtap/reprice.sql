@@ -40,6 +40,13 @@ SELECT is(ARRAY[shares('10'), shares('11')], '{"base 100, flat 5","base 10, flat
 SELECT is(rewards.balance(11), 15::numeric, 'what was not spent is gone');
 SELECT is(state(10), '0 available, 8895 debt', 'what was spent is owed: 105 earned, 9000 spent');
 
+-- a reprice is undone once, by its key
+PREPARE undo AS SELECT id, status FROM rewards.reverse((SELECT max(operation_no) FROM rewards.operation WHERE kind = 'reprice'), 'it was right', key => 'undo');
+SELECT run('CREATE TEMP TABLE undone AS EXECUTE undo');
+SELECT results_eq('undo', 'TABLE undone', 'undone again by the same key: the same');
+SELECT is(state(10), '1005 available', 'and nothing more');
+SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT max(operation_no) FROM rewards.operation WHERE kind = 'reprice'), 'it was wrong', key => 'undo')$$), 'LY009', 'another call');
+
 -- a rule disabled, a rule that did not exist
 UPDATE rewards.rule SET enabled = false WHERE name = 'flat';
 INSERT INTO rewards.rule (name, source, earn) VALUES ('bonus', 'orders', '7');

@@ -80,6 +80,8 @@ SELECT throws_ok($$INSERT INTO rewards.choice_set (name, cap_period) VALUES ('of
 CREATE FUNCTION t.bonus(columns text, value text) RETURNS text LANGUAGE sql AS $$
 	SELECT format('INSERT INTO rewards.bonus (member_id, reason, %s) VALUES (1, ''x'', %s)', columns, value)
 $$;
+SELECT throws_ok($$INSERT INTO rewards.reward_price (reward, name, points, money) SELECT name, 'cents', 10, 1.005 FROM rewards.reward LIMIT 1$$, '23514', NULL, 'money in fractions of the currency''s smallest amount');
+SELECT lives_ok($$INSERT INTO rewards.reward_price (reward, name, points, money) SELECT name, 'cents', 10, 1.050 FROM rewards.reward LIMIT 1$$, 'zeros at the end are none');
 SELECT throws_ok(t.bonus('principal', '0'), '23514', 'principal of a bonus must be more than 0', 'a bonus of nothing');
 SELECT throws_ok(t.bonus('principal', '1.5'), '23514', 'principal of a bonus must be a multiple of 1', 'a bonus in smallest amounts');
 SELECT throws_ok(t.bonus('principal, step', '1, -1'), '23514', 'step of a bonus cannot be negative', 'a bonus that shrinks');
