@@ -40,6 +40,7 @@ CREATE TABLE @program@.voucher (
 	redemption_no	bigint,
 	reserved_until	timestamptz,
 	voided_at		timestamptz,
+	voided_by		bigint,
 	held_for		bigint,
 	held_until		timestamptz
 );

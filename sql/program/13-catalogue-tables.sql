@@ -109,6 +109,7 @@ CREATE TABLE @program@.redemption (
 	reward_no		integer NOT NULL,
 	quantity		integer NOT NULL,
 	cancelled		integer NOT NULL DEFAULT 0,
+	held_pool_no	integer,
 	unit_no			smallint NOT NULL,
 	stock_slot		smallint,
 	automatic		boolean NOT NULL DEFAULT false,
@@ -127,16 +128,17 @@ COMMENT ON COLUMN @program@.redemption.held_until IS 'Only set aside, until then
 COMMENT ON COLUMN @program@.redemption.valid_until IS 'Until when what was redeemed can be used; NULL: for ever';
 COMMENT ON COLUMN @program@.redemption.points IS 'Price of one piece';
 COMMENT ON COLUMN @program@.redemption.reward_no IS 'The reward';
-COMMENT ON COLUMN @program@.redemption.quantity IS 'How many pieces';
+COMMENT ON COLUMN @program@.redemption.quantity IS 'How many pieces; once captured, how many of those that were set aside';
 COMMENT ON COLUMN @program@.redemption.cancelled IS 'How many of them were cancelled, or released';
+COMMENT ON COLUMN @program@.redemption.held_pool_no IS 'The pool of codes that the reward had when it was set aside; NULL: none';
 COMMENT ON COLUMN @program@.redemption.unit_no IS 'The unit of the price';
 COMMENT ON COLUMN @program@.redemption.stock_slot IS 'Part of the stock that pieces that are only set aside return to';
 COMMENT ON COLUMN @program@.redemption.automatic IS 'Whether it was redeemed by itself';
-COMMENT ON COLUMN @program@.redemption.codes_held IS 'Whether codes were set aside with it';
+COMMENT ON COLUMN @program@.redemption.codes_held IS 'Whether codes of that pool were set aside with it; it was endless otherwise';
 COMMENT ON COLUMN @program@.redemption.member_id IS 'The member';
 COMMENT ON COLUMN @program@.redemption.price IS 'Name of the price';
 COMMENT ON COLUMN @program@.redemption.money IS 'What was to be paid beside for one piece';
-COMMENT ON COLUMN @program@.redemption.code IS 'The code that was given for it';
+COMMENT ON COLUMN @program@.redemption.code IS 'The codes that were given for it, in the order in which they were drawn';
 
 /* -------- bonuses that grow -------- */
 

@@ -74,7 +74,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION @program@.cancel(bigint, numeric, text, text, integer) FROM PUBLIC;
 COMMENT ON FUNCTION @program@.cancel(bigint, numeric, text, text, integer) IS
-	'Gives back what was spent, all that is left or so many points, to the lots it came from: with their own end, or the unit''s return_grace from now on if that is later. Of a reward also by quantity.';
+	'Gives back what was spent, all that is left or so many points, to the lots it came from: with their own end, or the unit''s return_grace from now on if that is later. Of a reward also by quantity; as many of its codes are void from then on, which code says.';
 
 CREATE FUNCTION @program@.transfer(from_ @member@, to_ @member@, points numeric, unit text DEFAULT NULL, key text DEFAULT NULL)
 	RETURNS @program@.outcome

@@ -152,7 +152,7 @@ COMMENT ON COLUMN @program@.redemptions.id IS 'The redemption''s id, for capture
 COMMENT ON COLUMN @program@.redemptions.member_id IS 'The member';
 COMMENT ON COLUMN @program@.redemptions.reward IS 'The reward';
 COMMENT ON COLUMN @program@.redemptions.kind IS 'What sort of thing it is';
-COMMENT ON COLUMN @program@.redemptions.quantity IS 'How many pieces';
+COMMENT ON COLUMN @program@.redemptions.quantity IS 'How many pieces; once captured, how many of those that were set aside';
 COMMENT ON COLUMN @program@.redemptions.cancelled IS 'How many of them were cancelled or released';
 COMMENT ON COLUMN @program@.redemptions.status IS 'Done, partly cancelled, cancelled; held, released, lapsed';
 COMMENT ON COLUMN @program@.redemptions.price IS 'Name of the price';

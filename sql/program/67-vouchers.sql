@@ -314,6 +314,7 @@ COMMENT ON COLUMN @program@.voucher.given_at IS 'When it was';
 COMMENT ON COLUMN @program@.voucher.redemption_no IS 'The redemption of points it was drawn for';
 COMMENT ON COLUMN @program@.voucher.reserved_until IS 'The latest deadline of its reservations; in the past: none is open';
 COMMENT ON COLUMN @program@.voucher.voided_at IS 'When it was voided';
+COMMENT ON COLUMN @program@.voucher.voided_by IS 'The call that voided it';
 COMMENT ON COLUMN @program@.voucher.held_for IS 'The reward on hold it is set aside for';
 COMMENT ON COLUMN @program@.voucher.held_until IS 'That hold''s deadline; in the past: it is not set aside';
 

@@ -102,8 +102,9 @@ typedef struct Batch
 	EventReader *reader;
 	JudgeObserver observer;
 	void	   *observer_arg;
-	void		(*pay_observer) (void *arg, struct Batch *batch, Event *event,
-								 const UnitConfig *unit, Points points, Points missing);
+	/* what a preview would pay; why_not NULL: it can */
+	void		(*pay_observer) (void *arg, const UnitConfig *unit, Points points,
+								 const char *why_not);
 	LineObserver line_observer; /* told of each line of the ledger */
 	void	   *line_observer_arg;
 

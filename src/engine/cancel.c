@@ -243,6 +243,21 @@ check_spent(const Program *program, const OperationRow *row)
 				 hold_fields(program, row, row->status)));
 }
 
+/* Gives back what pieces of a redemption cost; both 0: all that is left. */
+static void
+reward_return(Operation *operation, OperationRow *row, Points points, int32 quantity)
+{
+	const char *status;
+
+	redemption_cancel(operation, row->number, &points, quantity);
+	status = operation->status;
+	if (points > 0)
+		cancel_return(operation, row, points);
+
+	/* of pieces, which may cost nothing */
+	operation->status = status;
+}
+
 /*
  * cancel_1(program, redemption, points, reason, key, quantity): points and
  * quantity NULL: all that is left.
@@ -307,15 +322,17 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 	{
 		operation_reread(&operation, &row);
 		check_spent(program, &row);
-		if (is_reward)
-			redemption_cancel(&operation, number, &points, quantity);
 		if (is_benefit)
 			benefit_cancel(&operation, number);
+		else if (is_reward)
+			reward_return(&operation, &row, points, quantity);
 		else
 			cancel_return(&operation, &row, points);
 		operation_settle(&operation);
 		operation_write(&operation);
 	}
+	else if (is_reward)
+		redemption_cancelled_before(&operation, number);
 	return operation_result(&operation, fcinfo);
 }
 
@@ -323,10 +340,9 @@ loyalty_cancel(PG_FUNCTION_ARGS)
 void
 reverse_spend(Operation *operation, OperationRow *row)
 {
-	Points		points = 0;
-
 	operation_reread(operation, row);
 	if (is_redemption(row->kind))
-		redemption_cancel(operation, row->number, &points, 0);
-	cancel_return(operation, row, points);
+		reward_return(operation, row, 0, 0);
+	else
+		cancel_return(operation, row, 0);
 }

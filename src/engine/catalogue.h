@@ -131,15 +131,15 @@ typedef struct Redemption
 	TimestampTz valid_until;	/* DT_NOEND: for ever */
 	char	   *code;			/* or NULL */
 	char	   *price;
-	bool		codes_held;		/* codes were set aside with it */
+	int32		held_pool_no;	/* pool of codes it was set aside with, 0: none */
 } Redemption;
 
 extern bool redemption_find(Program *program, int64 number, Redemption *row);
 extern void redemption_insert(Operation *operation, const RewardConfig *reward,
 							  const PriceConfig *price, int32 quantity,
 							  const TimestampTz *held_until, int16 stock_slot,
-							  TimestampTz valid_until, const char *code, bool codes_held,
-							  bool automatic);
+							  TimestampTz valid_until, const char *code,
+							  int32 held_pool_no, bool codes_held, bool automatic);
 
 /* "done", "held", "lapsed", "released", "partly cancelled", "cancelled" */
 extern const char *redemption_status(const Redemption *row, TimestampTz now);

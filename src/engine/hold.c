@@ -252,6 +252,8 @@ loyalty_capture(PG_FUNCTION_ARGS)
 		operation.number = row.number;
 		operation.status = STATUS_CAPTURED;
 	}
+	else if (is_redemption(row.kind))
+		redemption_captured_before(&operation, row.number);
 	return operation_result(&operation, fcinfo);
 }
 

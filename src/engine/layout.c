@@ -106,6 +106,7 @@ static const ColumnSpec redemption_columns[REDEMPTION_COLUMNS] = {
 	{"reward_no", INT4OID, NULL},
 	{"quantity", INT4OID, NULL},
 	{"cancelled", INT4OID, NULL},
+	{"held_pool_no", INT4OID, NULL},
 	{"unit_no", INT2OID, NULL},
 	{"stock_slot", INT2OID, NULL},
 	{"automatic", BOOLOID, NULL},

@@ -38,23 +38,23 @@ static const char lower_plan = 0;
 
 /* -------- rules of the source -------- */
 
-/* LY006: the source does not allow to pay so much. */
-static void
-refuse_limit(Batch *batch, const Event *event, const UnitConfig *unit, const char *column,
-			 Points limit, const char *detail)
+/* Refuses what the source does not allow to pay: LY006. */
+static bool
+refuse_limit(Refusal *refusal, Batch *batch, const Event *event, const UnitConfig *unit,
+			 const char *column, Points limit, const char *detail)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_LIMIT_REACHED),
-			 errmsg("event %s of source \"%s\" cannot be paid with %s %s",
-					event_key_text(batch->source, event->key), batch->source->name,
-					points_text(event->payment->wants), unit->name),
-			 errdetail_internal("%s", detail),
-			 refusal_fields(batch->program->ref.name, "source", column,
-							facts("source", fact_text(batch->source->name), "event",
-								  fact_text(event_key_text(batch->source, event->key)),
-								  "unit", fact_text(unit->name),
-								  "limit", fact_points(limit),
-								  "needed", fact_points(event->payment->wants), NULL))));
+	/* a row that is only previewed may have no key yet */
+	const char *key = event->key ? event_key_text(batch->source, event->key) : NULL;
+
+	refuse(refusal, ERRCODE_LOYALTY_LIMIT_REACHED, detail, NULL,
+		   "event %s of source \"%s\" cannot be paid with %s %s", key ? key : "",
+		   batch->source->name, points_text(event->payment->wants), unit->name);
+	refusal_about(refusal, "source", column,
+				  facts("source", fact_text(batch->source->name), "event", fact_text(key),
+						"unit", fact_text(unit->name),
+						"limit", fact_points(limit),
+						"needed", fact_points(event->payment->wants), NULL));
+	return false;
 }
 
 /* The most points that spend_max_share allows. */
@@ -91,39 +91,36 @@ share_limit(Batch *batch, const Event *event, const UnitConfig *unit)
 	return limit > POINTS_MAX ? POINTS_MAX : (Points) limit;
 }
 
-/* Refuses what the source does not allow. */
-static void
-check_limits(Batch *batch, const Event *event, const UnitConfig *unit)
+/* Does the source allow to pay so much?  False: refused. */
+static bool
+within_limits(Batch *batch, const Event *event, const UnitConfig *unit, Refusal *refusal)
 {
 	SourceConfig *source = batch->source;
 	Points		wants = event->payment->wants;
 
 	if (batch->options.history)
-		return;
+		return true;
 	if (source->spend_step > 0 && wants % source->spend_step != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("event %s of source \"%s\" cannot be paid with %s %s",
-						event_key_text(source, event->key), source->name, points_text(wants),
-						unit->name),
-				 errdetail("It takes multiples of %s.", points_text(source->spend_step))));
+		return refuse_limit(refusal, batch, event, unit, "spend_step", source->spend_step,
+							psprintf("It takes multiples of %s.",
+									 points_text(source->spend_step)));
 	if (source->spend_min > 0 && wants < source->spend_min)
-		refuse_limit(batch, event, unit, "spend_min", source->spend_min,
-					 psprintf("It takes at least %s.", points_text(source->spend_min)));
+		return refuse_limit(refusal, batch, event, unit, "spend_min", source->spend_min,
+							psprintf("It takes at least %s.", points_text(source->spend_min)));
 	if (source->has_spend_max && wants > source->spend_max)
-		refuse_limit(batch, event, unit, "spend_max", source->spend_max,
-					 psprintf("It takes at most %s.", points_text(source->spend_max)));
+		return refuse_limit(refusal, batch, event, unit, "spend_max", source->spend_max,
+							psprintf("It takes at most %s.", points_text(source->spend_max)));
 	if (source->has_max_share)
 	{
 		Points		limit = share_limit(batch, event, unit);
 
+		limit -= limit % unit->judge.step;
 		if (wants > limit)
-			refuse_limit(batch, event, unit, "spend_max_share",
-						 limit - limit % unit->judge.step,
-						 psprintf("They may pay at most the share of %s, which is %s.",
-								  source->max_share_text,
-								  points_text(limit - limit % unit->judge.step)));
+			return refuse_limit(refusal, batch, event, unit, "spend_max_share", limit,
+								psprintf("They may pay at most the share of %s, which is %s.",
+										 source->max_share_text, points_text(limit)));
 	}
+	return true;
 }
 
 /* -------- taking and giving back -------- */
@@ -194,20 +191,28 @@ take_history(Operation *operation, Points points, Instant at)
 		activity_note(operation->ledger, account, unit_no, at);
 }
 
-/* What previews are told: whether points would be there. */
+/* What previews are told: whether the points could be spent, and would be there. */
 static void
 preview(Batch *batch, Event *event, AccountState *account, const UnitConfig *unit,
 		Points points)
 {
 	Points		missing = points;
+	Refusal		refusal = {0};
+	const char *why_not = NULL;
 
-	if (account && account->status == ACCOUNT_ACTIVE)
+	if (account && account->status != ACCOUNT_ACTIVE)
+		why_not = "The member is not active.";
+	else if (!within_limits(batch, event, unit, &refusal))
+		why_not = refusal.detail;
+	else if (account)
 	{
 		pages_bring_in_for(batch->ledger, account, unit->unit_no, points);
 		core_check(account_take(&account->core, ENTRY_REDEEM, unit->unit_no, points, false,
 								account->now, 0, &missing, NULL, NULL));
 	}
-	batch->pay_observer(batch->observer_arg, batch, event, unit, points, missing);
+	if (why_not == NULL && missing > 0)
+		why_not = psprintf("insufficient %s: %s missing", unit->name, points_text(missing));
+	batch->pay_observer(batch->observer_arg, unit, points, why_not);
 }
 
 /* Has a member got so many points, and may it spend them? */
@@ -223,6 +228,7 @@ static void
 take(Batch *batch, Event *event, AccountState *account, Points points)
 {
 	UnitConfig *unit = payment_unit(batch);
+	Refusal		refusal = {0};
 	Operation	operation;
 
 	if (batch->pay_observer)
@@ -266,7 +272,8 @@ take(Batch *batch, Event *event, AccountState *account, Points points)
 				 refusal_fields(batch->program->ref.name, "member", "status",
 								payer_facts(batch, event,
 											member_status_text(account->status)))));
-	check_limits(batch, event, unit);
+	if (!within_limits(batch, event, unit, &refusal))
+		refusal_raise(&refusal, batch->program->ref.name);
 	begin(&operation, batch, event, account, "spend", ENTRY_REDEEM, unit);
 	operation.number = operation_next_number(batch->program);
 	if (batch->options.history)

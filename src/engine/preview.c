@@ -55,10 +55,9 @@ show_points(void *arg, Batch *batch, AccountState *account, Event *event,
 	}
 }
 
-/* Tells what points the event would be paid with, and whether they are there. */
+/* Tells what points the event would be paid with, and why it cannot. */
 static void
-show_payment(void *arg, Batch *batch, Event *event, const UnitConfig *unit,
-			 Points points, Points missing)
+show_payment(void *arg, const UnitConfig *unit, Points points, const char *why_not)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) arg;
 	Datum		values[6] = {0};
@@ -66,10 +65,9 @@ show_payment(void *arg, Batch *batch, Event *event, const UnitConfig *unit,
 
 	values[0] = CStringGetTextDatum(unit->name);
 	values[2] = NumericGetDatum(points_to_numeric(-points));
-	nulls[5] = missing == 0;
-	if (missing > 0)
-		values[5] = CStringGetTextDatum(psprintf("insufficient %s: %s missing", unit->name,
-												 points_text(missing)));
+	nulls[5] = why_not == NULL;
+	if (why_not)
+		values[5] = CStringGetTextDatum(why_not);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

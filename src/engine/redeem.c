@@ -120,6 +120,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 	AccountState *account = operation->account;
 	TimestampTz valid_until = DT_NOEND;
 	int16		slot = -1;
+	int32		held_pool_no = 0;
 	bool		codes_held = false;
 
 	operation->unit = rules_unit(program->rules, price->unit_no);
@@ -141,7 +142,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 	if (deadline)
 		codes_held = reward->pool &&
 			voucher_hold(program, reward->pool, operation->number, quantity, account->now,
-						 *deadline);
+						 *deadline, &held_pool_no);
 	else
 	{
 		valid_until = redemption_valid_until(operation, reward);
@@ -153,7 +154,7 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 		valid_until == DT_NOEND ? INSTANT_ALWAYS : valid_until;
 	operation_write(operation);
 	redemption_insert(operation, reward, price, quantity, deadline, slot, valid_until,
-					  operation->code, codes_held, automatic);
+					  operation->code, held_pool_no, codes_held, automatic);
 }
 
 /* An interval, the same in every session. */

@@ -53,7 +53,7 @@ redemption_find(Program *program, int64 number, Redemption *row)
 	SPI_connect();
 	plan_execute(program, &find_plan,
 				 "SELECT redemption_no, reward_no, quantity, cancelled, unit_no, points,"
-				 " redeemed_at, held_until, stock_slot, valid_until, code, price, codes_held"
+				 " redeemed_at, held_until, stock_slot, valid_until, code, price, held_pool_no"
 				 " FROM %s.redemption WHERE redemption_no OPERATOR(pg_catalog.=) $1",
 				 1, types, values, false, SPI_OK_SELECT);
 	found = SPI_processed > 0;
@@ -81,7 +81,8 @@ redemption_find(Program *program, int64 number, Redemption *row)
 		value = SPI_getbinval(tuple, desc, 11, &isnull);
 		row->code = isnull ? NULL : TextDatumGetCString(value);
 		row->price = TextDatumGetCString(SPI_getbinval(tuple, desc, 12, &isnull));
-		row->codes_held = DatumGetBool(SPI_getbinval(tuple, desc, 13, &isnull));
+		value = SPI_getbinval(tuple, desc, 13, &isnull);
+		row->held_pool_no = isnull ? 0 : DatumGetInt32(value);
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
@@ -111,7 +112,8 @@ read_slot(TupleTableSlot *slot, Redemption *row)
 		DatumGetTimestampTz(values[REDEMPTION_VALID_UNTIL]);
 	row->code = isnull[REDEMPTION_CODE] ? NULL : TextDatumGetCString(values[REDEMPTION_CODE]);
 	row->price = TextDatumGetCString(values[REDEMPTION_PRICE]);
-	row->codes_held = DatumGetBool(values[REDEMPTION_CODES_HELD]);
+	row->held_pool_no = isnull[REDEMPTION_HELD_POOL_NO] ? 0 :
+		DatumGetInt32(values[REDEMPTION_HELD_POOL_NO]);
 }
 
 /*
@@ -147,8 +149,8 @@ static void
 insert_by_statement(Program *program, Datum *values, const bool *isnull)
 {
 	Oid			types[REDEMPTION_COLUMNS] = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT2OID, INT2OID, BOOLOID, BOOLOID,
-	program->ref.member_type, TEXTOID, NUMERICOID, TEXTOID};
+		TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID, INT4OID, INT4OID, INT2OID, INT2OID, BOOLOID,
+	BOOLOID, program->ref.member_type, TEXTOID, NUMERICOID, TEXTOID};
 	char		nulls[REDEMPTION_COLUMNS + 1];
 	int			i;
 
@@ -162,7 +164,7 @@ insert_by_statement(Program *program, Datum *values, const bool *isnull)
 	SPI_connect();
 	plan_execute_nulls(program, &insert_plan,
 					   "INSERT INTO %s.redemption VALUES ($1, $2, $3, $4, $5::loyalty.points,"
-					   " $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+					   " $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
 					   REDEMPTION_COLUMNS, types, values, nulls, false, SPI_OK_INSERT);
 	SPI_finish();
 }
@@ -171,8 +173,8 @@ insert_by_statement(Program *program, Datum *values, const bool *isnull)
 void
 redemption_insert(Operation *operation, const RewardConfig *reward, const PriceConfig *price,
 				  int32 quantity, const TimestampTz *held_until, int16 stock_slot,
-				  TimestampTz valid_until, const char *code, bool codes_held,
-				  bool automatic)
+				  TimestampTz valid_until, const char *code, int32 held_pool_no,
+				  bool codes_held, bool automatic)
 {
 	Ledger	   *ledger = operation->ledger;
 	TableWriter writer = {0};
@@ -191,6 +193,8 @@ redemption_insert(Operation *operation, const RewardConfig *reward, const PriceC
 	values[REDEMPTION_REWARD_NO] = Int32GetDatum(reward->reward_no);
 	values[REDEMPTION_QUANTITY] = Int32GetDatum(quantity);
 	values[REDEMPTION_CANCELLED] = Int32GetDatum(0);
+	isnull[REDEMPTION_HELD_POOL_NO] = held_pool_no == 0;
+	values[REDEMPTION_HELD_POOL_NO] = Int32GetDatum(held_pool_no);
 	values[REDEMPTION_UNIT_NO] = Int16GetDatum(price->unit_no);
 	isnull[REDEMPTION_STOCK_SLOT] = stock_slot < 0 || held_until == NULL;
 	values[REDEMPTION_STOCK_SLOT] = Int16GetDatum(stock_slot);
@@ -284,28 +288,25 @@ add_cancelled(Program *program, int64 number, int32 pieces)
 }
 
 /*
- * The codes of a hold that is captured, and until when it is good: those that were
- * set aside, if it has not lapsed.  Others are drawn for a hold that has, for one
- * that has none, and in place of codes that were voided.
+ * The codes of a hold that is captured, and until when it is good.  Before the
+ * deadline they are of the pool it was set aside with, whatever has become of the
+ * reward and the pool: there is always one.  After it the reward is asked as it is.
  */
 static void
 draw_codes(Operation *operation, const RewardConfig *reward, const Redemption *row,
 		   int32 pieces, TimestampTz *valid_until)
 {
 	AccountState *account = operation->account;
-	char	   *codes = NULL;
-	char	   *more = NULL;
-	int32		found = 0;
+	bool		in_time = row->held_until > account->now;
 
 	*valid_until = reward ? redemption_valid_until(operation, reward) : DT_NOEND;
-	if (row->codes_held && row->held_until > account->now)
-		found = voucher_capture(operation->program, account->member, row->number, pieces,
-								account->now, *valid_until, &codes);
-	if (row->codes_held)
+	if (in_time && row->held_pool_no)
+		operation->code = voucher_capture(operation->program, account->member, row->number,
+										  row->held_pool_no, pieces, account->now, *valid_until);
+	if (row->held_pool_no)
 		voucher_release(operation->program, row->number);
-	if (reward && found < pieces)
-		more = redemption_codes(operation, reward, row->number, pieces - found, *valid_until);
-	operation->code = codes && more ? psprintf("%s, %s", codes, more) : codes ? codes : more;
+	if (!in_time && reward)
+		operation->code = redemption_codes(operation, reward, row->number, pieces, *valid_until);
 }
 
 /*
@@ -376,7 +377,10 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 	if (keyed)
 		keyed_close(&writer);
 	if (done)
+	{
+		operation->valid_until = valid_until == DT_NOEND ? INSTANT_ALWAYS : valid_until;
 		return;
+	}
 
 	/* the stock first; what is not captured returns to it */
 	if (reward && reward->limited)
@@ -404,8 +408,9 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 
 	if (valid_until == 0)
 		draw_codes(operation, reward, &row, pieces, &valid_until);
+	operation->valid_until = valid_until == DT_NOEND ? INSTANT_ALWAYS : valid_until;
 	values[0] = Int64GetDatum(number);
-	values[1] = Int32GetDatum(left - pieces);
+	values[1] = Int32GetDatum(pieces);
 	values[2] = TimestampTzGetDatum(valid_until);
 	nulls[2] = valid_until == DT_NOEND ? 'n' : ' ';
 	nulls[3] = operation->code ? ' ' : 'n';
@@ -415,13 +420,22 @@ redemption_capture(Operation *operation, int64 number, Points *points)
 	SPI_connect();
 	plan_execute_nulls(program, &capture_plan,
 					   "UPDATE %s.redemption SET held_until = NULL,"
-					   " cancelled = cancelled OPERATOR(pg_catalog.+) $2, valid_until = $3,"
-					   " code = $4,"
+					   " quantity = $2, cancelled = 0, valid_until = $3, code = $4,"
 					   " redeemed_at = CASE WHEN held_until OPERATOR(pg_catalog.<=) $5"
 					   "  THEN $5 ELSE redeemed_at END"
 					   " WHERE redemption_no OPERATOR(pg_catalog.=) $1",
 					   5, types, values, nulls, false, SPI_OK_UPDATE);
 	SPI_finish();
+}
+
+/* see spend.h */
+void
+redemption_captured_before(Operation *operation, int64 number)
+{
+	Redemption	row;
+
+	if (redemption_find(operation->program, number, &row))
+		operation->code = row.code;
 }
 
 /* see spend.h */
@@ -444,7 +458,7 @@ redemption_release(Operation *operation, int64 number)
 		if (clear_slot(program, number))
 			stock_give_back(program, row.reward_no, left);
 	}
-	if (row.codes_held)
+	if (row.held_pool_no)
 		voucher_release(program, number);
 	add_cancelled(program, number, left);
 }
@@ -480,11 +494,6 @@ redemption_cancel(Operation *operation, int64 number, Points *points, int32 quan
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("redemption " INT64_FORMAT " has %d pieces left to cancel, not %d",
 						number, left, pieces)));
-	if (row.code && pieces < left)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("redemption " INT64_FORMAT " has codes and can only be cancelled as a whole",
-						number)));
 	*points = row.points * pieces;
 	if (operation->reason == NULL && reward)
 		operation->reason = reward->name;
@@ -492,7 +501,24 @@ redemption_cancel(Operation *operation, int64 number, Points *points, int32 quan
 	if (reward && reward->limited)
 		stock_give_back(program, row.reward_no, pieces);
 	if (row.code)
-		voucher_give_back(program, number);
+	{
+		voucher_take_back(program, number, pieces, left, operation->number);
+		operation->code = voucher_taken_back(program, number, operation->number);
+	}
+	operation->status = pieces == left ? "cancelled" : "partly cancelled";
+}
+
+/* see spend.h */
+void
+redemption_cancelled_before(Operation *operation, int64 number)
+{
+	Redemption	row;
+
+	if (!redemption_find(operation->program, number, &row))
+		return;
+	operation->status = redemption_status(&row, operation->account->now);
+	if (row.code)
+		operation->code = voucher_taken_back(operation->program, number, operation->number);
 }
 
 /* -------- codes -------- */

@@ -83,6 +83,9 @@ extern bool is_redemption(const char *kind);
  */
 extern void redemption_capture(Operation *operation, int64 redemption_no, Points *points);
 
+/* The call that captured it is repeated: finds the codes it returned. */
+extern void redemption_captured_before(Operation *operation, int64 redemption_no);
+
 /* It is released. */
 extern void redemption_release(Operation *operation, int64 redemption_no);
 
@@ -92,5 +95,8 @@ extern void redemption_release(Operation *operation, int64 redemption_no);
  */
 extern void redemption_cancel(Operation *operation, int64 redemption_no, Points *points,
 							  int32 quantity);
+
+/* The call that did that is repeated: finds what it returned, and the status as it is now. */
+extern void redemption_cancelled_before(Operation *operation, int64 redemption_no);
 
 #endif							/* LOYALTY_SPEND_H */

@@ -52,7 +52,7 @@
 	"SELECT 'codes', NULL, format('code %s has no pool', loyalty.code_text(v.code))" \
 	" FROM @.voucher AS v LEFT JOIN @.voucher_pool AS p ON p.pool_no = v.pool_no WHERE p.pool_no IS NULL"
 
-/* an open hold has the codes that it set aside, less those that were voided */
+/* an open hold has the codes that it set aside */
 #define HELD \
 	"SELECT 'codes', d.member_id::text, format('redemption %s has set %s codes aside until %s, but is %s'," \
 	"  coalesce(d.redemption_no, v.held_for), coalesce(v.n, 0), coalesce(v.until, d.held_until)," \
@@ -65,7 +65,7 @@
 	"  FROM @.redemption AS d CROSS JOIN @.program AS g WHERE d.codes_held AND d.cancelled < d.quantity" \
 	"   AND d.held_until > loyalty.clock_1(g.test_clock, g.clock)) AS d ON d.redemption_no = v.held_for" \
 	" WHERE CASE WHEN d.redemption_no IS NULL THEN v.in_stock > 0" \
-	"  ELSE v.n IS DISTINCT FROM d.pieces OR v.since <> d.held_until OR v.until <> d.held_until END" \
+	"  ELSE v.in_stock IS DISTINCT FROM d.pieces OR v.since <> d.held_until OR v.until <> d.held_until END" \
 	" UNION ALL " \
 	"SELECT 'codes', NULL, format('code %s is set aside, but not for whom and until when', loyalty.code_text(v.code))" \
 	" FROM @.voucher AS v WHERE (v.held_for IS NULL) <> (v.held_until IS NULL)"
@@ -98,5 +98,18 @@
 	" FROM @.voucher AS v LEFT JOIN @.operation AS o ON o.operation_no = v.redemption_no" \
 	" WHERE v.redemption_no IS NOT NULL AND o.operation_no IS NULL"
 
+/* of a redemption's codes those of pieces that were cancelled are void, and were not used */
+#define DRAWN \
+	"SELECT 'codes', d.member_id::text, format('redemption %s has %s pieces left, %s codes, of which %s are good or were used'," \
+	"  d.redemption_no, d.quantity - d.cancelled, coalesce(v.n, 0), coalesce(v.good, 0))" \
+	" FROM @.redemption AS d LEFT JOIN (SELECT v.redemption_no, count(*) AS n," \
+	"   count(*) FILTER (WHERE v.voided_at IS NULL OR v.uses > 0 OR v.added > 0) AS good" \
+	"  FROM @.voucher AS v WHERE v.redemption_no IS NOT NULL GROUP BY v.redemption_no) AS v" \
+	"  ON v.redemption_no = d.redemption_no" \
+	" WHERE d.code IS NOT NULL AND (v.n >= d.quantity - d.cancelled AND v.good <= d.quantity - d.cancelled) IS NOT TRUE" \
+	" UNION ALL " \
+	"SELECT 'codes', v.member_id::text, format('code %s does not say when it was voided, and by which call', loyalty.code_text(v.code))" \
+	" FROM @.voucher AS v WHERE (v.voided_at IS NULL) <> (v.voided_by IS NULL)"
+
 /* see verify.h */
-const char *const voucher_invariants[] = {COUNTED, LIMITED, RESERVED, STOCK, HELD, GRANTED, CALLED, NULL};
+const char *const voucher_invariants[] = {COUNTED, LIMITED, RESERVED, STOCK, HELD, DRAWN, GRANTED, CALLED, NULL};

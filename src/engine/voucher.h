@@ -28,28 +28,35 @@ extern bool voucher_suffices(Program *program, const char *pool, int32 wanted, T
 							 Refusal *refusal);
 
 /*
- * Sets so many codes of a pool aside for a reward that is held until a deadline:
- * false if the pool is endless, which needs not.  Refusals as of voucher_draw.
+ * Sets so many codes of a pool aside for a reward that is held until a deadline;
+ * false if the pool is endless: then they are made when it is captured.  Refusals
+ * as of voucher_draw.
  */
-extern bool voucher_hold(Program *program, const char *pool, int64 redemption_no,
-						 int32 pieces, TimestampTz now, TimestampTz deadline);
+extern bool voucher_hold(Program *program, const char *pool_name, int64 redemption_no,
+						 int32 pieces, TimestampTz now, TimestampTz deadline,
+						 int32 *pool_no);
 
 /*
- * Gives a member so many of the codes that are set aside; returns how many there
- * were, and as people read them.
+ * Gives a member so many of the codes that are set aside, or new ones if the pool
+ * was endless when it was held; returns them as people read them.
  */
-extern int32 voucher_capture(Program *program, Datum member, int64 redemption_no,
-							 int32 pieces, TimestampTz now, TimestampTz valid_until,
-							 char **codes);
+extern char *voucher_capture(Program *program, Datum member, int64 redemption_no,
+							 int32 pool_no, int32 pieces, TimestampTz now,
+							 TimestampTz valid_until);
 
 /* Nothing is set aside for it any more. */
 extern void voucher_release(Program *program, int64 redemption_no);
 
 /*
- * Voids the codes that were drawn for a redemption, which is being cancelled:
- * the member has seen them.  LY012 if one has been used, LY014 if one is
- * reserved.
+ * So many pieces of a redemption that has left so many are being cancelled: voids
+ * as many of its codes, which the member has seen, the last drawn first of those
+ * that are unused.  What was voided already needs not be.  LY012 if too many have
+ * been used, LY014 if some of them are only reserved.
  */
-extern void voucher_give_back(Program *program, int64 redemption_no);
+extern void voucher_take_back(Program *program, int64 redemption_no, int32 pieces, int32 left,
+							  int64 operation_no);
+
+/* The codes that an operation took back, as people read them; NULL: none. */
+extern char *voucher_taken_back(Program *program, int64 redemption_no, int64 operation_no);
 
 #endif							/* LOYALTY_VOUCHER_H */

@@ -78,7 +78,8 @@ typedef struct Voucher
 	int64		redemption_no;	/* 0: none */
 	Instant		reserved_until; /* INSTANT_ALWAYS: none */
 	bool		voided;
-	Instant		held_until;		/* set aside for a reward; INSTANT_ALWAYS: not */
+	int64		held_for;		/* the hold it is set aside for */
+	Instant		held_until;		/* and until when; INSTANT_ALWAYS: it is not */
 } Voucher;
 
 /* a row of voucher_use */
@@ -300,16 +301,30 @@ extern Instant voucher_given_until(Program *program, const VoucherPool *pool, Ti
 /* LY005: there are no codes left. */
 extern void pool_empty(const VoucherPool *pool, Refusal *refusal);
 
+/* Makes a code of a pool that is, or was, endless; its normal form. */
+extern char *voucher_make_one(Program *program, const VoucherPool *pool, int64 operation_no);
+
 /*
- * A code that nobody has and that is valid after an instant, locked; LY005 if there
+ * A code that nobody has and that is valid after an instant, locked; NULL if there
  * is none.  Codes that others are about to draw are passed over; if no other is
  * left, and wait, they are waited for: their transactions may fail.
  */
 extern char *voucher_find_free(Program *program, const VoucherPool *pool, TimestampTz now,
 							   TimestampTz valid_after, bool wait);
 
+/* LY005: there is no such code */
+pg_noreturn extern void refuse_empty(Program *program, const VoucherPool *pool);
+
 /* Writes who has a code from now on. */
 extern void voucher_give(Program *program, const char *code, Datum member,
 						 int64 redemption_no, TimestampTz now, TimestampTz valid_until);
+
+/* -------- voucher_hold.c -------- */
+
+/*
+ * The call ends a code that is set aside for a hold: sets another aside in its
+ * place.  False if there is none.
+ */
+extern bool voucher_hold_another(CodeCall *call);
 
 #endif							/* LOYALTY_VOUCHER_CALL_H */

@@ -35,7 +35,7 @@ set_aside(Program *program, const char *code, int64 redemption_no, TimestampTz d
 /* see voucher.h */
 bool
 voucher_hold(Program *program, const char *pool_name, int64 redemption_no, int32 pieces,
-			 TimestampTz now, TimestampTz deadline)
+			 TimestampTz now, TimestampTz deadline, int32 *pool_no)
 {
 	VoucherRights rights;
 	VoucherPool pool;
@@ -45,66 +45,104 @@ voucher_hold(Program *program, const char *pool_name, int64 redemption_no, int32
 	pool_by_name(program, pool_name, &pool);
 	voucher_require_open(program, &pool, now);
 	for (i = 0; !pool.endless && i < pieces; i++)
-		set_aside(program, voucher_find_free(program, &pool, now, deadline, i == 0),
-				  redemption_no, deadline);
+	{
+		char	   *code = voucher_find_free(program, &pool, now, deadline, i == 0);
+
+		if (code == NULL)
+			refuse_empty(program, &pool);
+		set_aside(program, code, redemption_no, deadline);
+	}
 	voucher_leave(&rights);
+	*pool_no = pool.pool_no;
 	return !pool.endless;
 }
 
-/* A code that is given from the stock of its pool. */
-static void
-hand_over(Program *program, const char *code, int32 pool_no, Datum member,
-		  int64 redemption_no, TimestampTz now, TimestampTz valid_until)
+/* see voucher_call.h */
+bool
+voucher_hold_another(CodeCall *call)
 {
-	VoucherPool pool;
+	Program    *program = call->program;
+	Voucher    *voucher = &call->voucher;
+	char	   *code;
 
-	if (valid_until == DT_NOEND)
+	if (call->pool.endless)
+		code = voucher_make_one(program, &call->pool, call->operation.number);
+	else
 	{
-		if (!pool_by_number(program, pool_no, &pool))
-			elog(ERROR, "there is no pool of codes %d", pool_no);
-		core_check(period_end(&pool.expires, now, &program->rules->zone, &valid_until));
+		/* who waits for the code that we have locked may have locked the one we would wait for */
+		code = voucher_find_free(program, &call->pool, call->now, voucher->held_until, false);
 	}
-	voucher_give(program, code, member, redemption_no, now, valid_until);
+	if (code)
+		set_aside(program, code, voucher->held_for, voucher->held_until);
+	return code != NULL;
 }
 
-/* see voucher.h */
-int32
-voucher_capture(Program *program, Datum member, int64 redemption_no, int32 pieces,
-				TimestampTz now, TimestampTz valid_until, char **codes)
+/* Gives a member a code; returns it as people read it. */
+static char *
+hand_over(Program *program, const VoucherPool *pool, const char *code, Datum member,
+		  int64 redemption_no, TimestampTz now, TimestampTz valid_until)
+{
+	Voucher		voucher;
+
+	voucher_give(program, code, member, redemption_no, now,
+				 voucher_given_until(program, pool, now, valid_until));
+	if (!voucher_find(program, code, false, &voucher))
+		elog(ERROR, "code %s has disappeared", code);
+	return voucher.written;
+}
+
+/* Locks codes that are set aside; returns how many there are. */
+static int32
+lock_held(Program *program, int64 redemption_no, int32 pieces)
 {
 	static const char query[] =
-	"SELECT v.code, v.written, v.pool_no FROM %s.voucher AS v WHERE v.held_for = $1 AND v.in_stock"
+	"SELECT v.code FROM %s.voucher AS v WHERE v.held_for = $1 AND v.in_stock"
 	" ORDER BY v.code LIMIT $2 FOR NO KEY UPDATE";
 	Oid			types[2] = {INT8OID, INT4OID};
 	Datum		values[2] = {Int64GetDatum(redemption_no), Int32GetDatum(pieces)};
+
+	plan_execute(program, query, query, 2, types, values, false, SPI_OK_SELECT);
+	return (int32) SPI_processed;
+}
+
+/* see voucher.h */
+char *
+voucher_capture(Program *program, Datum member, int64 redemption_no, int32 pool_no,
+				int32 pieces, TimestampTz now, TimestampTz valid_until)
+{
+	MemoryContext caller = CurrentMemoryContext;
 	VoucherRights rights;
+	VoucherPool pool;
 	StringInfoData list;
+	char	  **codes = palloc(sizeof(char *) * pieces);
+	int32		seen = -1;
 	int32		found;
-	char	  **taken;
-	int32	   *pools;
+	char	   *result;
 	int32		i;
 
-	initStringInfo(&list);
 	voucher_enter(program, &rights);
-	plan_execute(program, query, query, 2, types, values, false, SPI_OK_SELECT);
-	found = (int32) SPI_processed;
-	taken = palloc(sizeof(char *) * (found + 1));
-	pools = palloc(sizeof(int32) * (found + 1));
+	initStringInfo(&list);
+
+	/* one that was voided while we waited has handed its place to another */
+	while ((found = lock_held(program, redemption_no, pieces)) < pieces && found != seen)
+		seen = found;
 	for (i = 0; i < found; i++)
 	{
 		ConfigTuple row = config_result(i);
-		char	   *written = tuple_text(&row, "written");
 
-		taken[i] = tuple_text(&row, "code");
-		pools[i] = tuple_int(&row, "pool_no");
-		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "",
-						 written ? written : code_to_text(taken[i]));
+		codes[i] = tuple_text(&row, "code");
 	}
-	for (i = 0; i < found; i++)
-		hand_over(program, taken[i], pools[i], member, redemption_no, now, valid_until);
+	if (!pool_by_number(program, pool_no, &pool))
+		elog(ERROR, "there is no pool of codes %d", pool_no);
+	for (; i < pieces; i++)
+		codes[i] = voucher_make_one(program, &pool, redemption_no);
+	for (i = 0; i < pieces; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "",
+						 hand_over(program, &pool, codes[i], member, redemption_no, now,
+								   valid_until));
+	result = MemoryContextStrdup(caller, list.data);
 	voucher_leave(&rights);
-	*codes = found > 0 ? list.data : NULL;
-	return found;
+	return result;
 }
 
 /* see voucher.h */

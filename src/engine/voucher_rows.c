@@ -180,6 +180,7 @@ voucher_find(Program *program, const char *code, bool lock, Voucher *voucher)
 	voucher->redemption_no = row_int8(&row, "redemption_no");
 	voucher->reserved_until = row_instant(&row, "reserved_until", INSTANT_ALWAYS);
 	voucher->voided = !tuple_isnull(&row, "voided_at");
+	voucher->held_for = row_int8(&row, "held_for");
 	voucher->held_until = voucher->in_stock ?
 		row_instant(&row, "held_until", INSTANT_ALWAYS) : INSTANT_ALWAYS;
 	return true;

@@ -43,9 +43,9 @@ voucher_given_until(Program *program, const VoucherPool *pool, TimestampTz now,
 	return end;
 }
 
-/* A new code of an endless pool. */
-static char *
-make_code(Program *program, const VoucherPool *pool, int64 operation_no)
+/* see voucher_call.h */
+char *
+voucher_make_one(Program *program, const VoucherPool *pool, int64 operation_no)
 {
 	static const char query[] =
 	"INSERT INTO %s.voucher (code, operation_no, pool_no, written, value)"
@@ -121,14 +121,17 @@ voucher_find_free(Program *program, const VoucherPool *pool, TimestampTz now,
 
 	if (code == NULL && wait)
 		code = find_one(program, pool, now, valid_after, true);
-	if (code == NULL)
-	{
-		Refusal		refusal = {0};
-
-		pool_empty(pool, &refusal);
-		refusal_raise(&refusal, program->ref.name);
-	}
 	return code;
+}
+
+/* see voucher_call.h */
+void
+refuse_empty(Program *program, const VoucherPool *pool)
+{
+	Refusal		refusal = {0};
+
+	pool_empty(pool, &refusal);
+	refusal_raise(&refusal, program->ref.name);
 }
 
 /* see voucher_call.h */
@@ -196,12 +199,14 @@ voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datu
 	voucher_require_open(program, pool, now);
 	valid_until = voucher_given_until(program, pool, now, valid_until);
 	if (pool->endless)
-		code = make_code(program, pool, operation_no);
+		code = voucher_make_one(program, pool, operation_no);
 	else
 	{
 		/* who has one already does not wait for others, who might wait for it */
 		wait = wait && (redemption_no == 0 || !has_drawn(program, redemption_no));
 		code = voucher_find_free(program, pool, now, now, wait);
+		if (code == NULL)
+			refuse_empty(program, pool);
 	}
 	voucher_give(program, code, member, redemption_no, now, valid_until);
 	return code;
@@ -231,59 +236,143 @@ voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemp
 	return code;
 }
 
-/* see voucher.h */
-void
-voucher_give_back(Program *program, int64 redemption_no)
+/* what has become of the codes of a redemption */
+typedef struct DrawnCodes
+{
+	int32		codes;
+	int32		used;
+	int32		topped_up;		/* and not used */
+	int32		reserved;		/* and neither */
+	Instant		reserved_until;
+	int32		voided;			/* and none of these */
+} DrawnCodes;
+
+/* Locks the codes of a redemption and counts them. */
+static void
+count_drawn(Program *program, int64 redemption_no, TimestampTz now, DrawnCodes *drawn)
 {
 	static const char query[] =
-	"SELECT v.code, v.uses, v.added > 0 AS topped_up, v.reserved_until FROM %s.voucher AS v WHERE v.redemption_no = $1"
-	" ORDER BY v.code FOR NO KEY UPDATE";
-	static const char voiding[] =
-	"UPDATE %s.voucher AS v SET voided_at = $2, in_stock = false"
-	" WHERE v.redemption_no = $1 AND v.voided_at IS NULL";
+	"SELECT count(*)::int4 AS codes, count(*) FILTER (WHERE c.fate = 1)::int4 AS used,"
+	" count(*) FILTER (WHERE c.fate = 2)::int4 AS topped_up,"
+	" count(*) FILTER (WHERE c.fate = 3)::int4 AS reserved,"
+	" max(c.reserved_until) FILTER (WHERE c.fate = 3) AS reserved_until,"
+	" count(*) FILTER (WHERE c.fate = 4)::int4 AS voided"
+	" FROM (SELECT CASE WHEN v.uses > 0 THEN 1 WHEN v.added > 0 THEN 2"
+	"   WHEN v.reserved_until > $2 THEN 3 WHEN v.voided_at IS NOT NULL THEN 4 END AS fate,"
+	"   v.reserved_until FROM %s.voucher AS v WHERE v.redemption_no = $1"
+	"  ORDER BY v.code FOR NO KEY UPDATE) AS c";
 	Oid			types[2] = {INT8OID, TIMESTAMPTZOID};
-	Datum		values[2] = {Int64GetDatum(redemption_no)};
+	Datum		values[2] = {Int64GetDatum(redemption_no), TimestampTzGetDatum(now)};
+	ConfigTuple row;
+	bool		isnull;
+
+	plan_execute(program, query, query, 2, types, values, false, SPI_OK_SELECT);
+	row = config_result(0);
+	drawn->codes = tuple_int(&row, "codes");
+	drawn->used = tuple_int(&row, "used");
+	drawn->topped_up = tuple_int(&row, "topped_up");
+	drawn->reserved = tuple_int(&row, "reserved");
+	drawn->reserved_until = DatumGetTimestampTz(tuple_get(&row, "reserved_until", &isnull));
+	drawn->voided = tuple_int(&row, "voided");
+}
+
+/* LY012, LY014: too many codes of a redemption are in use. */
+static void
+refuse_to_take_back(Program *program, int64 redemption_no, int32 pieces, int32 left,
+					const DrawnCodes *drawn)
+{
+	int32		used = drawn->used + drawn->topped_up;
+	int32		unused = left - used - drawn->reserved;
+
+	if (pieces > left - used)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOYALTY_CODE_USED),
+				 errmsg("redemption " INT64_FORMAT " has %d unused codes to take back, not %d",
+						redemption_no, unused, pieces),
+				 errdetail("Of %d codes %d have been used, %d topped up, %d are reserved.", left,
+						   drawn->used, drawn->topped_up, drawn->reserved),
+				 errhint("Cancel fewer pieces, or cancel the use of the codes or the top-up first."),
+				 refusal_fields(program->ref.name, "vouchers",
+								drawn->used > 0 ? "uses_left" : "added",
+								facts("redemption", fact_int(redemption_no),
+									  "unused", fact_int(unused),
+									  "needed", fact_int(pieces), NULL))));
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
+			 errmsg("redemption " INT64_FORMAT " has %d unused codes to take back, not %d",
+					redemption_no, unused, pieces),
+			 errdetail("Of %d codes %d are reserved until %s.", left, drawn->reserved,
+					   timestamptz_to_str(drawn->reserved_until)),
+			 errhint("Cancel fewer pieces, or release the reservations first."),
+			 refusal_fields(program->ref.name, "vouchers", "reserved_until",
+							facts("redemption", fact_int(redemption_no),
+								  "unused", fact_int(unused),
+								  "needed", fact_int(pieces),
+								  "until", fact_instant(drawn->reserved_until), NULL))));
+}
+
+/* the place of code v among those of redemption d, in the order of drawing */
+#define DRAWN_AS \
+	"array_position(string_to_array(d.code, ', ')," \
+	" coalesce(v.written, loyalty.code_text(v.code COLLATE \"default\")))"
+
+/* see voucher.h */
+void
+voucher_take_back(Program *program, int64 redemption_no, int32 pieces, int32 left,
+				  int64 operation_no)
+{
+	static const char voiding[] =
+	"UPDATE %s.voucher AS u SET voided_at = $2, voided_by = $4, in_stock = false"
+	" WHERE u.code = ANY (ARRAY(SELECT v.code FROM %s.voucher AS v"
+	"  JOIN %s.redemption AS d ON d.redemption_no = v.redemption_no"
+	"  WHERE v.redemption_no = $1 AND v.voided_at IS NULL AND v.uses = 0"
+	"   AND (v.added > 0) IS NOT TRUE AND (v.reserved_until > $2) IS NOT TRUE"
+	"  ORDER BY " DRAWN_AS " DESC NULLS LAST, v.code DESC LIMIT $3))";
+	Oid			types[4] = {INT8OID, TIMESTAMPTZOID, INT4OID, INT8OID};
+	Datum		values[4] = {Int64GetDatum(redemption_no)};
 	TimestampTz now = program_clock(program);
 	VoucherRights rights;
-	uint64		i;
+	DrawnCodes	drawn;
+	int32		spare;
 
 	voucher_enter(program, &rights);
-	plan_execute(program, query, query, 1, types, values, false, SPI_OK_SELECT);
-	for (i = 0; i < SPI_processed; i++)
-	{
-		ConfigTuple row = config_result(i);
-		bool		isnull;
-		Datum		until;
+	count_drawn(program, redemption_no, now, &drawn);
+	if (pieces > left - drawn.used - drawn.topped_up - drawn.reserved)
+		refuse_to_take_back(program, redemption_no, pieces, left, &drawn);
 
-		if (tuple_int(&row, "uses") > 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_LOYALTY_CODE_USED),
-					 errmsg("a code of redemption " INT64_FORMAT " has been used", redemption_no),
-					 errhint("Cancel the use of the code first."),
-					 refusal_fields(program->ref.name, "vouchers", "uses_left",
-									facts("redemption", fact_int(redemption_no), NULL))));
-		if (tuple_bool(&row, "topped_up"))
-			ereport(ERROR,
-					(errcode(ERRCODE_LOYALTY_CODE_USED),
-					 errmsg("the card of redemption " INT64_FORMAT " has been topped up",
-							redemption_no),
-					 errhint("Cancel the top-up first, or move the money to a member's balance."),
-					 refusal_fields(program->ref.name, "vouchers", "added",
-									facts("redemption", fact_int(redemption_no), NULL))));
-		until = tuple_get(&row, "reserved_until", &isnull);
-		if (!isnull && DatumGetTimestampTz(until) > now)
-			ereport(ERROR,
-					(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
-					 errmsg("a code of redemption " INT64_FORMAT " is reserved until %s",
-							redemption_no, timestamptz_to_str(DatumGetTimestampTz(until))),
-					 refusal_fields(program->ref.name, "vouchers", "reserved_until",
-									facts("redemption", fact_int(redemption_no), "until",
-										  fact_instant(DatumGetTimestampTz(until)), NULL))));
-	}
+	/* of those that are void, so many were taken back before */
+	spare = drawn.voided - (drawn.codes - left);
 	values[1] = TimestampTzGetDatum(now);
-	if (SPI_processed > 0)
-		plan_execute(program, voiding, voiding, 2, types, values, false, SPI_OK_UPDATE);
+	values[2] = Int32GetDatum(Max(0, pieces - spare));
+	values[3] = Int64GetDatum(operation_no);
+	plan_execute(program, voiding, voiding, 4, types, values, false, SPI_OK_UPDATE);
 	voucher_leave(&rights);
+}
+
+/* see voucher.h */
+char *
+voucher_taken_back(Program *program, int64 redemption_no, int64 operation_no)
+{
+	static const char query[] =
+	"SELECT string_agg(coalesce(v.written, loyalty.code_text(v.code COLLATE \"default\")), ', '"
+	"  ORDER BY " DRAWN_AS ", v.code) AS codes FROM %s.voucher AS v"
+	" JOIN %s.redemption AS d ON d.redemption_no = v.redemption_no"
+	" WHERE v.redemption_no = $1 AND v.voided_by = $2";
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			types[2] = {INT8OID, INT8OID};
+	Datum		values[2] = {Int64GetDatum(redemption_no), Int64GetDatum(operation_no)};
+	VoucherRights rights;
+	ConfigTuple row;
+	char	   *codes;
+
+	voucher_enter(program, &rights);
+	plan_execute(program, query, query, 2, types, values, false, SPI_OK_SELECT);
+	row = config_result(0);
+	codes = tuple_text(&row, "codes");
+	if (codes)
+		codes = MemoryContextStrdup(caller, codes);
+	voucher_leave(&rights);
+	return codes;
 }
 
 /* -------- by hand -------- */

@@ -293,13 +293,42 @@ write_void(CodeCall *call)
 	"UPDATE %s.voucher_use AS u SET state = 'released', closed_at = $2"
 	" WHERE u.code = $1 AND u.state = 'reserved' AND u.reserved_until > $2";
 	static const char voiding[] =
-	"UPDATE %s.voucher AS v SET voided_at = $2, in_stock = false, reserved_until = NULL WHERE v.code = $1";
-	Oid			types[2] = {TEXTOID, TIMESTAMPTZOID};
-	Datum		values[2] = {CStringGetTextDatum(call->voucher.code), TimestampTzGetDatum(call->now)};
+	"UPDATE %s.voucher AS v SET voided_at = $2, voided_by = $3, in_stock = false, reserved_until = NULL,"
+	" held_for = NULL, held_until = NULL WHERE v.code = $1";
+	Oid			types[3] = {TEXTOID, TIMESTAMPTZOID, INT8OID};
+	Datum		values[3] = {CStringGetTextDatum(call->voucher.code), TimestampTzGetDatum(call->now),
+	Int64GetDatum(call->operation.number)};
 
 	plan_execute(call->program, releasing, releasing, 2, types, values, false, SPI_OK_UPDATE);
-	plan_execute(call->program, voiding, voiding, 2, types, values, false, SPI_OK_UPDATE);
+	plan_execute(call->program, voiding, voiding, 3, types, values, false, SPI_OK_UPDATE);
 	call->voucher.voided = true;
+}
+
+/*
+ * A code that is set aside for a hold may only go if another takes its place: who
+ * captures in time gets one.  LY014 if there is none.
+ */
+static void
+replace_held(CodeCall *call)
+{
+	const Voucher *voucher = &call->voucher;
+	const char *until;
+
+	if (voucher->held_until <= call->now || voucher_hold_another(call))
+		return;
+	until = timestamptz_to_str(voucher->held_until);
+	ereport(ERROR,
+			(errcode(ERRCODE_LOYALTY_CODE_RESERVED),
+			 errmsg("code \"%s\" is set aside for hold " INT64_FORMAT " until %s",
+					voucher->written, voucher->held_for, until),
+			 errdetail("There is no other code in pool \"%s\" to take its place.",
+					   call->pool.name),
+			 errhint("Generate or import another, or release the hold."),
+			 refusal_fields(call->program->ref.name, "vouchers", "redemption",
+							facts("code", fact_text(voucher->written),
+								  "pool", fact_text(call->pool.name),
+								  "redemption", fact_int(voucher->held_for),
+								  "until", fact_instant(voucher->held_until), NULL))));
 }
 
 /*
@@ -341,6 +370,7 @@ loyalty_void_code(PG_FUNCTION_ARGS)
 						 refusal_fields(call.program->ref.name, "vouchers", "voided_at",
 										code_facts(&call, NULL, 0))));
 			code_record(&call, "");
+			replace_held(&call);
 			write_void(&call);
 		}
 	}

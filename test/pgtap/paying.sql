@@ -116,7 +116,7 @@ SELECT is(sqlstate_of($$SELECT rewards.reverse((SELECT operation_no FROM rewards
 SELECT run('SELECT gift(8, 100000)');
 UPDATE rewards.source SET spend_min = 200, spend_max = 5000, spend_step = 100, spend_max_share = 0.5 WHERE name = 'orders';
 SELECT is(error_of($$INSERT INTO shop.orders (order_id, customer_id, total, points_used, paid_with_points) VALUES (400, 8, 100, 250, 2.5)$$),
-	'22023: event 400 of source "orders" cannot be paid with 250 points; It takes multiples of 100.', 'spend_step');
+	'LY006: event 400 of source "orders" cannot be paid with 250 points; It takes multiples of 100.', 'spend_step');
 SELECT is(error_of($$INSERT INTO shop.orders (order_id, customer_id, total, points_used, paid_with_points) VALUES (400, 8, 100, 100, 1)$$),
 	'LY006: event 400 of source "orders" cannot be paid with 100 points; It takes at least 200.', 'spend_min');
 SELECT is(error_of($$INSERT INTO shop.orders (order_id, customer_id, total, points_used, paid_with_points) VALUES (400, 8, 1000, 5100, 51)$$),
@@ -127,6 +127,8 @@ INSERT INTO shop.orders (order_id, customer_id, total, points_used, paid_with_po
 SELECT is((SELECT trim_scale(spent) FROM rewards.balances WHERE member_id = 8 AND unit = 'points'), 4500::numeric, 'half is allowed');
 UPDATE shop.orders SET points_used = 50, paid_with_points = 0.5 WHERE order_id = 400;
 SELECT is((SELECT trim_scale(spent) FROM rewards.balances WHERE member_id = 8 AND unit = 'points'), 50::numeric, 'what goes back is not limited');
+SELECT is((SELECT trimmed_by FROM rewards.preview('orders', jsonb_build_object('customer_id', 8, 'total', 45, 'points_used', points)) WHERE rule IS NULL), why, 'preview of ' || points)
+FROM (VALUES (250, 'It takes multiples of 100.'), (100, 'It takes at least 200.'), (5100, 'It takes at most 5000.'), (4600, 'They may pay at most the share of 0.5, which is 4500.'), (200, NULL)) v (points, why);
 UPDATE rewards.unit SET value = NULL WHERE name = 'points';
 SELECT is(sqlstate_of($$INSERT INTO shop.orders (order_id, customer_id, total, points_used) VALUES (401, 8, 100, 200)$$), '55000', 'a share needs the value of a point');
 UPDATE rewards.unit SET value = 0.01 WHERE name = 'points';
@@ -139,6 +141,9 @@ SELECT results_eq($$SELECT unit, rule, trim_scale(points), trimmed_by FROM rewar
 SELECT results_eq($$SELECT rule, trim_scale(points), trimmed_by FROM rewards.preview('orders', '[{"customer_id": 5, "total": 50, "points_used": 150}, {"customer_id": 5, "total": 1, "points_used": 150}]') WHERE rule IS NULL$$,
 	$$VALUES (NULL::text, -150::numeric, NULL), (NULL, -150, 'insufficient points: 50 missing')$$, 'and what would be refused, after what the first earns');
 SELECT is(state(5), '200 available', 'and takes nothing');
+UPDATE rewards.member SET status = 'blocked' WHERE member_id = 5;
+SELECT is((SELECT trimmed_by FROM rewards.preview('orders', '{"customer_id": 5, "total": 50, "points_used": 150}') WHERE rule IS NULL), 'The member is not active.', 'nor could who is blocked');
+UPDATE rewards.member SET status = 'active' WHERE member_id = 5;
 SELECT lives_ok($$SELECT * FROM rewards.explain('orders', '400')$$, 'explain() of what was paid');
 
 -- after a gap

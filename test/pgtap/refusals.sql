@@ -105,6 +105,8 @@ UPDATE rewards.source SET spend_min = 5, spend_max = 50, spend_max_share = 0.5 W
 SELECT is(fields_of($$INSERT INTO shop.paid VALUES (1, 3, 10, 4)$$), 'LY006 limit_reached rewards.source.spend_min {"source": "paid", "event": "1", "unit": "points", "limit": 5, "needed": 4}', 'a purchase is paid with too little');
 SELECT is(fields_of($$INSERT INTO shop.paid VALUES (1, 3, 10, 51)$$), 'LY006 limit_reached rewards.source.spend_max {"source": "paid", "event": "1", "unit": "points", "limit": 50, "needed": 51}', 'or too much');
 SELECT is(fields_of($$INSERT INTO shop.paid VALUES (1, 3, 0.1, 40)$$), 'LY006 limit_reached rewards.source.spend_max_share {"source": "paid", "event": "1", "unit": "points", "limit": 10, "needed": 40}', 'or too great a share');
+UPDATE rewards.source SET spend_step = 5 WHERE name = 'paid';
+SELECT is(fields_of($$INSERT INTO shop.paid VALUES (1, 3, 10, 8)$$), 'LY006 limit_reached rewards.source.spend_step {"source": "paid", "event": "1", "unit": "points", "limit": 5, "needed": 8}', 'or with no multiple of the step');
 UPDATE rewards.program SET enrolment = 'ignore';
 SELECT is(fields_of($$INSERT INTO shop.paid VALUES (1, 99, 10, 10)$$), 'LY002 unknown_member rewards.member.member_id {"member": "99", "source": "paid", "event": "1"}', 'by a stranger');
 UPDATE rewards.program SET enrolment = 'auto';
@@ -184,9 +186,14 @@ UPDATE rewards.program SET code_attempts = NULL;
 SELECT run($$SELECT rewards.redeem(5, 'coupon')$$);
 SELECT run($$SELECT rewards.reserve_code((SELECT code FROM rewards.redemptions JOIN rewards.vouchers ON redemption = id LIMIT 1), 5)$$);
 SELECT is(fields_of($$SELECT rewards.cancel((SELECT id FROM rewards.redemptions WHERE reward = 'coupon'))$$),
-	(SELECT format('LY014 code_reserved rewards.vouchers.reserved_until {"redemption": %s, "until": "2026-01-10T12:15:00+00:00"}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'the code of a redemption is reserved');
+	(SELECT format('LY014 code_reserved rewards.vouchers.reserved_until {"redemption": %s, "unused": 0, "needed": 1, "until": "2026-01-10T12:15:00+00:00"}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'the code of a redemption is reserved');
 SELECT run($$SELECT rewards.redeem_code((SELECT code FROM rewards.redemptions JOIN rewards.vouchers ON redemption = id LIMIT 1), 5, 10)$$);
 SELECT is(fields_of($$SELECT rewards.cancel((SELECT id FROM rewards.redemptions WHERE reward = 'coupon'))$$),
-	(SELECT format('LY012 code_used rewards.vouchers.uses_left {"redemption": %s}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'or used');
+	(SELECT format('LY012 code_used rewards.vouchers.uses_left {"redemption": %s, "unused": 0, "needed": 1}', id) FROM rewards.redemptions WHERE reward = 'coupon'), 'or used');
+SELECT run($$SELECT rewards.import_codes('five', ARRAY['HELD-1'])$$);
+UPDATE rewards.voucher SET voided_at = '2026-01-01', voided_by = 0, in_stock = false WHERE in_stock AND code <> loyalty.code_normal('HELD-1');
+SELECT run($$SELECT rewards.hold_reward(5, 'coupon', key => 'hold')$$);
+SELECT is(fields_of($$SELECT rewards.void_code('HELD-1', 'x')$$),
+	(SELECT format('LY014 code_reserved rewards.vouchers.redemption {"code": "HELD-1", "pool": "five", "redemption": %s, "until": "2026-01-10T12:15:00+00:00"}', operation_no) FROM rewards.operation WHERE key = 'hold'), 'a code that is set aside for a hold cannot be voided');
 
 \ir include/finish.sql

@@ -82,13 +82,21 @@ SELECT is(t.hold('r', 3, 'few off', 2), 'held, code none', 'set aside once more'
 SELECT is((SELECT status FROM rewards.reverse(t.id('r'), 'a mistake')), 'done', 'and reversed');
 SELECT is(t.counts('few'), '6: 2 free, 0 held, 4 given, 0 void', 'free as well');
 
--- a code that is voided meanwhile is replaced, if there is another
+-- a code that is voided meanwhile is replaced at once, or cannot be
 SELECT is(t.hold('v', 4, 'few off'), 'held, code none', 'one of two');
+SELECT is((SELECT status FROM rewards.void_code('MORE-2', 'printed wrongly')), 'void', 'is voided');
+SELECT results_eq($$SELECT code, state, redemption FROM rewards.vouchers WHERE code LIKE 'MORE-_' AND code > 'MORE-1' ORDER BY code$$,
+	$$VALUES ('MORE-2', 'void', NULL), ('MORE-3', 'held', t.id('v'))$$, 'the other takes its place');
+SELECT is_empty('SELECT * FROM rewards.verify()', 'nothing is missing');
+SELECT throws_ok($$SELECT rewards.void_code('MORE-3', 'printed wrongly')$$, 'LY014', format('code "MORE-3" is set aside for hold %s until 2026-01-10 12:15:00+00', t.id('v')), 'the last cannot be voided');
+SELECT is((SELECT state FROM rewards.vouchers WHERE code = 'MORE-3'), 'held', 'and is not');
 \o /dev/null
-SELECT rewards.void_code('MORE-2', 'printed wrongly');
+SELECT rewards.import_codes('few', ARRAY['SHORT-1'], valid_until => '2026-01-10 12:10Z');
 \o
-SELECT is_empty('SELECT * FROM rewards.verify()', 'what was voided is not missing');
-SELECT is((SELECT code FROM rewards.capture(t.id('v'))), 'MORE-3', 'another one instead of a void one');
+SELECT is(sqlstate_of($$SELECT rewards.void_code('MORE-3', 'printed wrongly')$$), 'LY014', 'nor for one that ends before the deadline');
+SELECT is((SELECT code FROM rewards.capture(t.id('v'))), 'MORE-3', 'the hold gets it');
+SELECT is((SELECT status FROM rewards.void_code('MORE-3', 'printed wrongly')), 'void', 'after that it can be voided');
+SELECT is((SELECT status FROM rewards.void_code('SHORT-1', 'for good')), 'void', 'as can one that nobody has');
 
 -- lapsed, with no job
 \o /dev/null
@@ -97,7 +105,7 @@ SELECT rewards.import_codes('few', ARRAY['LAST-1', 'LAST-2']);
 SELECT is(t.hold('d', 5, 'few off', 2), 'held, code none', 'all there are');
 SELECT is(sqlstate_of($$SELECT rewards.give_code(6, 'few')$$), 'LY005', 'none can be given');
 SELECT rewards.set_clock('2026-01-10 12:15Z');
-SELECT is(t.counts('few'), '8: 2 free, 0 held, 5 given, 1 void', 'at the deadline they are free');
+SELECT is(t.counts('few'), '9: 2 free, 0 held, 4 given, 3 void', 'at the deadline they are free');
 SELECT is((SELECT redemption FROM rewards.vouchers WHERE code = 'LAST-1'), NULL, 'and nobody''s');
 SELECT is((SELECT ok FROM rewards.check_code('LAST-1', 6, 50)), true, 'and known');
 SELECT is((SELECT code FROM rewards.redeem(6, 'few off')), 'LAST-1', 'somebody else draws one');
@@ -105,7 +113,7 @@ SELECT is(sqlstate_of($$SELECT rewards.capture(t.id('d'))$$), 'LY005', 'late: th
 SELECT is(t.state(5), '10000 available', 'and nothing is taken');
 SELECT is((SELECT code FROM rewards.capture(t.id('d'), 100)), 'LAST-2', 'late, as many as there are');
 SELECT is(sqlstate_of($$SELECT rewards.cancel(t.id('d'))$$), '00000', 'and cancelled');
-SELECT is(t.counts('few'), '8: 0 free, 0 held, 6 given, 2 void', 'only its own code is void');
+SELECT is(t.counts('few'), '9: 0 free, 0 held, 5 given, 4 void', 'only its own code is void');
 
 -- used by whoever finds it, once it is free
 \o /dev/null
@@ -147,14 +155,44 @@ UPDATE rewards.reward SET pool = NULL WHERE name = 'few off';
 SELECT is((SELECT status FROM rewards.release(t.id('h'))), 'released', 'released when the reward has no pool');
 SELECT is((SELECT state FROM rewards.vouchers WHERE code = 'NEXT-1'), 'free', 'the code is free');
 
+-- a hold without codes stays one without, whatever the reward gets
+SELECT is(t.hold('p', 7, 'few off'), 'held, code none', 'set aside without a pool');
+SELECT is(t.hold('q', 7, 'few off'), 'held, code none', 'twice');
+UPDATE rewards.reward SET pool = 'few' WHERE name = 'few off';
+SELECT is((SELECT t.run($$SELECT rewards.redeem(8, 'few off')$$)::text), '', 'the last code of the pool goes');
+SELECT is(sqlstate_of($$SELECT rewards.redeem(8, 'few off')$$), 'LY005', 'there is no other');
+SELECT results_eq($$SELECT status, code FROM rewards.capture(t.id('p'))$$, $$VALUES ('captured', NULL)$$, 'a capture in time succeeds');
+SELECT rewards.set_clock('2026-01-10 13:05Z');
+SELECT is(sqlstate_of($$SELECT rewards.capture(t.id('q'))$$), 'LY005', 'late, the reward is asked as it is');
+
 -- an endless pool makes its codes at the capture
 SELECT is(t.hold('m', 9, 'many off', 2), 'held, code none', 'of an endless pool');
 SELECT is(t.counts('many'), '0: 0 free, 0 held, 0 given, 0 void', 'none is made for a hold');
 SELECT matches((SELECT code FROM rewards.capture(t.id('m'))), '^[-0-9A-Z]{12,}, [-0-9A-Z]{12,}$', 'but when it is captured');
+SELECT is(t.hold('n', 9, 'many off', 2), 'held, code none', 'once more');
+UPDATE rewards.voucher_pool SET enabled = false, supply = 'stock' WHERE name = 'many';
+UPDATE rewards.reward SET pool = 'few' WHERE name = 'many off';
+SELECT is(sqlstate_of($$SELECT rewards.redeem(9, 'many off')$$), 'LY005', 'then all is otherwise');
+SELECT matches((SELECT code FROM rewards.capture(t.id('n'))), '^[-0-9A-Z]{12,}, [-0-9A-Z]{12,}$', 'but a capture in time succeeds');
+SELECT is(t.counts('many'), '4: 0 free, 0 held, 4 given, 0 void', 'with codes of the pool that it was set aside with');
+UPDATE rewards.voucher_pool SET enabled = true WHERE name = 'many';
+
+-- and one for a code that is voided meanwhile, if the pool is endless by then
+\o /dev/null
+SELECT rewards.import_codes('few', ARRAY['ODD-1']);
+\o
+SELECT is(t.hold('o', 9, 'few off'), 'held, code none', 'set aside');
+UPDATE rewards.voucher_pool SET supply = 'endless' WHERE name = 'few';
+SELECT is((SELECT status FROM rewards.void_code('ODD-1', 'misprint')), 'void', 'voided');
+UPDATE rewards.voucher_pool SET supply = 'stock' WHERE name = 'few';
+SELECT is((SELECT count(*) FROM rewards.vouchers WHERE state = 'held' AND redemption = t.id('o')), 1::bigint, 'another is made');
+SELECT is((SELECT code FROM rewards.vouchers WHERE redemption = t.id('o')), (SELECT code FROM rewards.capture(t.id('o'))), 'and given');
 SELECT is_empty('SELECT * FROM rewards.verify()', 'all is sound');
 
 -- and what is not is noticed
-UPDATE rewards.reward SET pool = 'few' WHERE name = 'few off';
+\o /dev/null
+SELECT rewards.import_codes('few', ARRAY['XTRA-1']);
+\o
 SELECT is(t.hold('x', 9, 'few off'), 'held, code none', 'one more');
 SAVEPOINT broken;
 UPDATE rewards.voucher SET held_for = NULL, held_until = NULL WHERE held_for = t.id('x');
