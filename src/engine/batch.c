@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "engine/chunk.h"
+#include "engine/source.h"
 #include "engine/tiers.h"
 
 #include "utils/memutils.h"
@@ -29,6 +30,14 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Batch	   *batch = palloc0(sizeof(Batch));
+	int			i;
+
+	source_require_all_rows(&program->ref, source->relid);
+	for (i = 0; i < program->nsources; i++)
+	{
+		if (program->sources[i].reduces == source)
+			source_require_all_rows(&program->ref, program->sources[i].relid);
+	}
 
 	batch->program = program;
 	batch->source = source;

@@ -42,6 +42,9 @@ extern void source_attach(const ProgramRef *ref, const AttachArguments *args);
 
 /* -------- wiring.c -------- */
 
+/* 42501 if row security of a table can hide rows from the program's owner */
+extern void source_require_all_rows(const ProgramRef *ref, Oid relid);
+
 /* Puts the triggers on a source's table, its partitions and children. */
 extern void source_wire(const ProgramRef *ref, const char *source_name,
 						Oid pin, Oid relid);

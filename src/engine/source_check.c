@@ -20,9 +20,11 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "engine/pin.h"
+#include "engine/source.h"
 #include "types/refusal.h"
 
 static bool is_key_type(Oid type);
@@ -158,6 +160,34 @@ check_relation(const ProgramRef *ref, Relation rel)
 	}
 }
 
+/* see source.h */
+void
+source_require_all_rows(const ProgramRef *ref, Oid relid)
+{
+	HeapTuple	tuple;
+	Oid			table_owner;
+	char	   *owner;
+
+	if (check_enable_rls(relid, ref->owner, true) != RLS_ENABLED)
+		return;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	table_owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	/* we read as the owner even where row security is forced upon it */
+	if (has_privs_of_role(ref->owner, table_owner))
+		return;
+	owner = GetUserNameFromId(ref->owner, false);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("row security of table \"%s\" applies to the program's owner \"%s\"",
+					get_rel_name(relid), owner),
+			 errdetail("A row that the owner does not see would earn nothing, and lose what it has earned."),
+			 errhint("ALTER ROLE %s BYPASSRLS, or grant it the role that owns the table.",
+					 quote_identifier(owner))));
+}
+
 /*
  * May the program read it, and may somebody here put triggers on it?
  */
@@ -181,6 +211,7 @@ check_rights(const ProgramRef *ref, Relation rel)
 				 errdetail("The program's owner \"%s\" must be able to put triggers on it.", owner),
 				 errhint("GRANT TRIGGER ON the table TO %s, or let the table's owner attach it.",
 						 quote_identifier(owner))));
+	source_require_all_rows(ref, relid);
 }
 
 /*

@@ -199,7 +199,39 @@ SELECT is(pg_temp.forge(), '42501', 'a stranger puts our trigger on a table of h
 RESET ROLE;
 SELECT is(rewards.balance(1), 71::numeric, 'and nobody got anything');
 
--- row security on the attached table binds the reader of events, not the till
+-- row security on the attached table: rows that the program's owner does not see would
+-- earn nothing, and lose what they have earned
+SET LOCAL ROLE priv_shop;
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY till ON shop.orders TO priv_till USING (true);
+SET LOCAL ROLE priv_till;
+SELECT is(sqlstate_of('INSERT INTO shop.orders VALUES (901, 1, 5)'), '42501', 'a row that the owner may not see is refused');
+SELECT is(sqlstate_of('UPDATE shop.orders SET total = total + 1 WHERE customer_id = 1'), '42501', 'so is a change');
+SELECT is(sqlstate_of('DELETE FROM shop.orders WHERE customer_id = 1'), '42501', 'and a delete');
+SET LOCAL ROLE priv_owner;
+SELECT is(sqlstate_of($$SELECT rewards.reconcile('orders', orphans => 'revoke')$$), '42501', 'nor are they taken for orphans');
+RESET ROLE;
+SELECT is(rewards.balance(1), 71::numeric, 'nothing is lost');
+SET LOCAL ROLE priv_shop;
+CREATE TABLE shop.reviews (review_id bigint PRIMARY KEY, customer_id bigint);
+ALTER TABLE shop.reviews ENABLE ROW LEVEL SECURITY;
+GRANT SELECT, TRIGGER ON shop.reviews TO priv_owner;
+SET LOCAL ROLE priv_owner;
+SELECT is(sqlstate_of($$SELECT rewards.attach('shop.reviews', name => 'reviews', member => 'customer_id')$$), '42501', 'such a table cannot be attached');
+CREATE SCHEMA own;
+CREATE TABLE own.reviews (review_id bigint PRIMARY KEY, customer_id bigint);
+ALTER TABLE own.reviews ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SELECT is(sqlstate_of($$SELECT rewards.attach('own.reviews', name => 'own', member => 'customer_id')$$), '00000', 'the owner''s own table can, even if it is forced upon owners');
+RESET ROLE;
+ALTER ROLE priv_owner BYPASSRLS;
+SET LOCAL ROLE priv_till;
+SELECT is(sqlstate_of('UPDATE shop.orders SET total = total WHERE customer_id = 1'), '00000', 'an owner whom row security does not bind reads all');
+SELECT is(sqlstate_of('INSERT INTO shop.orders VALUES (902, NULL, 5)'), '00000', 'new rows, too');
+RESET ROLE;
+ALTER ROLE priv_owner NOBYPASSRLS;
+SET LOCAL ROLE priv_shop;
+ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY;
+
 -- detaching needs nothing more
 SET LOCAL ROLE priv_shop;
 REVOKE TRIGGER ON shop.orders FROM priv_owner;
