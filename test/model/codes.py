@@ -19,6 +19,8 @@ from purse import ZERO
 from spending import Call, Refused, refuse
 
 GUESSES = {'LY011 row', 'LY012 row', 'LY013 row', 'LY014 row'}      # what counts as an attempt
+REPLACED = False            # whether another code takes the place of one that is set aside and ends
+GUESSING = ('check_code', 'reserve_code', 'redeem_code', 'deposit_code')
 
 
 class Pool:
@@ -39,17 +41,18 @@ class Code:
     def __init__(self, text, pool, value=None, valid_from=NINF, valid_until=INF):
         self.text, self.pool = text, pool
         self.value = value if value is not None else pool.value if pool.gives == 'balance' else None
-        self.spent = ZERO           # of a card's balance
+        self.added = self.spent = ZERO      # to and of a card's balance
         self.valid_from, self.valid_until = valid_from, valid_until
         self.uses = 0
         self.member = None          # who was given it
         self.in_stock = True        # nobody has, or had, anything of it
         self.voided = False
+        self.taken_back = False     # with pieces of its redemption that were cancelled
         self.redemption = None      # the call it was drawn for
         self.held_for, self.held_until = None, NINF     # the reward on hold it is set aside for
 
     def balance(self):
-        return self.value - self.spent if self.value is not None else None
+        return self.value + self.added - self.spent if self.value is not None else None
 
     def held(self, now):
         """Set aside: nobody else can draw it, or is told that it is there (4)."""
@@ -65,6 +68,8 @@ class Use:
     def __init__(self, code, member, state, at):
         self.code, self.member, self.state, self.at = code, member, state, at
         self.until = None           # a reservation's deadline
+        self.unit = code.pool.unit
+        self.amount = None          # what a card was topped up with
         self.discount = self.points = None
         self.returned = ZERO
         self.lots = None            # where its points went
@@ -115,7 +120,7 @@ class Codes:
     def told(self, name, args, state):
         """A refusal has been told: some are guesses, unless one has reserved the code oneself."""
         member = args.get('member')
-        if state not in GUESSES or member is None or name not in ('check_code', 'reserve_code', 'redeem_code'):
+        if state not in GUESSES or member is None or name not in GUESSING:
             return
         code = self.code_named(args['code'])
         if name == 'reserve_code' and code is not None and self.own_reservation(code, member, None) is not None:
@@ -278,6 +283,7 @@ class Codes:
             self.drawn.setdefault(no, []).extend(codes)
         for x in codes:
             self.hand_out(x, member, until, redemption)
+        return codes
 
     def hand_out(self, code, member, until, redemption=None):
         code.in_stock, code.member, code.redemption = False, member, redemption
@@ -346,29 +352,99 @@ class Codes:
         x = self.uses[target]
 
         def act():
-            refuse([] if x.state == 'redeemed' else ['55000'])
+            refuse([] if x.state in ('redeemed', 'topped up') else ['55000'])
             card = x.code.pool.gives == 'balance'
+            if x.state == 'topped up':
+                return self.cancel_top_up(no, x, amount)
             if not card and amount is not None:
                 refuse(['22023'])
             whole = True
             if card:
                 n = x.discount - x.returned if amount is None else amount
                 refuse([] if amount is None or 0 < n <= x.discount - x.returned else ['22023'])
+                refuse(['22023'] if x.points is not None and n < x.discount else [])
                 x.returned += n
                 x.code.spent -= n
                 whole = x.returned == x.discount
             if x.points is not None:
-                self.take_back(x.member, x.code.pool.unit, x.points, x.lots)
+                self.take_back(x.member, x.unit, x.points, x.lots)
             if whole:
                 x.state = 'cancelled'
                 x.code.uses -= 1
             return Call(no, 'cancel_code', x.member, None, None, self.clock)
         return self.called(no, key, ('cancel_code', target, amount), act)
 
+    # -- cards
+
+    def top_up_code(self, no, code, amount, valid_until=None, key=None):
+        """More on a card, which then lasts longer if that is said; who tops up one that nobody had has it from now on."""
+        def act():
+            refuse(['22004'] if amount is None else ['22023'] if amount <= 0 else [])
+            c = self.code_named(code)
+            refuse(['LY011 row'] if c is None else ['22023'] if c.pool.gives != 'balance' else [])
+            refuse(['LY011 row'] if c.held(self.clock) else [])
+            if c.voided or c.ends() <= self.clock or not c.pool.enabled or self.clock < max(c.valid_from, c.pool.valid[0]):
+                refuse(['LY013 row'])
+            if c.in_stock:
+                c.valid_until = min(c.valid_until, self.given_until(c.pool, None))
+            if valid_until is not None:
+                c.valid_until = max(c.valid_until, valid_until)
+            c.in_stock = False
+            c.added += amount
+            x = self.uses[no] = Use(c, None, 'topped up', self.clock)
+            x.amount = amount
+            return Call(no, 'top_up_code', None, None, None, self.clock)
+        return self.called(no, key, ('top_up_code', code, amount, valid_until), act)
+
+    def cancel_top_up(self, no, x, amount):
+        """As far as the card still has it."""
+        left = x.amount - x.returned
+        n = left if amount is None else amount
+        refuse([] if 0 < n <= left else ['22023'])
+        refuse([] if n <= x.code.balance() else ['LY001'])
+        x.returned += n
+        x.code.added -= n
+        if x.returned == x.amount:
+            x.state = 'cancelled'
+        return Call(no, 'cancel_code', None, None, None, self.clock)
+
+    def deposit_code(self, no, code, member, amount=None, unit=None, key=None):
+        """What is left on a card, or some of it, becomes a member's balance in a unit of money."""
+        def act():
+            refuse(['22023'] if amount is not None and amount <= 0 else [])
+            money = [u for u, x in self.units.items() if x.value == 1]
+            if unit is None:
+                refuse(['LY010'] if not money else ['42P08'] if len(money) > 1 else [])
+            else:
+                refuse([] if unit in money else ['LY010'])
+            to = money[0] if unit is None else unit
+            c = self.find_code(code, member)
+            refuse(['22023'] if c.pool.gives != 'balance' else [])
+            mine = self.own_reservation(c, member, None)
+            stranger = self.code_member(c, member, True, mine, amount)
+            self.judge_code(c, member, amount, mine)
+            n = c.balance() if amount is None else amount
+            refuse(['LY001 row'] if n > c.balance() else ['22023'] if n % self.units[to].step != 0 else [])
+            if stranger:
+                self.add_member(member, self.clock)
+            x = self.uses[no] = Use(c, member, 'redeemed', self.clock)
+            x.discount = x.points = n
+            x.unit = to
+            x.lots = [[self.put_in(member, to, n), n]]
+            if mine is not None:
+                self.uses[mine].state = 'used'
+            c.uses += 1
+            c.in_stock = False
+            c.spent += n
+            return Call(no, 'deposit_code', member, to, n, self.clock)
+        return self.called(no, key, ('deposit_code', code, member, amount, unit), act)
+
     def void_code(self, no, code, key=None):
         def act():
             c = self.code_named(code)
             refuse(['LY011'] if c is None else ['LY013'] if c.voided else [])
+            if c.held(self.clock) and REPLACED:
+                self.replace_held(c)
             for n in self.reserved(c):
                 self.uses[n].state = 'released'
             c.voided, c.in_stock = True, False
@@ -419,6 +495,19 @@ class Codes:
         for x in codes:
             x.held_for, x.held_until = call.no, call.hold.deadline
 
+    def replace_held(self, code):
+        """Another code takes the place of one that is set aside and ends; the database says which."""
+        free = self.free_codes(code.pool, code.held_until)
+        refuse([] if free else ['LY014'])
+        new = free[0]
+        if self.texts_held is not None:
+            some = [x for x in free if x.text in self.texts_held]
+            if len(some) != 1:
+                raise AssertionError('expected: one more code set aside that nobody has; actual: %s' % self.texts_held)
+            new = some[0]
+        new.held_for, new.held_until = code.held_for, code.held_until
+        code.held_for, code.held_until = None, NINF
+
     def codes_held(self, call):
         """What is set aside for a hold that has not lapsed."""
         return [x for x in self.codes.values() if x.held_for == call.no and x.held(self.clock)]
@@ -434,31 +523,36 @@ class Codes:
         for x in ready:
             self.hand_out(x, call.member, until, call.no)
         self.drawn.setdefault(no, []).extend(ready)
+        call.codes = list(ready)
         self.release_codes(call)
         if missing:
-            self.draw_codes(no, r.pool, missing, call.member, until, call.no)
+            call.codes += self.draw_codes(no, r.pool, missing, call.member, until, call.no)
 
     def release_codes(self, call):
         for x in self.codes.values():
             if x.held_for == call.no:
                 x.held_for, x.held_until = None, NINF
 
-    def has_codes(self, call):
-        return any(x.redemption == call.no for x in self.codes.values())
+    def codes_to_take_back(self, call, pieces):
+        """
+        The codes that go with so many pieces that are cancelled: those that were voided anyway, then the last drawn,
+        if nobody has used or reserved them; and why there are not enough.
+        """
+        mine = [x for x in call.codes if not x.taken_back]
+        if not mine:
+            return ([], [])
+        unused = [x for x in mine if x.uses == 0 and x.added == 0]
+        free = [x for x in unused if x.voided] + [x for x in reversed(unused) if not x.voided and not self.reserved(x)]
+        if len(free) >= pieces:
+            return (free[:int(pieces)], [])
+        return ([], ['LY012' if pieces > len(unused) else 'LY014'])
 
-    def codes_block(self, call):
-        """Why a redemption whose codes are in use cannot be cancelled."""
-        why = []
-        for x in self.codes.values():
-            if x.redemption == call.no:
-                why += (['LY012'] if x.uses > 0 else []) + (['LY014'] if self.reserved(x) else [])
-        return why
-
-    def void_codes_of(self, call):
-        """Codes that a member has seen are void when the redemption is cancelled."""
-        for x in self.codes.values():
-            if x.redemption == call.no:
-                x.voided, x.in_stock = True, False
+    def take_codes_back(self, call, codes):
+        """Codes that a member has seen are void when the redemption is cancelled; tells which became it, in the order drawn."""
+        told = [x.text for x in call.codes if x in codes and not x.voided]
+        for x in codes:
+            x.voided, x.in_stock, x.taken_back = True, False, True
+        return told
 
     # -- reading
 
@@ -466,7 +560,7 @@ class Codes:
         """The one word of the view vouchers."""
         if code.voided:
             return 'void'
-        if self.used_up(code):
+        if self.used_up(code) and (code.spent > 0 or code.pool.gives != 'balance'):     # a blank card is not used
             return 'used'
         if code.ends() <= self.clock:
             return 'expired'

@@ -24,6 +24,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from clock import DAY, HOUR, INF, MINUTE, NINF, SECOND, Period, at, to_instant, to_local, truncate, wall
+from generate_more import MORE
 from generate_spending import SPENDING, SpendingOps, add_rewards, apply_spending
 from generate_tiers import TIERS, TierOps, add_tiers, apply_tiers
 from model import Member, Program, Refused, Rule, Source, Unit
@@ -48,6 +49,7 @@ SERIES = {
     100000: {'spend': 0.5, 'holds': 0.5, 'rewards': 0.6, 'pay': 0.2, 'keys': 0.4, 'vouchers': 0.5, 'offers': 0.5, 'auto': 0.3,
              'bonus': 0.4, 'undo': 0.5, 'moves': 0.35, 'activity_expiry': 0.25},
     200000: TIERS,
+    300000: MORE,
 }
 
 
@@ -96,6 +98,8 @@ class Generator(SpendingOps, TierOps):
         if features is None:
             self.on = {f for f, p in FEATURES.items() if self.r.random() < p}
             self.on |= {f for f, p in series(seed).items() if self.r.random() < p}
+            if self.on & {'cards', 'held_codes'}:
+                self.on.add('vouchers')
         else:
             self.on = set(features)
         self.spec = Spec()
@@ -133,10 +137,12 @@ class Generator(SpendingOps, TierOps):
             s.rules.append({'name': 'plain', 'earn': '1 per 1', 'unit': 'points', 'source': None})
         if self.has('tiers'):
             self.more_tier_rules()
+        self.more_rules()
         self.make_members()
         self.make_spending()
         if self.has('tier_rewards') and self.has('tiers'):
             self.tier_rewards()
+            self.more_tiers()
         self.make_ops()
         return s
 
@@ -182,6 +188,8 @@ class Generator(SpendingOps, TierOps):
             if self.has('forgive') and self.chance(0.6):
                 u['on_shortfall'] = 'forgive'
             self.spec.units.append(u)
+        if self.has('wallet') or self.has('cards'):
+            self.make_money()
 
     def unit(self, name):
         return next(u for u in self.spec.units if u['name'] == name)
@@ -258,6 +266,7 @@ class Generator(SpendingOps, TierOps):
                 'table': None,      # the program's own
                 'columns': {'kind': 'text', 'key': 'text', 'member_id': 'member', 'occurred_at': 'timestamptz'},
             })
+        self.more_sources()
 
     def pays(self):
         """Whether purchases may be paid with points."""
@@ -408,7 +417,7 @@ class Generator(SpendingOps, TierOps):
             op = self.tier_op()
             if op:
                 return op
-        if self.chance(0.6 if self.spec.seed // 100000 == 1 else 0.4):
+        if self.chance(0.6 if self.spec.seed // 100000 in (1, 3) else 0.4):
             op = self.spending_op()
             if op:
                 return op
@@ -531,7 +540,7 @@ class Generator(SpendingOps, TierOps):
             elif c == 'order_no':
                 row[c] = None
             else:
-                row[c] = self.value(source, c, typ) if c != 'used' else self.points_used(row['customer_id'])
+                row[c] = self.value(source, c, typ) if c != 'used' else self.points_used(row['customer_id'], source['model'])
         return row
 
     def some_event(self, name, typ):
@@ -643,7 +652,7 @@ class Generator(SpendingOps, TierOps):
         for k in keys:
             row = self.p.tables[m['name']][k]
             changes.append(('U', k, {c: self.value(source, c, source['columns'][c]) if c != 'used' else
-                                     self.points_used(row['customer_id'], row['used']) for c in chosen}))
+                                     self.points_used(row['customer_id'], m, row['used']) for c in chosen}))
         form = 'update'
         if len(changes) == 1:
             form = r.choice(['update', 'update', 'upsert', 'merge'])

@@ -7,7 +7,9 @@ from fractions import Fraction
 from clock import DAY, HOUR
 
 CODE_CALLS = ('generate_codes', 'import_codes', 'check_code', 'reserve_code', 'redeem_code', 'release_code', 'cancel_code',
-              'void_code', 'give_code')
+              'void_code', 'give_code', 'top_up_code', 'deposit_code')
+
+CANCELLABLE = ('redeem_code', 'top_up_code', 'deposit_code')
 
 
 class CodesOps:
@@ -38,6 +40,7 @@ class CodesOps:
             if self.chance(0.2):
                 x['supply'] = 'endless'
             s.vouchers.append(x)
+        self.more_pools()
 
     def pool_kinds(self):
         r = self.r
@@ -142,11 +145,11 @@ class CodesOps:
         return None if t is None else {'target': t}
 
     def call_cancel_code(self):
-        t = self.a_use(('redeem_code',), lambda x: x.state == 'redeemed')
+        t = self.a_use(CANCELLABLE, lambda x: x.state in ('redeemed', 'topped up'))
         if t is None:
             return None
         x = self.p.uses[t]
-        part = x.discount is not None and x.code.pool.gives == 'balance' and self.chance(0.5) or self.chance(0.03)
+        part = (x.discount is not None or x.amount is not None) and x.code.pool.gives == 'balance' and self.chance(0.5) or self.chance(0.03)
         return {'target': t, 'amount': self.r.choice([Fraction(2), Fraction('3.33'), Fraction(30)]) if part else None}
 
     def call_void_code(self):

@@ -5,7 +5,7 @@ that grow, and calls that undo others.
 
 from fractions import Fraction
 
-from clock import DAY
+from clock import DAY, HOUR
 
 
 class OffersOps:
@@ -94,7 +94,7 @@ class OffersOps:
             'step': Fraction(r.choice([0, 1, 5])), 'every': r.choice(['1 month', '14 days', '1 week', '36 hours']),
             'max_growth': r.choice([None, Fraction(25), Fraction(7)]),
             'offered_at': r.choice([None, self.p.clock - r.randint(1, 200) * DAY, self.p.clock + 2 * DAY]),
-            'ends_at': self.p.clock + r.randint(3, 90) * DAY if self.chance(0.4) else None})
+            'ends_at': self.p.clock + (r.randint(1, 200) * HOUR if self.has('short_bonus') else r.randint(3, 90) * DAY) if self.chance(0.4) else None})
 
     def call_claim(self):
         if not self.p.bonuses:

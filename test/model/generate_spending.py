@@ -13,6 +13,7 @@ from fractions import Fraction
 from clock import DAY, HOUR, INF
 from codes import Pool
 from generate_codes import CODE_CALLS, CodesOps
+from generate_more import MoreOps
 from generate_offers import OffersOps
 from rewards import Reward
 from spending import Refused
@@ -24,7 +25,7 @@ SPENDING = {'spend': 'spend', 'holds': 'hold', 'transfers': 'transfer', 'rewards
 MAKERS = ('spend', 'hold', 'redeem', 'hold_reward')
 
 
-class SpendingOps(CodesOps, OffersOps):
+class SpendingOps(CodesOps, OffersOps, MoreOps):
     """Mixed into Generator."""
 
     def make_spending(self):
@@ -50,6 +51,7 @@ class SpendingOps(CodesOps, OffersOps):
                 s.codes += [('%s%d' % (name[:2].upper() * 3, 100 + i), name) for i in range(6)]
         self.make_vouchers()
         self.make_offers()
+        self.more_offers()
 
     def make_reward(self, name):
         r, s = self.r, self.spec
@@ -72,16 +74,18 @@ class SpendingOps(CodesOps, OffersOps):
 
     # ------------------------------------------------------------ purchases paid with points
 
-    def points_used(self, member, before=None):
+    def points_used(self, member, source, before=None):
         """What a purchase asks for: mostly what its member has."""
         r = self.r
         if self.chance(0.6):
             return None
-        unit = self.spec.source('orders')['model']['spend_unit']
+        unit = source['spend_unit']
         have = self.p.shown(unit, self.p.state(member, unit)[0]) if member in self.p.members else 0
         if before is not None:
             have += before
         step = self.p.units[unit].shown_step
+        if source.get('spend_step') and self.chance(0.7):
+            return max(Fraction(0), r.choice([have, have // 2, have // 3]) // source['spend_step'] * source['spend_step'])
         return max(Fraction(0), r.choice([have, have // 2, have // 3, Fraction(r.randint(0, 30)), have - step, have + step
                                           if self.chance(0.3) else Fraction(0), Fraction(5)]))
 
@@ -99,7 +103,7 @@ class SpendingOps(CodesOps, OffersOps):
             kinds += ['redeem'] * 4 + ['hold_reward'] * 2 + ['reward'] + ['cancel'] * 2 + ['capture']
         if self.has('codes'):
             kinds += ['redeem_code']
-        kinds += self.code_kinds() + self.offer_kinds()
+        kinds += self.code_kinds() + self.offer_kinds() + self.more_kinds()
         if not kinds:
             return None
         if self.has('keys') and self.keyed and self.chance(0.12):
@@ -112,6 +116,8 @@ class SpendingOps(CodesOps, OffersOps):
         args = getattr(self, 'call_' + kind)()
         if args is None:
             return None
+        if isinstance(args, tuple):
+            kind, args = args
         op = ('call', self.next(), kind, args)
         if self.has('keys') and kind not in ('check_code', 'claim', 'reverse') and self.chance(0.4):
             args['key'] = 'key %d' % op[1]

@@ -7,7 +7,7 @@ What the model keeps apart:
     Program     configuration, tables, members, events, caps and budgets
     Event       what is frozen about one event and what it holds
     Purse       one member's lots, holds and debt of one unit, as lines with dates (purse.py)
-What members do with their points is in spending.py, rewards.py, codes.py and undo.py.
+What members do with their points is in spending.py, rewards.py, quotes.py, codes.py and undo.py.
 """
 
 import re
@@ -18,6 +18,7 @@ from clock import INF, NINF, Period, span_start, to_instant, naive
 from codes import Codes
 from expr import EvalError, columns, value
 from purse import ZERO, Lines, Purse
+from quotes import Quotes
 from rewards import Rewards
 from spending import Paying, Refused, Spending
 from tiers import Tiers
@@ -76,7 +77,7 @@ class Rate:
 
 class Unit:
     def __init__(self, name, activates='immediately', expires='never', decimals=0, rounding='floor',
-                 max_per_event=None, on_shortfall='debt', return_grace=None, transferable=False):
+                 max_per_event=None, on_shortfall='debt', return_grace=None, transferable=False, value=None):
         self.name = name
         self.activates, self.expires = Period(activates), Period(expires)
         self.rounding = rounding
@@ -86,6 +87,7 @@ class Unit:
         self.on_shortfall = on_shortfall
         self.return_grace = None if return_grace is None else Period(return_grace)
         self.transferable = transferable
+        self.value = None if value is None else Fraction(value)     # in money
 
 
 class Rule:
@@ -117,7 +119,8 @@ class Source:
 
     def __init__(self, name, key=('id',), event=None, member=('col', 'customer_id'), amount=None,
                  occurred_at='placed_at', time_type='timestamptz', condition=None, purchase=None, reduces=None,
-                 reduces_key=None, on_delete='revoke', spend=None, spend_unit='points', spend_condition=None):
+                 reduces_key=None, on_delete='revoke', spend=None, spend_unit='points', spend_condition=None,
+                 spend_min=None, spend_max=None, spend_step=None, spend_max_share=None):
         self.name, self.key, self.event = name, tuple(key), event
         self.member, self.amount, self.occurred_at, self.time_type = member, amount, occurred_at, time_type
         self.condition = condition
@@ -125,6 +128,7 @@ class Source:
         self.reduces, self.reduces_key = reduces, reduces_key
         self.on_delete = on_delete
         self.spend, self.spend_unit, self.spend_condition = spend, spend_unit, spend_condition
+        self.spend_min, self.spend_max, self.spend_step, self.spend_max_share = spend_min, spend_max, spend_step, spend_max_share
 
 
 class Version:
@@ -191,7 +195,7 @@ class Judged:
         self.member, self.t, self.amount, self.gross, self.rows = member, t, amount, gross, rows
 
 
-class Program(Spending, Rewards, Codes, Undoing, Paying, Tiers):
+class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
     def __init__(self, zone='UTC', stacking='additive', enrolment='auto', on_error='queue', clock=None):
         self.zone, self.stacking, self.enrolment, self.on_error = zone, stacking, enrolment, on_error
         self.clock = clock
@@ -412,11 +416,13 @@ class Program(Spending, Rewards, Codes, Undoing, Paying, Tiers):
             except EvalError:
                 self.failed.add((name, key))
                 continue
-            if j is not None:
-                todo.append((j.t, key))
+            paid = [] if source.spend is None else [self.instant(source, row) for row in (
+                self.tables[name][k] for k in self.index[name][key]) if (value(source.spend, row, None) or ZERO) > 0]
+            if j is not None or paid:
+                todo.append((min(paid) if j is None else j.t, key))
         self.one_by_one = False     # as if they had been inserted in that order
-        for _, key in sorted(todo):
-            self.touch(source, key)
+        for t, key in sorted(todo):
+            self.touch(source, key, min(t, self.clock))
         self.one_by_one = True
 
     def retry_failed(self):
@@ -499,8 +505,8 @@ class Program(Spending, Rewards, Codes, Undoing, Paying, Tiers):
             spend -= e.counted
         return dict({'purchases': purchases, 'spend': spend, 'attributes': dict(m.attributes)}, **self.tier_facts(tiers))
 
-    def touch(self, source, key):
-        """Bring what an event has posted to what it is entitled to now."""
+    def touch(self, source, key, history=None):
+        """Bring what an event has posted to what it is entitled to now; history: when it was paid with points."""
         name = source.name
         e = self.events.get((name, key))
         if e is None:
@@ -509,7 +515,7 @@ class Program(Spending, Rewards, Codes, Undoing, Paying, Tiers):
             self.failed.discard((name, key))
             return
         if source.spend is not None:
-            self.pay(source, e, key)
+            self.pay(source, e, key, history)
         try:
             j = self.look(source, key)
             member = None if j is None else j.member

@@ -213,8 +213,8 @@ class Purse:
         return sum((x[2] for x in self.debt_lines), ZERO)
 
     def ordered(self, lots):
-        """Nearest end first, never-ending last; ties: earlier activation (3)."""
-        return sorted(lots, key=lambda x: (self.end_of(x), x.start))
+        """Nearest end first, never-ending last; ties: earlier activation (3), and what can no more be extended."""
+        return sorted(lots, key=lambda x: (self.end_of(x), x.start, x.end is None))
 
     def active(self, at):
         return self.ordered([x for x in self.lots.values() if x.start <= at and self.points(x, at) > 0])
@@ -266,13 +266,13 @@ class Purse:
 
     # -- spending
 
-    def draw(self, points, at, kind=Spent):
+    def draw(self, points, at, kind=Spent, posted_at=None):
         """Take points out of the lots that end first (3): [(lot, points)] in that order."""
         pieces = []
         for lot in self.active(at):
             n = min(points, self.points(lot, at))
             if n > 0:
-                lot.lines.append(kind((at, at, -n)))
+                lot.lines.append(kind((at, at if posted_at is None else posted_at, -n)))
                 pieces.append((lot, n))
                 points -= n
         assert points == 0

@@ -11,7 +11,7 @@ from spending import Call, refuse
 
 
 class Reward:
-    """Something that points buy.  prices: name -> (unit, points[, money])."""
+    """Something that points buy.  prices: name -> (unit, points[, money[, tiers]])."""
 
     def __init__(self, name, prices, stock=None, max_per_member=None, cap_period='ever', valid=(NINF, INF),
                  condition=None, hold_for=900, enabled=True, choice_set=None, kind='custom', early_access=None, pool=None,
@@ -28,6 +28,10 @@ class Reward:
     def money(self, price):
         """What is to be paid beside."""
         return self.prices[price][2] if len(self.prices[price]) > 2 else None
+
+    def price_tiers(self, price):
+        """Whose members have this price; None: everybody."""
+        return self.prices[price][3] if len(self.prices[price]) > 3 else None
 
 
 class Rewards:
@@ -66,16 +70,23 @@ class Rewards:
 
     # -- redeeming
 
-    def choose_price(self, r, price):
+    def has_price(self, r, price, member, now):
+        """Whether a price is there for a member."""
+        tiers = r.price_tiers(price)
+        return tiers is None or bool(set(tiers) & set(self.tiers_at(member, now).values()))
+
+    def choose_price(self, r, price, member, now):
         """The name of a price, as asked for, or the one that applies: (name, why not)."""
         if price is not None:
-            return (price, [] if price in r.prices else ['42704'])
-        if len(r.prices) == 1:
-            return (next(iter(r.prices)), [])
-        units = {x[0] for x in r.prices.values()}
-        if len(units) > 1 or any(r.money(x) is not None for x in r.prices):
+            if price not in r.prices:
+                return (None, ['42704'])
+            return (price, [] if self.has_price(r, price, member, now) else ['LY007'])
+        some = [x for x in r.prices if self.has_price(r, x, member, now)]
+        if not some:
+            return (None, ['LY007'])
+        if len(some) > 1 and (len({r.prices[x][0] for x in some}) > 1 or any(r.money(x) is not None for x in some)):
             return (None, ['42P08'])
-        return (min(r.prices, key=lambda x: (r.prices[x][1], x)), [])
+        return (min(some, key=lambda x: (r.prices[x][1], x)), [])
 
     def why_closed(self, r, member, now):
         """Why a member may not have a reward now."""
@@ -92,28 +103,32 @@ class Rewards:
         """Until when what was redeemed can be used."""
         return None if r.code_valid is None else Period(r.code_valid).end(now, self.zone_of(member))
 
-    def buy(self, no, kind, member, name, quantity, price, seconds):
+    def why_not(self, kind, member, name, quantity, price, seconds):
+        """(the price that applies, why a member cannot redeem so much or set it aside)"""
         r = self.rewards.get(name)
-        why = self.who(member) + ([] if quantity > 0 else ['22023'])
+        why = self.who(member) + ([] if quantity > 0 else ['22023']) + ([] if seconds is None or seconds > 0 else ['22023'])
         if r is None or not r.enabled or not r.prices:
-            refuse(why + ['LY004'])
-        price, wrong = self.choose_price(r, price)
-        if why or wrong:
-            refuse(why + wrong + (self.why_closed(r, member, self.now(member)) if member in self.members else []))
-        unit, each = r.prices[price][:2]
+            return (None, why + ['LY004'])
         now = self.now(member)
-        why += self.why_closed(r, member, now)
-        why += self.left_of(None, name, member, quantity, now)
-        why += self.enough(member, unit, quantity * each)
-        if seconds is not None and seconds <= 0:
-            why.append('22023')
+        price, wrong = self.choose_price(r, price, member, now)
+        why += wrong
+        if member not in self.members or '22023' in why:
+            return (price, why)
+        why += self.why_closed(r, member, now) + self.left_of(None, name, member, quantity, now)
+        if price is not None:
+            unit, each = r.prices[price][:2]
+            why += self.enough(member, unit, quantity * each)
         if r.pool is not None and kind == 'redeem':
             why += self.codes_lacking(r.pool, quantity, self.code_end(r, member, now))
         if r.pool is not None and kind == 'hold_reward':
             n = r.hold_for if seconds is None else seconds
             why += self.codes_lacking(r.pool, quantity, INF, now + n * SECOND)
+        return (price, why)
+
+    def buy(self, no, kind, member, name, quantity, price, seconds):
+        price, why = self.why_not(kind, member, name, quantity, price, seconds)
         refuse(why)
-        return self.take_reward(no, kind, r, member, price, quantity, seconds)
+        return self.take_reward(no, kind, self.rewards[name], member, price, quantity, seconds)
 
     def take_reward(self, no, kind, r, member, price, quantity, seconds=None):
         unit, each = r.prices[price][:2]
@@ -127,7 +142,7 @@ class Rewards:
                 self.hold_codes(call, r.pool, quantity)
         else:
             if r.pool is not None:
-                self.draw_codes(no, r.pool, quantity, member, self.code_end(r, member, now), no)
+                call.codes = self.draw_codes(no, r.pool, quantity, member, self.code_end(r, member, now), no)
             self.take(call, call.points)
         self.redemptions.append(call)
         return call

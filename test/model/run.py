@@ -39,12 +39,15 @@ except ImportError:             # another python comes first in PATH: the system
 
 import expr
 import test_model
+import test_more
 import test_spending
 import test_tiers
 from clock import DAY, HOUR, INF, NINF, naive, show
 from generate import FEATURES, SERIES, SPENDING, Generator, apply, possible
 from model import Refused
+from coverage import Coverage
 from run_codes import CodesChecks, CodesSql
+from run_quotes import QuotesChecks
 from run_spending import SpendingChecks, SpendingSql
 from run_tiers import TierChecks, TierSql
 from shrink import shrink
@@ -168,7 +171,13 @@ class Sql(SpendingSql, CodesSql, TierSql):
                 args += [('spend', expr.quote(expr.sql(m['spend']))), ('spend_unit', expr.quote(m['spend_unit']))]
             if 'on_delete' in m:
                 args.append(('on_delete', expr.quote(m['on_delete'])))
+            if m.get('spend_condition'):
+                args.append(('spend_condition', expr.quote(expr.sql(m['spend_condition']))))
             yield 'SELECT %s.attach(%s)' % (self.program, ', '.join(v if k is None else '%s => %s' % (k, v) for k, v in args))
+            limits = {k: v for k, v in m.items() if k in ('spend_min', 'spend_max', 'spend_step', 'spend_max_share')}
+            if limits:
+                yield 'UPDATE %s.source SET %s WHERE name = %s' % (
+                    self.program, ', '.join('%s = %s' % (k, number(v)) for k, v in limits.items()), expr.quote(m['name']))
 
     def backfill(self):
         for source in self.spec.sources:
@@ -314,7 +323,7 @@ class Sql(SpendingSql, CodesSql, TierSql):
 
 # ---------------------------------------------------------------- running
 
-PAYING = {'22004', '22023', 'LY001', 'LY002', 'LY003'}   # what a purchase that is paid with points is refused with
+PAYING = {'22004', '22023', 'LY001', 'LY002', 'LY003', 'LY006'}   # what a purchase that is paid with points is refused with
 AVAILABLE = {'verify', 'adjust', 'book_due'}
 
 
@@ -326,10 +335,11 @@ class Mismatch(Exception):
         self.what, self.lines = what, lines
 
 
-class Run(SpendingChecks, CodesChecks, TierChecks):
+class Run(SpendingChecks, CodesChecks, QuotesChecks, TierChecks):
     """One program on the database beside its model."""
 
     serial = 0
+    seen = Coverage()           # of all runs
 
     def __init__(self, db, spec, mode, every=10, log=None):
         self.db, self.spec, self.mode, self.every, self.log = db, spec, mode, every, log
@@ -395,6 +405,7 @@ class Run(SpendingChecks, CodesChecks, TierChecks):
                     if s['table'] and not s['model'].get('reduces'):
                         self.must("CALL %s.backfill('%s')" % (self.program, s['model']['name']))
                         self.model.backfill(s['model']['name'])
+                        self.note_backfill(s['model']['name'])
                 self.check()
             for i, op in enumerate(ops):
                 self.done = len(self.spec.ops) - len(ops) + i + 1
@@ -402,6 +413,7 @@ class Run(SpendingChecks, CodesChecks, TierChecks):
                 self.since += 1
                 if self.since >= self.every or i + 1 == len(ops):
                     self.check()
+            self.note_ends()
         finally:
             self.drop()
 
@@ -420,14 +432,18 @@ class Run(SpendingChecks, CodesChecks, TierChecks):
             return
         sql = self.sql.statement(self.model, op[1], op[2], changes)
         expected = ''
+        preview = self.told_preview(op[1], changes)
         actual = self.execute(sql)
         try:
             self.model.statement(op[1], changes)
         except Refused as e:
-            expected = e.states | ({actual} & PAYING)   # several rows may be refused, each for a reason of its own
+            expected = e.states
+            if len(changes) > 1:        # several rows may be refused, each for a reason of its own
+                expected = expected | ({actual} & PAYING)
+        self.note_statement(op[1], changes, actual, expected)
         self.compare_state(sql, expected, actual)
-        if any('used' in (c[1] if c[0] == 'I' else c[2] if c[0] == 'U' else ()) for c in changes):
-            self.calls['purchase paid with points', bool(actual)] += 1
+        if preview:
+            self.as_previewed(preview, op[1], changes, actual)
 
     def step(self, op):
         if op[0] == 'stmt':
@@ -459,6 +475,7 @@ class Run(SpendingChecks, CodesChecks, TierChecks):
             op += (self.got_more(),)
         expected = apply(self.model, op, False)[0]
         self.compare_state(sql, expected or '', actual)
+        self.seen.note(op[0], actual)
         if rows:
             raise Mismatch('reconcile', [sql, 'expected: no rows', 'actual: %s' % rows])
 
@@ -607,6 +624,7 @@ class Run(SpendingChecks, CodesChecks, TierChecks):
             self.report('lots', wrong)
         self.check_spending(texts, units)
         self.check_codes()
+        self.check_quotes()
         if m.groups:
             self.check_tiers()
         rows = self.query('SELECT * FROM %s.verify()' % p) if self.has('verify') else []
@@ -718,26 +736,38 @@ def share_out(o):
     workers = []
     for i in range(jobs):
         args = [sys.executable, os.path.abspath(__file__), '--seeds', ','.join(map(str, o.seeds[i::jobs])), '--ops', o.ops, '--jobs', 1,
-                '--modes', o.modes, '--without', o.without, '--every', o.every, '--shrink', o.shrink, '--stop', o.stop]
+                '--modes', o.modes, '--without', o.without, '--every', o.every, '--shrink', o.shrink, '--stop', o.stop,
+                '--examples', int(i == 0 and o.examples)]
         args += [] if o.features is None else ['--features', o.features]
         out = tempfile.TemporaryFile('w+')
         workers.append((subprocess.Popen([str(x) for x in args], stdout=out), out))
     status = n = 0
-    lines = []
+    lines, seen = [], Coverage()
     for i, (worker, out) in enumerate(workers):
         status |= worker.wait()
         out.seek(0)
         for line in out:
             m = re.match(r'((?:not )?ok) \d+( - .*)', line)
-            if m and (i > 0 and 'worked examples' in line):
-                continue                # each has run these
             if m:
                 n += 1
                 line = '%s %d%s\n' % (m.group(1), n, m.group(2))
-            if not line.startswith('1..'):
+            if not line.startswith('1..') and not seen.take(line):
                 lines.append(line)
-    sys.stdout.write(''.join(lines) + '1..%d\n' % n)
+    print(''.join(lines) + '\n'.join(seen.lines()))
+    if o.whole:
+        n += 1
+        status |= not tell_whole(seen, n)
+    print('1..%d' % n)
     return status
+
+
+def tell_whole(seen, n):
+    """Tells as test n whether the default programs did all that they should."""
+    missing = seen.missing()
+    print('%s %d - everything that members do happened' % ('not ok' if missing else 'ok', n))
+    for x in missing:
+        print('# expected: %s; actual: it never happened' % x)
+    return not missing
 
 
 def main():
@@ -753,8 +783,10 @@ def main():
     a.add_argument('--without', default='', help='leave these features out')
     a.add_argument('--every', type=int, default=10, help='operations between two comparisons')
     a.add_argument('--shrink', type=int, default=60, help='seconds to spend on shrinking a failure, 0 = do not')
+    a.add_argument('--examples', type=int, default=1, help='0: not the worked examples')
     a.add_argument('--stop', type=int, default=3, help='stop after so many failing programs')
     o = a.parse_args()
+    o.whole = all(getattr(o, x) == a.get_default(x) for x in ('seed', 'seeds', 'programs', 'more', 'ops', 'modes', 'features', 'without'))
     if o.seeds is not None:
         o.seeds = [int(x) for x in o.seeds.split(',')]
     else:
@@ -778,11 +810,13 @@ def main():
         missing.add('pay')
     started = time.time()
     failures = statements = operations = done = 0
-    print('1..%d' % (len(o.seeds) + 1), flush=True)
-    own = unittest.TextTestRunner(stream=sys.stderr, verbosity=0).run(
-        unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromModule(m) for m in (test_model, test_spending, test_tiers)))
-    print('%s 1 - the model agrees with the worked examples' % ('ok' if own.wasSuccessful() else 'not ok'), flush=True)
-    for n, seed in enumerate(o.seeds, 2):
+    print('1..%d' % (len(o.seeds) + o.examples + o.whole), flush=True)
+    sound = True
+    if o.examples:
+        sound = unittest.TextTestRunner(stream=sys.stderr, verbosity=0).run(unittest.TestSuite(
+            unittest.defaultTestLoader.loadTestsFromModule(m) for m in (test_model, test_spending, test_more, test_tiers))).wasSuccessful()
+        print('%s 1 - the model agrees with the worked examples' % ('ok' if sound else 'not ok'), flush=True)
+    for n, seed in enumerate(o.seeds, 1 + o.examples):
         features = None if o.features is None else [f for f in o.features.split(',') if f]
         if features is None and (o.without or missing):
             g = Generator(seed, o.ops)
@@ -792,8 +826,8 @@ def main():
         for mode in o.modes:
             if mode == 'c' and (spec.enrolment == 'error' or spec.on_error == 'raise'):
                 continue        # a refusal would end the whole backfill
-            if mode == 'c' and any(s['model'].get('spend') for s in spec.sources):
-                continue        # so would points that are not there
+            if mode == 'c' and len([s for s in spec.sources if s['model'].get('spend')]) > 1:
+                continue        # what one source is paid with there would depend on which is loaded first
             if mode == 'c' and any(x.get('auto_redeem') for x in spec.rewards):
                 continue        # they come once a batch
             run = Run(db, spec, mode, o.every)
@@ -836,9 +870,9 @@ def main():
             break
     print('# %d programs, %d failed, %d operations, %d statements, %.0f s' % (
         done, failures, operations, statements, time.time() - started))
-    print('# calls: ' + (', '.join('%s %d (%d refused)' % (k, Run.calls[k, False] + Run.calls[k, True], Run.calls[k, True])
-                                  for k in sorted({x[0] for x in Run.calls})) or 'none'))
-    sys.exit(0 if own.wasSuccessful() and not failures else 1)
+    print('\n'.join(Run.seen.lines()))
+    whole = not o.whole or tell_whole(Run.seen, done + o.examples + 1)
+    sys.exit(0 if sound and not failures and whole else 1)
 
 
 if __name__ == '__main__':

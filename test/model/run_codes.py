@@ -88,9 +88,11 @@ class CodesChecks:
                 actual, self.error = answer[1] + ' row', 'as a row'
             elif name == 'give_code':
                 m.texts = [answer[8]]
+            elif name == 'void_code' and m.code_named(args['code']) is not None and m.code_named(args['code']).held(m.clock):
+                m.texts_held = self.texts_held(self.numbers[m.code_named(args['code']).held_for])
         expected = self.modelled(op, sql, actual)
         self.compare_state(sql, expected, actual)
-        self.calls[name, bool(actual)] += 1
+        self.seen.note(name, actual)
         if not makes and rows and 'member' in args and name != 'give_code':
             left = m.attempts_left(args['member'])
             if answer[7] != (left if left is None else max(left, 0)) and not known:
@@ -124,25 +126,26 @@ class CodesChecks:
         if not m.pools:
             return
         found = {r[0]: r[1:] for r in self.query(
-            'SELECT code, pool, state, member_id::text, uses, uses_left, balance, operation FROM %s.vouchers' % p)}
+            'SELECT code, pool, state, member_id::text, uses, uses_left, balance, added, operation FROM %s.vouchers' % p)}
         for text, x in m.codes.items():
             left = None if x.pool.gives == 'balance' or x.pool.uses is None else 0 if x.voided else max(x.pool.uses - x.uses, 0)
             expected = (x.pool.name, m.code_state(x), None if x.member is None else str(x.member), x.uses, left,
-                        None if x.pool.gives != 'balance' else 0 if x.voided else x.balance())
-            actual = found.pop(text, (None,))[:6]
+                        *((None, None) if x.pool.gives != 'balance' else (0 if x.voided else x.balance(), x.added)))
+            actual = found.pop(text, (None,))[:7]
             if expected != actual:
-                wrong.append('vouchers, code %s (pool, state, member, uses, uses left, balance): expected: %s; actual: %s' % (
+                wrong.append('vouchers, code %s (pool, state, member, uses, uses left, balance, added): expected: %s; actual: %s' % (
                     text, show_values(expected), show_values(actual)))
         if found:
             wrong.append('vouchers: expected: no more; actual: %s' % found)
         self.report('codes', wrong)
         states = ('free', 'given', 'active', 'reserved', 'held', 'used', 'expired', 'void')
-        found = {r[0]: r[1:] for r in self.query('SELECT pool, codes, %s, uses FROM %s.pools' % (', '.join(states), p))}
+        found = {r[0]: r[1:] for r in self.query('SELECT pool, codes, %s, uses, coalesce(balance, 0) FROM %s.pools' % (', '.join(states), p))}
         for name, pool in m.pools.items():
             codes = [x for x in m.codes.values() if x.pool is pool]
-            expected = (len(codes),) + tuple(sum(1 for x in codes if m.code_state(x) == s) for s in states) + (sum(x.uses for x in codes),)
+            expected = (len(codes),) + tuple(sum(1 for x in codes if m.code_state(x) == s) for s in states) + (
+                sum(x.uses for x in codes), sum(x.balance() for x in codes if pool.gives == 'balance' and m.code_state(x) not in ('void', 'expired')))
             if expected != found.get(name):
-                wrong.append('pools, %s (codes, %s, uses): expected: %s; actual: %s' % (name, ', '.join(states), expected, found.get(name)))
+                wrong.append('pools, %s (codes, %s, uses, balance): expected: %s; actual: %s' % (name, ', '.join(states), expected, found.get(name)))
         self.report('pools', wrong)
         if not m.uses:
             return

@@ -12,6 +12,7 @@ from generate_codes import CODE_CALLS
 from generate_spending import MAKERS, apply_spending, callable_now
 
 RESULT = 'id, status, unit, points, available, pending, held, debt, code'
+CODES_TOLD = False          # whether cancel() and reverse() tell which codes they end
 FUNCTIONS = {'adjusted': 'adjust'}      # what the database calls them
 
 
@@ -29,9 +30,10 @@ class SpendingSql:
                 columns['hold_for'] = '%d seconds' % x['hold_for']
             yield 'INSERT INTO %s.reward (%s) VALUES (%s)' % (
                 p, ', '.join(columns), ', '.join(self.setting(v) for v in columns.values()))
-            for name, (unit, points, *money) in x['prices'].items():
-                yield 'INSERT INTO %s.reward_price (reward, name, unit, points, money) VALUES (%s)' % (
-                    p, ', '.join(self.setting(v) for v in (x['name'], name, unit, points, *(money or [None]))))
+            for name, price in x['prices'].items():
+                unit, points, money, tiers = (price + (None, None))[:4]
+                yield 'INSERT INTO %s.reward_price (reward, name, unit, points, money, tiers) VALUES (%s)' % (
+                    p, ', '.join(self.setting(v) for v in (x['name'], name, unit, points, money, tiers)))
         for x in s.pools:
             columns = dict({k: v for k, v in x.items() if k != 'points'}, gives='points', value=x['points'])
             yield 'INSERT INTO %s.voucher_pool (%s) VALUES (%s)' % (
@@ -88,8 +90,6 @@ class SpendingSql:
 class SpendingChecks:
     """Mixed into Run."""
 
-    calls = Counter()           # what was called, and how many calls were refused
-
     def spending(self, op):
         """One operation on both, compared."""
         m = self.model
@@ -111,19 +111,24 @@ class SpendingChecks:
         self.number_autos()
         sql = self.sql.call(op, self.numbers)
         known = op[3].get('key') in m.keys or op[2] == 'claim' and m.bonuses[op[3]['bonus']].claimed is not None
+        told = self.told_quote(op[3]['member'], op[3]['reward'], op[3]['quantity']) if op[2] == 'redeem' and not known else None
         actual = self.execute(sql)
         rows = [] if actual else self.db.fetchall()
         m.texts = rows[0][8].split(', ') if rows and rows[0][8] else None
-        m.texts_held = [x for x, in self.query(
-            "SELECT code FROM %s.vouchers WHERE redemption = %d AND state = 'held' ORDER BY code" % (self.program, rows[0][0]))
-        ] if rows and op[2] == 'hold_reward' else None
+        m.texts_held = self.texts_held(rows[0][0]) if rows and op[2] == 'hold_reward' else None
         expected = self.modelled(op, sql, actual)
         self.compare_state(sql, expected, actual)
-        self.calls[op[2], bool(actual)] += 1
+        self.note_call(op, actual, known)
+        if op[2] == 'redeem' and not known:
+            self.as_quoted(sql, told, op[3], actual, rows)
         if actual:
             return
         call = m.calls[op[1]]
         number, status, unit, points = rows[0][:4]
+        if op[2] in ('cancel', 'reverse') and not known and CODES_TOLD:
+            ended = ', '.join(m.calls[op[3]['target']].told) or None
+            if rows[0][8] != ended:
+                self.differs(sql, 'code', [ended], [rows[0][8]])
         if known:                   # the same row, and nothing else: balances show whether anything moved
             if op[2] in MAKERS and number != self.numbers[call.no]:
                 self.differs(sql, 'id', [self.numbers[call.no]], [number])
@@ -140,6 +145,53 @@ class SpendingChecks:
             expected, actual = expected[:2], actual[:2]
         if expected != actual:
             self.differs(sql, 'unit, available, pending, held, debt', expected, actual)
+
+    def texts_held(self, number):
+        """The codes that are set aside for a hold."""
+        return [x for x, in self.query(
+            "SELECT code FROM %s.vouchers WHERE redemption = %d AND state = 'held' ORDER BY code" % (self.program, number))]
+
+    # -- what happened, to be counted
+
+    def note_call(self, op, actual, known):
+        """A call, and what it did to codes."""
+        kind, m = op[2], self.model
+        self.seen.note(kind, actual)
+        if known and not actual:
+            self.seen.note('call repeated by its key', actual)
+        target = m.calls.get(op[3].get('target'))
+        if target is not None and target.reward and m.rewards[target.reward].pool is not None and kind in ('capture', 'release', 'cancel'):
+            part = op[3].get('quantity') is not None or op[3].get('points') is not None
+            self.seen.note('%s of a reward with codes%s' % (kind, ', in part' if part else ''), actual)
+        if kind == 'capture' and target is not None and not actual and target.hold.closed is not None and target.counted_at >= target.hold.deadline:
+            self.seen.note('capture after the deadline', actual)
+
+    def note_statement(self, name, changes, actual, expected):
+        """Changes of rows; of purchases paid with points apart."""
+        words = {'I': 'insert', 'U': 'update', 'D': 'delete'}
+        spend = self.spec.source(name)['model'].get('spend')
+        for c in changes:
+            self.seen.note(words[c[0]], actual)
+            if spend and (c[0] == 'D' or 'used' in (c[1] if c[0] == 'I' else c[2])):
+                self.seen.note('%s of a purchase paid with points' % words[c[0]], actual)
+
+    def note_backfill(self, name):
+        """How far purchases of history were paid."""
+        for (source, _), e in self.model.events.items():
+            if source == name and e.paid is not None:
+                self.seen.note('backfill of a purchase paid with points', 'ok' if not e.paid.absent else 'in part' if e.paid.spent else 'nothing')
+
+    def note_ends(self):
+        """What came by itself."""
+        m = self.model
+        for x in m.calls.values():
+            if x.kind == 'auto_redeem':
+                self.seen.note('automatic reward')
+            if x.status == 'held' and x.hold.deadline <= m.now(x.member):
+                self.seen.note('hold that lapsed' if not x.reward else 'hold of a reward with codes that lapsed'
+                               if m.rewards[x.reward].pool is not None else 'hold of a reward that lapsed')
+        for x in m.donations():
+            self.seen.note('donations of a month')
 
     def modelled(self, op, sql, told=''):
         """An operation on the model, and what it expects; assertions of the model are differences, too."""

@@ -41,9 +41,13 @@ class Call:
         self.status = 'done'        # or held, captured, released
         self.pieces = []            # [[lot, points still spent, since when]] in the order of consumption
         self.spent = self.returned = ZERO
+        self.absent = ZERO          # what a row of history was paid with and was not there
+        self.in_history = 0         # pieces taken then
         self.hold = None
         self.reward = self.price = None     # redemptions: which reward, points a piece
         self.price_name = self.money = None
+        self.codes = []             # that came with it, in the order drawn
+        self.told = []              # those that the latest cancellation ended
         self.quantity = self.cancelled = 0
         self.counted_at = at        # the span in which it counts
 
@@ -104,18 +108,22 @@ class Spending:
         now, purse = self.ready(member, unit)
         return [] if points <= purse.read(now)[0] else ['LY001']
 
-    def take(self, call, points):
-        """Spend now: an activity (3)."""
-        now, purse = self.ready(call.member, call.unit)
-        call.pieces += [[lot, n, now] for lot, n in purse.draw(points, now)]
-        self.spend_note(call, purse, points, now)
+    def take(self, call, points, at=None):
+        """Spend now, or what history says at an instant: an activity (3)."""
+        if at is None:
+            now, purse = self.ready(call.member, call.unit)
+            at = now
+        else:
+            now, purse = self.now(call.member), self.purse(call.member, call.unit)
+        call.pieces += [[lot, n, at] for lot, n in purse.draw(points, at, posted_at=now)]
+        self.spend_note(call, purse, points, at, now)
 
-    def spend_note(self, call, purse, points, now):
+    def spend_note(self, call, purse, points, at, now):
         call.spent += points
         k = (call.member, call.unit)
         self.spent[k] = self.spent.get(k, ZERO) + points
         if purse.span:
-            insort(purse.activity, (now, now))
+            insort(purse.activity, (at, now))
         self.last_at[call.member] = now
 
     def give(self, member, unit, pieces, points):
@@ -197,7 +205,7 @@ class Spending:
                 if m > got:
                     lot.lines.append(Spent((now, now, m - got, call.hold.made)))
             call.hold.closed = now
-            self.spend_note(call, purse, n, now)
+            self.spend_note(call, purse, n, now, now)
             purse.repay(now, now)
             return call
         return self.called(no, key, ('capture', call.no, points), act)
@@ -234,16 +242,15 @@ class Spending:
                     why.append('22023')
             if n > call.left() or call.left() == 0:
                 why.append('55000')
-            if call.reward and self.has_codes(call):
-                if n != call.left():
-                    why.append('22023')
-                why += self.codes_block(call)
-            refuse(why)
+            codes, lacking = self.codes_to_take_back(call, n / call.price) if call.reward and not why else ([], [])
+            if call.codes and n != call.left():
+                why.append('22023')     # only as a whole
+            refuse(why + lacking)
             self.give(call.member, call.unit, call.pieces, n)
             call.returned += n
             if call.reward:
                 call.cancelled += n / call.price
-                self.void_codes_of(call)
+                call.told = self.take_codes_back(call, codes)
             return call
         return self.called(no, key, ('cancel', call.no, points, quantity), act)
 
@@ -275,44 +282,80 @@ class Paying:
     """Purchases that are paid with points: mixed into Program."""
 
     def price_in_points(self, source, key):
-        """(member, points) that an event's rows ask for now; whatever its condition says (3.9)."""
-        member, points = None, ZERO
+        """(member, points, amount) that an event's rows ask for now; whatever its condition says (3.9)."""
+        member, points, amount = None, ZERO, ZERO
         for k in self.index[source.name].get(key, ()):
             row = self.tables[source.name][k]
-            if source.spend_condition is not None and value(source.spend_condition, row, None) is not True:
+            if source.amount is not None:
+                amount += value(source.amount, row, None) or ZERO
+            n = value(source.spend, row, None) or ZERO
+            refuse([] if n >= 0 and n % self.units[source.spend_unit].step == 0 else ['22023'])
+            if n == 0 or source.spend_condition is not None and value(source.spend_condition, row, None) is not True:
                 continue
-            n = max(ZERO, value(source.spend, row, None) or ZERO)
-            if n > 0 and row[source.member[1]] is None:
+            if row[source.member[1]] is None:
                 refuse(['22004'])           # nobody pays
             member = row[source.member[1]]
             points += n
-        return member, points
+        return member, points, max(amount, ZERO)
 
-    def pay(self, source, e, key):
-        """Bring what an event has taken to what it asks for: before it earns (3.8)."""
+    def not_allowed(self, source, points, amount):
+        """Why a source cannot be paid with so many points, amount being what is paid otherwise."""
+        why = []
+        if source.spend_step is not None and points % source.spend_step != 0:
+            why += ['22023', 'LY006']
+        if source.spend_min is not None and points < source.spend_min or source.spend_max is not None and points > source.spend_max:
+            why.append('LY006')
+        if source.spend_max_share is not None:
+            worth = points * self.units[source.spend_unit].value
+            if worth > source.spend_max_share * (amount + worth):
+                why.append('LY006')
+        return why
+
+    def pay(self, source, e, key, at=None):
+        """Bring what an event has taken to what it asks for: before it earns (3.8); at: as far as it was there then."""
         self.tick()
-        member, points = self.price_in_points(source, key)
+        member, points, amount = self.price_in_points(source, key)
         paid = e.paid
-        if paid is not None and paid.member != member and paid.left() > 0:
-            self.moved.add(paid.member)
-            n = paid.left()
-            self.give(paid.member, paid.unit, paid.pieces, n)
-            paid.returned += n
+        if paid is not None and paid.member != member:
+            paid.absent = ZERO
+            if paid.left() > 0:
+                self.moved.add(paid.member)
+                n = paid.left()
+                self.give(paid.member, paid.unit, paid.pieces, n)
+                paid.returned += n
         if paid is None or paid.member != member and points > 0:
             if points == 0:
                 return
             paid = e.paid = Call(None, 'pay', member, source.spend_unit, ZERO, self.clock)
-        difference = points - paid.left()
+        difference = points - paid.left() - paid.absent
         if difference != 0:
             self.moved.add(member)
-        if difference > 0:
+        if at is not None:
+            self.pay_history(paid, difference, at)
+        elif difference > 0:
             if member not in self.members:
-                refuse({'auto': ['LY001'], 'error': ['LY002']}.get(self.enrolment, ['LY001', 'LY002']))
-            refuse(self.who(member) or self.amount(paid.unit, difference) or self.enough(member, paid.unit, difference))
+                refuse({'auto': ['LY001', 'LY002'], 'error': ['LY002']}.get(self.enrolment, ['LY001', 'LY002']))
+            refuse(self.who(member) + self.amount(paid.unit, difference) + self.not_allowed(source, points, amount) +
+                   self.enough(member, paid.unit, difference))
             self.take(paid, difference)
-        elif difference < 0:
-            self.give(paid.member, paid.unit, paid.pieces, -difference)
-            paid.returned -= difference
+        elif difference < 0:            # the last taken first; what was not there was taken with the first
+            later = sum((n for _, n, _ in paid.pieces[paid.in_history:]), ZERO)
+            forgotten = min(max(-difference - later, ZERO), paid.absent)
+            paid.absent -= forgotten
+            n = -difference - forgotten
+            if n > 0:
+                self.give(paid.member, paid.unit, paid.pieces, n)
+                paid.returned += n
+
+    def pay_history(self, paid, points, at):
+        """What was not there at that instant is not owed."""
+        there = ZERO
+        if paid.member in self.members:
+            there = min(points, self.shown(paid.unit, self.purse(paid.member, paid.unit).read(at)[0]))
+        if there > 0:
+            self.take(paid, there, at)
+        paid.absent = points - there
+        paid.in_history = len(paid.pieces)
 
     def snapshot(self):
         """What a statement that is refused half-way goes back to."""

@@ -127,14 +127,15 @@ class Undoing:
             self.last_at[call.member] = now
             return call.points
         refuse(['LY008'] if call.status == 'released' else [])
-        refuse(self.codes_block(call) if call.reward else [])
         refuse([] if call.left() > 0 or call.reward and call.cancelled < call.quantity else ['55000'])
+        codes, lacking = self.codes_to_take_back(call, call.quantity - call.cancelled) if call.reward else ([], [])
+        refuse(lacking)
         n = call.left()
         self.give(call.member, call.unit, call.pieces, n)
         call.returned += n
         if call.reward:
             call.cancelled = call.quantity
-            self.void_codes_of(call)
+            call.told = self.take_codes_back(call, codes)
         return n
 
     def reverse_adjustment(self, call):
