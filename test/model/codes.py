@@ -19,7 +19,6 @@ from purse import ZERO
 from spending import Call, Refused, refuse
 
 GUESSES = {'LY011 row', 'LY012 row', 'LY013 row', 'LY014 row'}      # what counts as an attempt
-REPLACED = False            # whether another code takes the place of one that is set aside and ends
 GUESSING = ('check_code', 'reserve_code', 'redeem_code', 'deposit_code')
 
 
@@ -443,7 +442,7 @@ class Codes:
         def act():
             c = self.code_named(code)
             refuse(['LY011'] if c is None else ['LY013'] if c.voided else [])
-            if c.held(self.clock) and REPLACED:
+            if c.held(self.clock):
                 self.replace_held(c)
             for n in self.reserved(c):
                 self.uses[n].state = 'released'

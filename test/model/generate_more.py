@@ -116,7 +116,7 @@ class MoreOps:
             kinds += ['top_up_code'] * 3 + ['deposit_code'] * 4 + ['stock_up'] * (4 if self.stocked('card') < 2 else 0)
         if self.has('held_codes'):
             kinds += ['hold_coded'] * 10 + ['capture_codes'] * 8 + ['stock_up'] * (12 if self.stocked('for rewards') < 4 else 1) + \
-                ['cancel_codes'] * 6
+                ['cancel_codes'] * 6 + ['void_held']
         if self.has('gifts'):
             kinds += ['gift'] * (2 + len(kinds) // 12)
         if self.has('short_bonus') and self.has('bonus') and self.p.bonuses:

@@ -115,7 +115,7 @@ class QuotesChecks:
         """What a preview says of a purchase that comes now: (points missing or None, {unit: points earned})."""
         m, source = self.model, self.spec.source(name)
         s = source['model']
-        if len(changes) != 1 or changes[0][0] != 'I' or not s.get('spend') or s.get('event') or any(k.startswith('spend_m') or k == 'spend_step' for k in s) or self.mode == 'c' and name not in m.attached:
+        if len(changes) != 1 or changes[0][0] != 'I' or not s.get('spend') or s.get('event') or self.mode == 'c' and name not in m.attached:
             return None
         row = changes[0][1]
         key = m.event_key(m.sources[name], row)

@@ -12,7 +12,6 @@ from generate_codes import CODE_CALLS
 from generate_spending import MAKERS, apply_spending, callable_now
 
 RESULT = 'id, status, unit, points, available, pending, held, debt, code'
-CODES_TOLD = False          # whether cancel() and reverse() tell which codes they end
 FUNCTIONS = {'adjusted': 'adjust'}      # what the database calls them
 
 
@@ -125,7 +124,7 @@ class SpendingChecks:
             return
         call = m.calls[op[1]]
         number, status, unit, points = rows[0][:4]
-        if op[2] in ('cancel', 'reverse') and not known and CODES_TOLD:
+        if op[2] in ('cancel', 'reverse') and not known:
             ended = ', '.join(m.calls[op[3]['target']].told) or None
             if rows[0][8] != ended:
                 self.differs(sql, 'code', [ended], [rows[0][8]])

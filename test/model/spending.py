@@ -243,8 +243,6 @@ class Spending:
             if n > call.left() or call.left() == 0:
                 why.append('55000')
             codes, lacking = self.codes_to_take_back(call, n / call.price) if call.reward and not why else ([], [])
-            if call.codes and n != call.left():
-                why.append('22023')     # only as a whole
             refuse(why + lacking)
             self.give(call.member, call.unit, call.pieces, n)
             call.returned += n
@@ -302,7 +300,7 @@ class Paying:
         """Why a source cannot be paid with so many points, amount being what is paid otherwise."""
         why = []
         if source.spend_step is not None and points % source.spend_step != 0:
-            why += ['22023', 'LY006']
+            why.append('LY006')
         if source.spend_min is not None and points < source.spend_min or source.spend_max is not None and points > source.spend_max:
             why.append('LY006')
         if source.spend_max_share is not None:

@@ -140,8 +140,6 @@ class Codes(Till):
         n = self.call('redeem', 1, 'mug', 4)
         self.call('redeem_code', 'D', 1)
         self.call('void_code', 'A')
-        self.refused('22023', 'cancel', n, quantity=2)
-        return                  # not yet
         self.call('cancel', n, quantity=2)
         self.assertEqual((self.states(), self.p.calls[n].told), ('vgvuf', ['C']))
         self.have(80, 0, 0)
@@ -152,7 +150,6 @@ class Codes(Till):
     def test_void_code_that_is_set_aside(self):
         n = self.call('hold_reward', 1, 'mug', 4)
         self.call('void_code', 'A')
-        return                  # not yet
         self.assertEqual(self.states(), 'vhhhh')
         self.refused('LY014', 'void_code', 'B')
         self.call('capture', n)
