@@ -69,6 +69,8 @@ extern Points operation_points(const Judgement *j, int32 unit_no, int32 rule_no,
 							   int64 operation_no);
 /* The line that first gave an event points of a rule; 0 if none did. */
 extern int64 first_line(const Judgement *j, int32 unit_no, int32 rule_no);
+/* The range of the lot a rule's points go to. */
+extern void rule_lot(Judgement *j, const RuleConfig *rule, Instant *from, Instant *to);
 /*
  * Adds points of a rule to the account.  What was excused or forgiven of the
  * event before is used up first, then what was taken elsewhere goes back.

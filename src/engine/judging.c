@@ -9,75 +9,7 @@
 
 #include "engine/judgement.h"
 
-#include "utils/builtins.h"
-#include "utils/jsonb.h"
-
 #include "engine/activity.h"
-#include "types/zone.h"
-
-/* The zone in which the event's lots are computed: frozen, member's, program's. */
-static Zone
-event_zone(Judgement *j)
-{
-	Event	   *event = j->event;
-
-	if (event->posting)
-	{
-		/* a member's own zone is frozen with the facts */
-		if (event->posting->facts)
-		{
-			JsonbValue	buffer;
-			JsonbValue *value =
-			getKeyJsonValueFromContainer(&((Jsonb *) event->posting->facts)->root,
-										 "lots in", 7, &buffer);
-
-			if (value && value->type == jbvString)
-			{
-				pg_tz	   *tz = zone_lookup(pnstrdup(value->val.string.val,
-													  value->val.string.len));
-
-				if (tz)
-					return zone_for_tz(tz);
-			}
-		}
-		return j->rules->zone;
-	}
-	return j->account->zone_name ? j->account->zone : j->rules->zone;
-}
-
-/* The range of the lot a rule's points go to. */
-static void
-rule_lot(Judgement *j, const RuleConfig *rule, Instant *from, Instant *to)
-{
-	const UnitConfig *unit = &j->rules->units[rule->unit];
-	const Period *activates = rule->activates.kind ? &rule->activates : &unit->activates;
-	const Period *expires = rule->expires.kind ? &rule->expires : &unit->expires;
-	Zone		zone;
-	int			i;
-
-	/* points the rule has in the event already say where the others go */
-	for (i = 0; i < j->nown; i++)
-	{
-		if (j->own[i].rule_no == rule->rule_no && j->own[i].points > 0)
-		{
-			*from = j->own[i].from;
-			*to = j->own[i].to;
-			return;
-		}
-	}
-	if (activates->kind == PERIOD_IMMEDIATELY && expires->kind == PERIOD_NEVER)
-	{
-		*from = j->event->at;
-		*to = INSTANT_NEVER;
-		return;
-	}
-	zone = event_zone(j);
-	core_check(period_end(activates, j->event->at, &zone, from));
-	if (expires->kind == PERIOD_ACTIVITY)
-		*to = INSTANT_ACTIVITY;
-	else
-		core_check(period_end(expires, j->event->at, &zone, to));
-}
 
 /*
  * Notes what rules are about to be given in which lots, where lapsed points may

@@ -13,8 +13,12 @@
 
 #include "engine/judgement.h"
 
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
 #include "engine/activity.h"
 #include "engine/pages.h"
+#include "types/zone.h"
 
 /* Reads the event's own lines of one block; an EntryReader. */
 static void
@@ -189,6 +193,171 @@ first_of_lot(const Judgement *j, int i)
 }
 
 /*
+ * Whether line i of the event put points into a lot that is its rule's own: not
+ * if points had been taken from that lot before, then they went back there.
+ */
+static bool
+is_in_own_lot(const Judgement *j, int i)
+{
+	int			k;
+
+	if (j->own[i].points <= 0)
+		return false;
+	for (k = 0; k < i; k++)
+	{
+		if (j->own[k].unit == j->own[i].unit && j->own[k].points < 0 &&
+			j->own[k].from == j->own[i].from && j->own[k].to == j->own[i].to)
+			return false;
+	}
+	return true;
+}
+
+/* The lot that the lines of a rule say is its own; false if none does. */
+static bool
+posted_lot(const Judgement *j, int32 unit_no, int32 rule_no, Instant *from, Instant *to)
+{
+	int			i;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].rule_no == rule_no && is_in_own_lot(j, i))
+		{
+			*from = j->own[i].from;
+			*to = j->own[i].to;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The zone in which the event's lots are computed: frozen, member's, program's. */
+static Zone
+event_zone(Judgement *j)
+{
+	Event	   *event = j->event;
+
+	if (event->posting)
+	{
+		/* a member's own zone is frozen with the facts */
+		if (event->posting->facts)
+		{
+			JsonbValue	buffer;
+			JsonbValue *value =
+			getKeyJsonValueFromContainer(&((Jsonb *) event->posting->facts)->root,
+										 "lots in", 7, &buffer);
+
+			if (value && value->type == jbvString)
+			{
+				pg_tz	   *tz = zone_lookup(pnstrdup(value->val.string.val,
+													  value->val.string.len));
+
+				if (tz)
+					return zone_for_tz(tz);
+			}
+		}
+		return j->rules->zone;
+	}
+	return j->account->zone_name ? j->account->zone : j->rules->zone;
+}
+
+/* see judgement.h */
+void
+rule_lot(Judgement *j, const RuleConfig *rule, Instant *from, Instant *to)
+{
+	const UnitConfig *unit = &j->rules->units[rule->unit];
+	const Period *activates = rule->activates.kind ? &rule->activates : &unit->activates;
+	const Period *expires = rule->expires.kind ? &rule->expires : &unit->expires;
+	Zone		zone;
+
+	/* points the rule has in the event already say where the others go */
+	if (posted_lot(j, unit->unit_no, rule->rule_no, from, to))
+		return;
+	if (activates->kind == PERIOD_IMMEDIATELY && expires->kind == PERIOD_NEVER)
+	{
+		*from = j->event->at;
+		*to = INSTANT_NEVER;
+		return;
+	}
+	zone = event_zone(j);
+	core_check(period_end(activates, j->event->at, &zone, from));
+	if (expires->kind == PERIOD_ACTIVITY)
+		*to = INSTANT_ACTIVITY;
+	else
+		core_check(period_end(expires, j->event->at, &zone, to));
+}
+
+/* a lot of the event, and what is missing there of what its rules hold */
+typedef struct EventLot
+{
+	Instant		from;
+	Instant		to;
+	Points		missing;
+} EventLot;
+
+/* Finds a lot among those of an event, adding it if it is not there. */
+static EventLot *
+find_event_lot(EventLot *lots, int *nlots, Instant from, Instant to)
+{
+	int			i;
+
+	for (i = 0; i < *nlots; i++)
+	{
+		if (lots[i].from == from && lots[i].to == to)
+			return &lots[i];
+	}
+	lots[i].from = from;
+	lots[i].to = to;
+	lots[i].missing = 0;
+	(*nlots)++;
+	return &lots[i];
+}
+
+/*
+ * The lots of an event in a unit, in the order in which it came to them, and
+ * how much less it has in each than those of its rules hold whose own it is: so
+ * much was taken there for others, or, where it is no rule's own, for any.
+ */
+static int
+event_lots(Judgement *j, int32 unit_no, EventLot *lots)
+{
+	int			nlots = 0;
+	int			i;
+	int			k;
+
+	for (i = 0; i < j->nown; i++)
+	{
+		const OwnLine *own = &j->own[i];
+
+		if (own->unit == unit_no)
+			find_event_lot(lots, &nlots, own->from, own->to)->missing -=
+				own->points - own->lapsed - own->forgiven;
+	}
+	for (i = 0; i < j->nown; i++)
+	{
+		int32		rule_no = j->own[i].rule_no;
+		RuleConfig *rule = rules_rule(j->rules, rule_no);
+		Points		held;
+		Instant		from;
+		Instant		to;
+
+		/* once for each rule */
+		for (k = 0; k < i && (j->own[k].unit != unit_no || j->own[k].rule_no != rule_no);)
+			k++;
+		if (k < i || j->own[i].unit != unit_no)
+			continue;
+		held = held_points(j, unit_no, rule_no);
+		if (held == 0)
+			continue;
+		if (rule != NULL)
+			rule_lot(j, rule, &from, &to);
+		else if (!posted_lot(j, unit_no, rule_no, &from, &to))
+			continue;
+		find_event_lot(lots, &nlots, from, to)->missing += held;
+	}
+	return nlots;
+}
+
+/*
  * Whether a lot that points of the event were taken from is over, or has been
  * since: then they do not go back there.
  */
@@ -240,26 +409,15 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 
 	for (i = 0; i < nown; i++)
 	{
-		OwnLine    *own = &j->own[i];
+		if (j->own[i].unit == unit_no)
+			forgiven += j->own[i].forgiven;
+	}
+	if (nown > 0)
+	{
 		Points		lapsed;
 
-		if (own->unit != unit_no)
-			continue;
-		forgiven += own->forgiven;
-		if (!first_of_lot(j, i))
-			continue;
-		sum_own_lines(j, unit_no, own->from, own->to, &in_lot, &lapsed);
-		lapsed = still_excused(j, unit_no, own->from, own->to, lapsed);
-		if (in_lot < 0 && !is_over_since(j, unit_no, own->from, own->to))
-		{
-			if (taken == NULL)
-				taken = palloc(sizeof(TakenLot) * nown);
-			taken[ntaken].from = own->from;
-			taken[ntaken].to = own->to;
-			taken[ntaken++].points = -in_lot;
-		}
-		if (own->from == from && own->to == to)
-			excused = lapsed;
+		sum_own_lines(j, unit_no, from, to, &in_lot, &lapsed);
+		excused = still_excused(j, unit_no, from, to, lapsed);
 	}
 
 	/* then what was excused in lots of others of its rules, if they leave any */
@@ -288,6 +446,25 @@ give(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points, Instant
 		event_sink(j, &m);
 	}
 	forgiven = Max(forgiven, 0);
+
+	/* what was taken elsewhere; what is missing in its own lot comes there anyway */
+	if (nown > 0)
+	{
+		EventLot   *lots = palloc(sizeof(EventLot) * j->nown * 2);
+		int			nlots = event_lots(j, unit_no, lots);
+
+		taken = palloc(sizeof(TakenLot) * j->nown * 2);
+		for (i = 0; i < nlots; i++)
+		{
+			if (lots[i].missing <= 0 || (lots[i].from == from && lots[i].to == to) ||
+				is_over_since(j, unit_no, lots[i].from, lots[i].to))
+				continue;
+			taken[ntaken].from = lots[i].from;
+			taken[ntaken].to = lots[i].to;
+			taken[ntaken++].points = lots[i].missing;
+		}
+		pfree(lots);
+	}
 
 	/*
 	 * What is only used up is no activity.  All lines of the event are one: to
@@ -329,47 +506,48 @@ bring_in_lots(Judgement *j, int32 unit_no, Points points, const OwnLot *lots, in
 		pages_bring_in_all(ledger, j->account);
 }
 
+/* Adds a lot to those that points of an event are taken back from, if it is not there. */
+static void
+add_own_lot(Judgement *j, int32 unit_no, Instant from, Instant to, OwnLot *lots, int *nlots)
+{
+	OwnLot	   *lot = &lots[*nlots];
+	int			i;
+
+	for (i = 0; i < *nlots; i++)
+	{
+		if (lots[i].from == from && lots[i].to == to)
+			return;
+	}
+	lot->from = from;
+	lot->to = to;
+	lot->share = 0;
+	for (i = 0; i < j->nown; i++)
+	{
+		if (j->own[i].unit == unit_no && j->own[i].from == from && j->own[i].to == to)
+			lot->share += j->own[i].points - j->own[i].lapsed - j->own[i].forgiven;
+	}
+	lot->share = Max(lot->share, 0);
+	lot->lapsed = lapsed_in_lot(j, unit_no, from, to);
+	(*nlots)++;
+}
+
 /* see judgement.h */
 void
 take_back(Judgement *j, const UnitConfig *unit, int32 rule_no, Points points)
 {
 	OwnLot	   *lots = palloc(sizeof(OwnLot) * (j->nown + 1));
+	Instant		from;
+	Instant		to;
 	int			nlots = 0;
-	int			pass;
 	int			i;
-	int			k;
 
-	/* lots of this rule first, then those of the event's other rules */
-	for (pass = 0; pass < 2; pass++)
+	/* the rule's own lot first, then those of the event's other rules */
+	if (posted_lot(j, unit->unit_no, rule_no, &from, &to))
+		add_own_lot(j, unit->unit_no, from, to, lots, &nlots);
+	for (i = 0; i < j->nown; i++)
 	{
-		for (i = 0; i < j->nown; i++)
-		{
-			OwnLine    *own = &j->own[i];
-
-			if (own->unit != unit->unit_no || own->points <= 0 ||
-				(own->rule_no == rule_no) != (pass == 0))
-				continue;
-			for (k = 0; k < nlots; k++)
-			{
-				if (lots[k].from == own->from && lots[k].to == own->to)
-					break;
-			}
-			if (k < nlots)
-				continue;
-			lots[nlots].from = own->from;
-			lots[nlots].to = own->to;
-			lots[nlots].share = 0;
-			for (k = 0; k < j->nown; k++)
-			{
-				if (j->own[k].unit == unit->unit_no && j->own[k].from == own->from &&
-					j->own[k].to == own->to)
-					lots[nlots].share += j->own[k].points - j->own[k].lapsed -
-						j->own[k].forgiven;
-			}
-			lots[nlots].share = Max(lots[nlots].share, 0);
-			lots[nlots].lapsed = lapsed_in_lot(j, unit->unit_no, own->from, own->to);
-			nlots++;
-		}
+		if (j->own[i].unit == unit->unit_no && j->own[i].points > 0)
+			add_own_lot(j, unit->unit_no, j->own[i].from, j->own[i].to, lots, &nlots);
 	}
 	if (j->account->paged)
 		bring_in_lots(j, unit->unit_no, points, lots, nlots);

@@ -174,18 +174,19 @@ class Event:
         self.excess = {}            # unit -> [[kind, lot, points]] lapsed or forgiven, still counted as posted
         self.counted = None         # amount by which it counts in member.spend, None = does not count
         self.own_lots = {}          # unit -> lots it ever posted to
-        self.net = {}               # lot -> points it has there, what was excused not counted
-        self.elsewhere = {}         # unit -> [[lot or None for debt, points]] decreases taken from elsewhere
+        self.net = {}               # unit -> {lot or None for debt: points it has there, what was excused not counted}
+        self.left = {}              # lot -> when points of it were last taken from there
 
     def known(self):
         return self.member is not None
 
-    def has(self, lot, points):
-        self.net[lot] = self.net.get(lot, ZERO) + points
+    def has(self, unit, lot, points):
+        net = self.net.setdefault(unit, {})
+        net[lot] = net.get(lot, ZERO) + points
 
-    def share(self, lot):
+    def share(self, unit, lot):
         """What of a lot is its own: several events may share it."""
-        return max(self.net.get(lot, ZERO), ZERO)
+        return max(self.net.get(unit, {}).get(lot, ZERO), ZERO)
 
 
 class Judged:
@@ -775,6 +776,9 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
         excess = e.excess.setdefault(unit, [])
         lots = [self.lot_of(e, purse, r) for r, _ in steps]
         rest = [n for _, n in steps]
+        held = dict(e.shares)       # before these steps
+        for r, n in steps:
+            held[r.name] -= n
         for own in (True, False):
             for i, lot in enumerate(lots):
                 for x in excess:
@@ -783,35 +787,34 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
                         if x[0] == 'lapsed':
                             used = min(used, purse.story(x[1], now)[2])
                         rest[i] -= used
+                        held[steps[i][0].name] += used
                         x[2] -= used
                         if x[0] == 'lapsed':
                             x[1].excuses.append((now, now, -used))
-                            e.has(x[1], used)
+                        e.has(unit, lot if x[1] is None else x[1], used)
         earned = ZERO
-        # what was taken elsewhere goes back there, the latest first
-        stack = e.elsewhere.setdefault(unit, [])
-        for x in reversed(stack):
-            for i in range(len(rest)):
-                if x[0] is None:
-                    n = min(rest[i], x[1], purse.debt())
-                    if n > 0:
-                        purse.debt_lines.append((now, now, -n))
-                else:
-                    n = min(rest[i], x[1]) if now < purse.own_end(x[0], x[2], now) else ZERO
-                    if n > 0:
-                        x[0].lines.append((now, now, n))
-                        e.has(x[0], n)
-                rest[i] -= n
-                x[1] -= n
-                earned += n
-        e.elsewhere[unit] = [x for x in stack if x[1] > 0]
-        for lot, n in zip(lots, rest):
-            own = e.own_lots.setdefault(unit, [])
-            if lot not in own:
-                own.append(lot)
+        for (rule, _), lot, n in zip(steps, lots, rest):
+            held[rule.name] += n
+            for place, missing in self.missing(e, purse, unit, held):
+                if place is None:
+                    missing = min(missing, purse.debt())
+                elif place is lot or now >= purse.own_end(place, e.left.get(place, NINF), now):
+                    continue        # its own go to its lot anyway
+                back = min(n, missing)
+                if back > 0:
+                    if place is None:
+                        purse.debt_lines.append((now, now, -back))
+                    else:
+                        place.lines.append((now, now, back))
+                    e.has(unit, place, back)
+                    n -= back
+                    earned += back
             if n > 0:
+                own = e.own_lots.setdefault(unit, [])
+                if lot not in own:
+                    own.append(lot)
                 lot.lines.append((dated, now, n))
-                e.has(lot, n)
+                e.has(unit, lot, n)
                 earned += n
         e.excess[unit] = [x for x in excess if x[2] > 0]
         if earned > 0:
@@ -820,49 +823,68 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
             self.note(e, unit, earned)
             purse.repay(now, now)
 
+    def missing(self, e, purse, unit, held):
+        """
+        [(lot or None for debt, points)]: how much less of it there is in each lot than the rules hold whose own it
+        is.  It was taken there for others and goes back there: debt first, then what was touched last.
+        """
+        net = dict(e.net.get(unit, {}))
+        for r in e.version.rules:
+            if r.unit == unit and held.get(r.name, ZERO) != 0:
+                lot = self.lot_of(e, purse, r)
+                net[lot] = net.get(lot, ZERO) - held[r.name]
+        return sorted([(lot, -n) for lot, n in reversed(net.items()) if n < 0], key=lambda x: x[0] is not None)
+
+    def take_from(self, e, purse, unit, lot, points, now):
+        """Take points of an event out of a lot, as far as there are any."""
+        got = min(points, max(purse.points(lot, now), ZERO))
+        if got <= 0:
+            return ZERO
+        lot.lines.append((now, now, -got))
+        e.has(unit, lot, -got)
+        e.left[lot] = now
+        return got
+
     def decrease(self, e, purse, unit, steps, now):
         excess = e.excess.setdefault(unit, [])
         taken = ZERO
         rest = ZERO
+        steps = sorted(steps, key=lambda x: x[0].order())
         for r, n in steps:
             lot = self.lot_of(e, purse, r)
-            there, lapsed = purse.state(lot, now)
-            excused = min(n, lapsed)
+            excused = min(n, purse.state(lot, now)[1])
             if excused > 0:
                 lot.excuses.append((now, now, excused))
                 excess.append(['lapsed', lot, excused])
-                e.has(lot, -excused)
+                e.has(unit, lot, -excused)
                 n -= excused
-                there = purse.points(lot, now)
-            got = min(n, max(there, ZERO), e.share(lot))
-            if got > 0:
-                lot.lines.append((now, now, -got))
-                e.has(lot, -got)
-                taken += got
+            got = self.take_from(e, purse, unit, lot, min(n, e.share(unit, lot)), now)
+            taken += got
             rest += n - got
-        for lot in e.own_lots.get(unit, []):        # what its other lots lost
-            excused = min(rest, purse.state(lot, now)[1])
+        for lot in e.own_lots.get(unit, []):        # then its other lots; others' points there excuse nothing
+            excused = min(rest, purse.state(lot, now)[1], e.share(unit, lot))
             if excused > 0:
                 lot.excuses.append((now, now, excused))
                 excess.append(['lapsed', lot, excused])
-                e.has(lot, -excused)
+                e.has(unit, lot, -excused)
                 rest -= excused
-        own = purse.ordered([x for x in e.own_lots.get(unit, []) if purse.points(x, now) > 0])
+            got = self.take_from(e, purse, unit, lot, min(rest, e.share(unit, lot)), now)
+            taken += got
+            rest -= got
         pending = sorted(purse.pending(now), key=lambda x: (-x.start, purse.end_of(x)))
-        for i, lot in enumerate(own + pending + purse.active(now)):
-            got = min(rest, max(purse.points(lot, now), ZERO), e.share(lot) if i < len(own) else INF)
-            if got > 0:
-                lot.lines.append((now, now, -got))
-                e.has(lot, -got)
-                e.elsewhere.setdefault(unit, []).append([lot, got, now])
-                taken += got
-                rest -= got
+        for lot in pending + purse.active(now):
+            got = self.take_from(e, purse, unit, lot, rest, now)
+            taken += got
+            rest -= got
         if rest > 0:
             if e.version.units[unit].on_shortfall == 'forgive':
                 excess.append(['forgiven', None, rest])
+                for r, n in reversed(steps):
+                    e.has(unit, self.lot_of(e, purse, r), -min(n, rest))
+                    rest -= min(n, rest)
             else:
                 purse.debt_lines.append((now, now, rest))
-                e.elsewhere.setdefault(unit, []).append([None, rest, now])
+                e.has(unit, None, -rest)
                 taken += rest
         self.note(e, unit, -taken)
 

@@ -195,4 +195,30 @@ SELECT run($$SELECT rewards.set_clock(clock + interval '20 days') FROM rewards.p
 UPDATE shop.orders SET status = 'paid' WHERE order_id = 9901;
 SELECT is(state(991, 'three'), '10 available', 'paid again when that has ended: its own last longer');
 
+-- what one rule of a purchase took from the lot of another goes back there when it rises again
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.unit (name, spendable) VALUES ('four', true);
+INSERT INTO rewards.rule (name, source, unit, earn, priority, expires) VALUES ('early', 'orders', 'four', '1 per 1', 2, '10 days'), ('late', 'orders', 'four', '20', 1, '80 days');
+CREATE FUNCTION lots_of(member bigint, unit text) RETURNS text LANGUAGE sql AS
+	$$SELECT string_agg(points || CASE WHEN points < 0 THEN ' owed' WHEN expires_at < clock + interval '11 days' THEN ' early' ELSE ' late' END, ', ' ORDER BY expires_at)
+	FROM rewards.member_lots(member, unit), rewards.program$$;
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9903, 992, 30, clock FROM rewards.program;
+SELECT run('SELECT rewards.spend(992, 30, unit => ''four'')');
+UPDATE shop.orders SET total = 15 WHERE order_id = 9903;
+SELECT is(lots_of(992, 'four'), '5 late', 'what was spent of the early lot is taken from the late one');
+UPDATE shop.orders SET total = 30 WHERE order_id = 9903;
+SELECT is(lots_of(992, 'four'), '20 late', 'and goes back to the late one');
+
+-- so does what both lose and get: it ends as one change would
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9904, 993, 30, clock FROM rewards.program;
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 9905, 993, 10, clock - interval '1 day' FROM rewards.program;
+SELECT run('SELECT rewards.spend(993, 35, unit => ''four'')');
+SELECT is(lots_of(993, 'four'), '5 early, 20 late, 20 late', 'before');
+UPDATE shop.orders SET status = 'cancelled' WHERE order_id = 9904;
+SELECT is(lots_of(993, 'four'), '-5 owed', 'all there was of its own and of the other purchase, and five are owed');
+UPDATE shop.orders SET status = 'paid' WHERE order_id = 9904;
+SELECT is(lots_of(993, 'four'), '5 early, 20 late, 20 late', 'and after it as before');
+
+SELECT is((SELECT count(*) FROM rewards.verify()), 0::bigint, 'sound');
+
 \ir include/finish.sql
