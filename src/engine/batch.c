@@ -55,18 +55,23 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 	return batch;
 }
 
+/* see chunk.h */
+void
+batch_top_up(Batch *batch)
+{
+	List	   *top_ups = batch->top_ups;
+
+	batch->top_ups = NIL;
+	if (top_ups)
+		tiers_top_up(batch->program, top_ups);
+}
+
 /* see batch.h */
 void
 batch_close(Batch *batch)
 {
-	List	   *top_ups = batch->top_ups;
-
 	event_reader_close(batch->reader);
-	if (top_ups)
-	{
-		batch->top_ups = NIL;
-		tiers_top_up(batch->program, top_ups);
-	}
+	batch_top_up(batch);
 	MemoryContextDelete(batch->context);
 }
 

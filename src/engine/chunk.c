@@ -199,9 +199,13 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 	ChunkAccounts chunk;
 	MemoryContext member_context;
 	MemoryContext old;
+	bool	   *waits;			/* members who are topped up before they go on */
+	bool		in_order = tiers_top_up_any(batch->program->tiers) &&
+		!batch->options.tops_up && tiers_top_up_in_order(batch->program);
 	int			previous = -1;
 	int			i;
 
+	waits = palloc0(sizeof(bool) * Max(1, nmembers));
 	accounts = palloc0(sizeof(AccountState *) * Max(1, nmembers));
 	chunk.batch = batch;
 	chunk.members = members;
@@ -232,6 +236,13 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 
 		prefetch_event(batch, ordered, i + PREFETCH_DISTANCE);
 		CHECK_FOR_INTERRUPTS();
+		if (waits[who])
+		{
+			/* as if it came in a statement of its own */
+			event->nrows = -1;
+			batch_add_key(batch, event->key);
+			continue;
+		}
 		if (event->payment)
 			pay_post(batch, event, account_of, &chunk);
 		if (event->nrows < 0)
@@ -295,6 +306,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		{
 			/* what goes into the posting must outlive the member */
 			bool		existed = event->posting != NULL;
+			int			nraised = list_length(ledger->top_ups);
 
 			if (!post_event(batch, event, accounts[who], old_account))
 			{
@@ -303,6 +315,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			}
 			else
 				event->result.flags |= existed ? POSTING_EXISTS : 0;
+			waits[who] = in_order && list_length(ledger->top_ups) > nraised;
 			if (member_context != batch->chunk && event->nrows > 0)
 			{
 				MemoryContext inner = MemoryContextSwitchTo(batch->chunk);

@@ -38,6 +38,8 @@ typedef struct MemberNotes
 /* Opens the ledger for a chunk, closes it behind. */
 extern void open_ledger(Batch *batch);
 extern void close_ledger(Batch *batch);
+/* Tops up events whose members' tiers were raised by what was posted. */
+extern void batch_top_up(Batch *batch);
 /* Forgets the chunk's events, to take the next. */
 extern void end_chunk(Batch *batch);
 /* Evaluates the rules of loaded events, by the configuration each is judged by. */

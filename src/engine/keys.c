@@ -156,6 +156,23 @@ batch_sort_keys(Batch *batch)
 	pfree(order);
 }
 
+/* Moves the keys that were added last, from index `from' on, to go before those from `to' on. */
+static void
+put_keys_before(Batch *batch, int to, int from)
+{
+	Size		n = sizeof(PendingKey) * (batch->nkeys - from);
+	PendingKey *added;
+
+	if (n == 0 || to == from)
+		return;
+	added = palloc_extended(n, MCXT_ALLOC_HUGE);
+	memcpy(added, batch->keys + from, n);
+	memmove(batch->keys + to + (batch->nkeys - from), batch->keys + to,
+			sizeof(PendingKey) * (from - to));
+	memcpy(batch->keys + to, added, n);
+	pfree(added);
+}
+
 /* Forgets the keys that were remembered. */
 static void
 forget_keys(Batch *batch)
@@ -402,10 +419,12 @@ batch_post_keys(Batch *batch)
 		MemoryContext old = MemoryContextSwitchTo(batch->chunk);
 		MemberInstant *members;
 		int			nmembers;
+		int			nkeys = batch->nkeys;
 		int			before;
 		int			i;
 
-		until = Min(batch->nkeys, from + piece);
+		until = Min(nkeys, from + piece);
+		batch_top_up(batch);
 		open_ledger(batch);
 		batch->looks_only = rows_may_move(batch) && !batch->options.dry;
 		load_keys(batch, from, until, batch->options.dry);
@@ -460,6 +479,9 @@ batch_post_keys(Batch *batch)
 		end_chunk(batch);
 		if (!batch->options.dry)
 			CommandCounterIncrement();
+
+		/* what was put off goes on before what comes later */
+		put_keys_before(batch, until, nkeys);
 	}
 	forget_keys(batch);
 }

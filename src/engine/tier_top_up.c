@@ -53,6 +53,59 @@ tiers_top_up_any(const TierConfig *config)
 	return false;
 }
 
+/* Whether a rule pays some tier of a group, and not one above it. */
+static bool
+leaves_out_higher(const TierConfig *config, int group, const RuleConfig *rule)
+{
+	const TierGroup *g = &config->groups[group];
+	const TierLadder *ladder = &g->ladders[g->nladders - 1];
+	int64		lowest = PG_INT64_MAX;
+	int			named = 0;
+	int			above = 0;
+	int			i;
+
+	for (i = 0; i < rule->ntiers; i++)
+	{
+		int32		tier_no = tiers_find(config, group, rule->tiers[i]);
+
+		if (tier_no == 0)
+			continue;
+		named++;
+		lowest = Min(lowest, rank_of(config, group, tier_no));
+	}
+	for (i = 0; i < ladder->nsteps; i++)
+	{
+		if (ladder->steps[i].rank >= lowest)
+			above++;
+	}
+	return named < above;
+}
+
+/* see tiers.h */
+bool
+tiers_top_up_in_order(const Program *program)
+{
+	const TierConfig *config = program->tiers;
+	int			i;
+	int			g;
+
+	for (i = 0; i < program->rules->nrules; i++)
+	{
+		const RuleConfig *rule = &program->rules->rules[i];
+
+		if (!rule->uses_member && rule->ntiers == 0)
+			continue;
+		if (rule->uses_member || rule->cap_period != CALENDAR_NONE || rule->has_budget)
+			return true;
+		for (g = 0; g < config->ngroups; g++)
+		{
+			if (config->group_tops_up[g] && leaves_out_higher(config, g, rule))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Whether a group's stays say a higher tier than others did, anywhere. */
 static bool
 is_raised(const TierConfig *config, int group, const TierPath *path, const TierPath *than,

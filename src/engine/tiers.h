@@ -226,6 +226,12 @@ extern void tiers_note_top_up(Ledger *ledger, AccountState *account, const TierP
 							  Instant from);
 /* Tops up what was noted; after the ledger was closed. */
 extern void tiers_top_up(Program *program, List *top_ups);
+/*
+ * Whether it matters for what is topped up if that is done after every row that
+ * raises a tier, or once for all of them: a higher tier may earn less, or there
+ * is a cap.
+ */
+extern bool tiers_top_up_in_order(const Program *program);
 /* Whether any group of a program tops up. */
 extern bool tiers_top_up_any(const TierConfig *config);
 

@@ -384,7 +384,7 @@ class Tiers:
     def top_up(self, member, t):
         """Events since a late line get the higher tier, and what that is more (5)."""
         groups = [g for g, x in self.groups.items() if x.settings['top_up']]
-        if not groups or not self.one_by_one:
+        if not groups:
             return
         some = [e for e in self.events.values() if e.member == member and t < e.t <= self.now(member) and not e.dead and e.tiers is not None]
         for e in sorted(some, key=lambda e: (e.t, e.no)):

@@ -6,7 +6,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(19);
+SELECT plan(23);
 
 \o /dev/null
 SELECT t.group('status', '12 months');
@@ -59,6 +59,29 @@ SELECT t.buy(4, 100, '2028-08-03');
 SELECT t.late(4, 1000, '2028-08-01 12:00Z');
 \o
 SELECT is((SELECT trim_scale(sum(points)) FROM rewards.history WHERE member_id = 4 AND rule = 'gold'), 50::numeric, 'within the room of a cap, unless that is less');
+
+-- several late rows of one statement: each tops up what came before it, as statements of their own would, though
+-- the tier that they reach together earns less
+\o /dev/null
+UPDATE rewards.rule SET enabled = name IN ('points', 'status');
+INSERT INTO rewards.rule (name, unit, earn, tiers) VALUES ('silver only', 'points', 'x2', '{Silver}');
+SELECT t.go('2028-08-25');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (201, 21, 100, '2028-08-20');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (202, 21, 1500, '2028-08-10');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (203, 21, 2000, '2028-08-15');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) VALUES (204, 21, 10, '2028-08-21');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at)
+	VALUES (211, 22, 100, '2028-08-20'), (212, 22, 1500, '2028-08-10'), (213, 22, 2000, '2028-08-15'), (214, 22, 10, '2028-08-21');
+INSERT INTO shop.orders (order_id, customer_id, total, status, placed_at) SELECT order_id + 10, 23, total, 'cancelled', placed_at FROM shop.orders WHERE customer_id = 22;
+UPDATE shop.orders SET status = 'paid' WHERE customer_id = 23;
+\o
+SELECT is(t.by_rule(21), 'points 3610, silver only 2100', 'one by one: what Silver gave it keeps');
+SELECT is(t.by_rule(22), t.by_rule(21), 'in one INSERT');
+SELECT is(t.by_rule(23), t.by_rule(21), 'in one UPDATE');
+SELECT is_empty('SELECT * FROM rewards.verify()', 'sound');
+\o /dev/null
+UPDATE rewards.rule SET enabled = name <> 'silver only';
+\o
 
 -- other sources, conditions that read member.tier
 \o /dev/null
