@@ -11,10 +11,19 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+
 #include "engine/catalogue.h"
+#include "engine/plan.h"
 #include "engine/read.h"
 #include "engine/spend.h"
 #include "engine/subxact.h"
+
+/* see plan_execute */
+static const char unchanged_plan = 0;
 
 /*
  * Locks the stock of all rewards that may be taken from now on, in order: the
@@ -76,6 +85,32 @@ available(Program *program, AccountState *account, const PriceConfig *price)
 	return points_shown(account_unit_balance(account, unit->unit_no).available, unit->decimals);
 }
 
+/*
+ * Whether a reward still is, and has a stock or none, as the catalogue says, now
+ * that nobody can change that before we have redeemed it: see redeem_program.
+ */
+static bool
+is_unchanged(Program *program, const RewardConfig *reward)
+{
+	Oid			types[2] = {INT4OID, BOOLOID};
+	Datum		values[2];
+	bool		found;
+
+	LockRelationOid(program->redemption, RowExclusiveLock);
+	values[0] = Int32GetDatum(reward->reward_no);
+	values[1] = BoolGetDatum(reward->limited);
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
+	plan_execute(program, &unchanged_plan,
+				 "SELECT FROM %s.reward WHERE reward_no OPERATOR(pg_catalog.=) $1"
+				 " AND (stock IS NOT NULL) OPERATOR(pg_catalog.=) $2",
+				 2, types, values, true, SPI_OK_SELECT);
+	found = SPI_processed > 0;
+	SPI_finish();
+	PopActiveSnapshot();
+	return found;
+}
+
 /* How many pieces the member can have; stands at now. */
 static int32
 affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
@@ -91,6 +126,8 @@ affordable_pieces(Ledger *ledger, AccountState *account, Asking *asking,
 	while (pieces > 0 &&
 		   !redemption_within_limits(program, account, reward, pieces, 0, &refusal))
 		pieces--;
+	if (pieces > 0 && !is_unchanged(program, reward))
+		return 0;
 	if (pieces > 0 && reward->limited)
 	{
 		lock_stock(ledger, asking->program->catalogue);

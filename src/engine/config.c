@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -23,6 +24,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "engine/config.h"
 #include "types/period.h"
@@ -142,12 +144,10 @@ tuple_differs(const ConfigTuple *a, const ConfigTuple *b, const char *column)
 
 /* -------- statements -------- */
 
-/*
- * Runs a statement; see config.h.
- */
-uint64
-config_execute(const ProgramRef *ref, const char *statement, int nargs,
-			   const Oid *types, const Datum *values, const bool *nulls)
+/* Runs a statement; one that only reads sees what the active snapshot shows. */
+static uint64
+execute(const ProgramRef *ref, const char *statement, int nargs, const Oid *types,
+		const Datum *values, const bool *nulls, bool read_only)
 {
 	const char *schema = quote_identifier(ref->name);
 	StringInfoData text;
@@ -190,7 +190,7 @@ config_execute(const ProgramRef *ref, const char *statement, int nargs,
 	PG_TRY();
 	{
 		result = SPI_execute_with_args(text.data, nargs, (Oid *) types,
-									   (Datum *) values, flags, false, 0);
+									   (Datum *) values, flags, read_only, 0);
 	}
 	PG_FINALLY();
 	{
@@ -204,6 +204,29 @@ config_execute(const ProgramRef *ref, const char *statement, int nargs,
 	pfree(text.data);
 
 	return SPI_processed;
+}
+
+/* see config.h */
+uint64
+config_execute(const ProgramRef *ref, const char *statement, int nargs,
+			   const Oid *types, const Datum *values, const bool *nulls)
+{
+	return execute(ref, statement, nargs, types, values, nulls, false);
+}
+
+/* see config.h */
+uint64
+config_look(const ProgramRef *ref, const char *statement, int nargs,
+			const Oid *types, const Datum *values)
+{
+	uint64		rows;
+
+	/* what this transaction has done so far is part of it */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	rows = execute(ref, statement, nargs, types, values, NULL, true);
+	PopActiveSnapshot();
+	return rows;
 }
 
 /*

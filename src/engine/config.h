@@ -43,6 +43,10 @@ extern uint64 config_execute(const ProgramRef *ref, const char *statement,
 							 int nargs, const Oid *types, const Datum *values,
 							 const bool *nulls);
 
+/* The same of a query, which sees all that is committed, whatever the isolation. */
+extern uint64 config_look(const ProgramRef *ref, const char *statement, int nargs,
+						  const Oid *types, const Datum *values);
+
 /* a row of the last result */
 extern ConfigTuple config_result(uint64 number);
 

@@ -76,10 +76,15 @@ loyalty_reward_check(PG_FUNCTION_ARGS)
 			Datum		values[1];
 
 			values[0] = Int32GetDatum(tuple_int(&trigger.old, "reward_no"));
-			if (config_execute(&trigger.ref,
-							   "SELECT FROM @.redemption"
-							   " WHERE reward_no OPERATOR(pg_catalog.=) $1 LIMIT 1",
-							   1, types, values, NULL) > 0)
+
+			/* either we wait for who redeems it, or he finds it gone */
+			config_execute(&trigger.ref,
+						   "LOCK TABLE @.redemption IN SHARE ROW EXCLUSIVE MODE",
+						   0, NULL, NULL, NULL);
+			if (config_look(&trigger.ref,
+							"SELECT FROM @.redemption"
+							" WHERE reward_no OPERATOR(pg_catalog.=) $1 LIMIT 1",
+							1, types, values) > 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 						 errmsg("reward \"%s\" cannot be deleted: it has been redeemed",

@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -298,6 +299,13 @@ stock_lock(Program *program, int32 reward_no)
 static int64
 count_redeemed(const ProgramRef *ref, int32 reward_no, TimestampTz now)
 {
+	static const char count[] =
+	"SELECT COALESCE(pg_catalog.sum(quantity OPERATOR(pg_catalog.-) cancelled), 0)"
+	"::pg_catalog.int8 AS pieces, pg_catalog.count(*)::pg_catalog.int4 AS rows"
+	" FROM @.redemption WHERE reward_no OPERATOR(pg_catalog.=) $1"
+	" AND (held_until IS NULL OR held_until OPERATOR(pg_catalog.>) $2)";
+	int64		pieces = 0;
+	int32		rows = 0;
 	Oid			types[2] = {INT4OID, TIMESTAMPTZOID};
 	Datum		values[2];
 	ConfigTuple row;
@@ -309,12 +317,21 @@ count_redeemed(const ProgramRef *ref, int32 reward_no, TimestampTz now)
 				   " CASE WHEN held_until OPERATOR(pg_catalog.>) $2 THEN 0::pg_catalog.int2 END"
 				   " WHERE reward_no OPERATOR(pg_catalog.=) $1 AND held_until IS NOT NULL",
 				   2, types, values, NULL);
-	config_execute(ref, "SELECT COALESCE(pg_catalog.sum(quantity OPERATOR(pg_catalog.-) cancelled), 0)"
-				   "::pg_catalog.int8 AS pieces FROM @.redemption"
-				   " WHERE reward_no OPERATOR(pg_catalog.=) $1"
-				   " AND (held_until IS NULL OR held_until OPERATOR(pg_catalog.>) $2)",
-				   2, types, values, NULL);
+	if (IsolationUsesXactSnapshot())
+	{
+		config_execute(ref, count, 2, types, values, NULL);
+		row = config_result(0);
+		pieces = DatumGetInt64(tuple_get(&row, "pieces", &isnull));
+		rows = tuple_int(&row, "rows");
+	}
+	config_look(ref, count, 2, types, values);
 	row = config_result(0);
+	if (IsolationUsesXactSnapshot() &&
+		(pieces != DatumGetInt64(tuple_get(&row, "pieces", &isnull)) ||
+		 rows != tuple_int(&row, "rows")))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
 	return DatumGetInt64(tuple_get(&row, "pieces", &isnull));
 }
 
