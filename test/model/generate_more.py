@@ -11,7 +11,7 @@ from clock import DAY
 
 # These programs are of a series of their own; the features are drawn beside those of all programs.
 MORE = {'spend': 0.5, 'holds': 0.5, 'rewards': 0.75, 'pay': 0.65, 'keys': 0.4, 'vouchers': 0.3, 'offers': 0.5, 'auto': 0.3, 'bonus': 0.4,
-        'undo': 0.4, 'moves': 0.35, 'activity_expiry': 0.2, 'wallet': 0.5, 'cards': 0.5, 'held_codes': 0.5, 'pay_more': 0.6,
+        'undo': 0.4, 'moves': 0.35, 'activity_expiry': 0.2, 'wallet': 0.5, 'cards': 0.5, 'held_codes': 0.65, 'pay_more': 0.6,
         'pay_limits': 0.35, 'tiers': 0.3, 'tier_hand': 0.6, 'tier_rewards': 0.7, 'tier_prices': 0.8, 'autos': 0.3,
         'charity': 0.3, 'short_bonus': 0.5, 'gifts': 0.8}
 
@@ -117,11 +117,34 @@ class MoreOps:
         if self.has('held_codes'):
             kinds += ['hold_coded'] * 10 + ['capture_codes'] * 8 + ['stock_up'] * (12 if self.stocked('for rewards') < 4 else 1) + \
                 ['cancel_codes'] * 6 + ['void_held']
+        if self.pays():
+            kinds += ['paid'] * (3 + len(kinds) // 12)
         if self.has('gifts'):
             kinds += ['gift'] * (2 + len(kinds) // 12)
         if self.has('short_bonus') and self.has('bonus') and self.p.bonuses:
             kinds += ['claim']
         return kinds
+
+    def make_paid(self):
+        """A change of a purchase that was paid with points."""
+        r = self.r
+        some = [e for e in self.p.events.values() if e.paid is not None and (e.paid.left() > 0 or e.paid.absent > 0) and self.p.index[e.source.name].get(e.key)]
+        if not some:
+            return None
+        e = r.choice(some[-12:])
+        name = e.source.name
+        key = r.choice(list(self.p.index[name][e.key]))
+        row = self.p.tables[name][key]
+        x = r.random()
+        if x < 0.2:
+            return ('stmt', name, 'delete', [('D', key)])
+        if x < 0.75:
+            used = row['used'] or Fraction(0)
+            n = r.choice([used // 2, used + 5, used - 1, Fraction(0), self.points_used(row['customer_id'], self.spec.source(name)['model'], used)])
+            return ('stmt', name, 'update', [('U', key, {'used': n if n is None or n >= 0 else Fraction(0)})])
+        if x < 0.85 and not e.source.event:
+            return ('stmt', name, 'update', [('U', key, {'customer_id': r.choice(self.ids)})])
+        return ('stmt', name, 'update', [('U', key, {'status': r.choice(['paid', 'new', 'cancelled', 'ok', 'seen'])})])
 
     def call_gift(self, unit=None):
         """Points by hand, so that there is something to spend."""
@@ -161,7 +184,7 @@ class MoreOps:
     def call_stock_up(self):
         """More codes for rewards, more cards."""
         pool = min([x['name'] for x in self.spec.vouchers if x['name'] in ('for rewards', 'card', 'blank')], key=self.stocked)
-        return ('import_codes', {'pool': pool, 'codes': ['MORE%d' % (self.next() * 10 + i) for i in range(self.r.randint(2, 6))],
+        return ('import_codes', {'pool': pool, 'codes': ['MORE%d' % (self.next() * 10 + i) for i in range(self.r.randint(3, 9))],
                                  'valid_from': None, 'valid_until': self.p.clock + self.r.randint(1, 40) * DAY if self.chance(0.2) else None, 'value': None})
 
     def coded(self):

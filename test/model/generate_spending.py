@@ -111,7 +111,7 @@ class SpendingOps(CodesOps, OffersOps, MoreOps):
         kind = self.r.choice(kinds)
         if kind == 'reward':
             return self.edit_reward()
-        if kind in ('bonus', 'pool'):
+        if kind in ('bonus', 'pool', 'paid'):
             return getattr(self, 'make_' + kind)()
         args = getattr(self, 'call_' + kind)()
         if args is None:

@@ -16,7 +16,7 @@ class Quotes:
         purse.settle(now)
         return {(lot.start, purse.end_of(lot)): n for lot, n in purse.draw(points, now)}
 
-    def missing(self, member, unit, points):
+    def lacks(self, member, unit, points):
         """How many points more it takes: what is owed is repaid first."""
         exact, _, debt = self.state(member, unit)
         return max(ZERO, points - exact + debt)
@@ -27,7 +27,7 @@ class Quotes:
         for price, (unit, each, *_) in r.prices.items():
             points = quantity * each
             available = self.shown(unit, self.state(member, unit)[0])
-            missing = self.missing(member, unit, points)
+            missing = self.lacks(member, unit, points)
             why = set(self.why_not('redeem', member, name, quantity, price, None)[1])
             out[price] = (unit, points, None if r.money(price) is None else quantity * r.money(price), available,
                           None if missing else available - points, missing,
@@ -47,7 +47,7 @@ class Quotes:
                 why += self.codes_lacking(r.pool, 1, self.code_end(r, member, now))
             for price, (unit, points, *_) in r.prices.items():
                 if not why and self.has_price(r, price, member, now):
-                    missing = self.missing(member, unit, points)
+                    missing = self.lacks(member, unit, points)
                     out[r.name, price] = [unit, points, r.money(price), self.shown(unit, self.state(member, unit)[0]),
                                           missing == 0, missing]
         for k, x in out.items():

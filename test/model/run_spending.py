@@ -163,7 +163,7 @@ class SpendingChecks:
             part = op[3].get('quantity') is not None or op[3].get('points') is not None
             self.seen.note('%s of a reward with codes%s' % (kind, ', in part' if part else ''), actual)
         if kind == 'capture' and target is not None and not actual and target.hold.closed is not None and target.counted_at >= target.hold.deadline:
-            self.seen.note('capture after the deadline', actual)
+            self.seen.note('capture after the deadline%s' % (' of a reward with codes' if target.codes else ''))
 
     def note_statement(self, name, changes, actual, expected):
         """Changes of rows; of purchases paid with points apart."""
