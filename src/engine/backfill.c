@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/feed.h"
+#include "engine/tiers.h"
 
 LOYALTY_FUNCTION(backfill_1);
 
@@ -293,6 +294,16 @@ backfill_1(PG_FUNCTION_ARGS)
 	}
 	UnpinPortal(portal);
 	SPI_cursor_close(portal);
+
+	/* tiers went along with the rows: what has been due since then */
+	for (more = program_get(program_relid)->tiers != NULL; more;)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		more = tiers_catch_up(program_get(program_relid));
+		PopActiveSnapshot();
+		if (!atomic)
+			SPI_commit();
+	}
 	MemoryContextDelete(feed.context);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -122,6 +122,7 @@ open_ledger(Batch *batch)
 
 	batch->ledger = ledger_open(batch->program, batch->source, batch->options.dry);
 	batch->ledger->operation_no = batch->options.operation_no;
+	batch->ledger->history = batch->options.history;
 	batch->ledger->top_up_context = batch->context;
 	batch->ledger->observe = batch->line_observer;
 	batch->ledger->observe_arg = batch->line_observer_arg;

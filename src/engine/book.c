@@ -23,6 +23,7 @@
 #include "engine/catalogue.h"
 #include "engine/ledger.h"
 #include "engine/source.h"
+#include "engine/tiers.h"
 
 /* accounts locked and booked at a time */
 #define BOOK_BATCH 1000
@@ -33,9 +34,12 @@ compare_members(const void *a, const void *b, void *program)
 	return member_cmp((const Program *) program, *(const Datum *) a, *(const Datum *) b);
 }
 
-/* Locks accounts that are due and nobody else has; returns how many, sorted. */
+/*
+ * Locks accounts that are due and nobody else has, or only those that a backfill
+ * has left behind; returns how many, sorted.
+ */
 static int
-lock_due(Program *program, TimestampTz now, int limit, Datum *members)
+lock_due(Program *program, TimestampTz now, int limit, bool left_behind, Datum *members)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old;
@@ -48,10 +52,12 @@ lock_due(Program *program, TimestampTz now, int limit, Datum *members)
 	values[1] = Int32GetDatum(limit);
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("SELECT member_id FROM %s.account"
-									   " WHERE next_due OPERATOR(pg_catalog.<=) $1"
+									   " WHERE next_due OPERATOR(pg_catalog.<=) $1%s"
 									   " ORDER BY next_due LIMIT $2"
 									   " FOR NO KEY UPDATE SKIP LOCKED",
-									   quote_identifier(program->ref.name)),
+									   quote_identifier(program->ref.name),
+									   left_behind ?
+									   " AND next_due OPERATOR(pg_catalog.<=) last_at" : ""),
 							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not lock accounts: %s", SPI_result_code_string(SPI_result));
 	old = MemoryContextSwitchTo(context);
@@ -107,6 +113,49 @@ warn_unwired(Program *program)
 	}
 }
 
+/* Books some accounts that are due; returns how many there were. */
+static int
+book_some(Program *program, Ledger *ledger, int limit, bool left_behind)
+{
+	Datum	   *members = palloc(sizeof(Datum) * BOOK_BATCH);
+	int			count = lock_due(program, program_clock(program), Min(limit, BOOK_BATCH),
+								 left_behind, members);
+	int			i;
+
+	ledger_refresh(ledger);
+	for (i = 0; i < count; i++)
+	{
+		AccountState *account = ledger_account(ledger, members[i]);
+
+		CHECK_FOR_INTERRUPTS();
+		if (account == NULL)
+			continue;
+
+		/* next_due is a lower bound: there may be nothing but to raise it */
+		account->dirty = true;
+		auto_redeem(ledger, account);
+		ledger_save_account(ledger, account);
+	}
+	ledger_flush(ledger);
+	return count;
+}
+
+/* see tiers.h */
+bool
+tiers_catch_up(Program *program)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "loyalty catch up",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Ledger	   *ledger = ledger_open(program, NULL, false);
+	int			count = book_some(program, ledger, BOOK_BATCH, true);
+
+	ledger_close(ledger);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return count == BOOK_BATCH;
+}
+
 /*
  * book_due_1(program, limit): returns how many accounts were booked, or looked
  * at for rewards that have become affordable.
@@ -136,26 +185,7 @@ loyalty_book_due(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(batch_context);
 	do
 	{
-		Datum	   *members = palloc(sizeof(Datum) * BOOK_BATCH);
-		int			i;
-
-		count = lock_due(program, program_clock(program),
-						 (int) Min(limit - booked, BOOK_BATCH), members);
-		ledger_refresh(ledger);
-		for (i = 0; i < count; i++)
-		{
-			AccountState *account = ledger_account(ledger, members[i]);
-
-			CHECK_FOR_INTERRUPTS();
-			if (account == NULL)
-				continue;
-
-			/* next_due is a lower bound: there may be nothing but to raise it */
-			account->dirty = true;
-			auto_redeem(ledger, account);
-			ledger_save_account(ledger, account);
-		}
-		ledger_flush(ledger);
+		count = book_some(program, ledger, (int) Min(limit - booked, BOOK_BATCH), false);
 		booked += count;
 		MemoryContextReset(batch_context);
 	} while (count == BOOK_BATCH && booked < limit);

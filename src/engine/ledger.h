@@ -176,6 +176,7 @@ typedef struct Ledger
 	Program    *program;
 	SourceConfig *source;		/* whose posting table is open, or NULL */
 	bool		dry;			/* nothing is locked or written */
+	bool		history;		/* of a backfill: tiers stay where its rows are */
 	MemoryContext context;
 	EState	   *estate;
 	bool		fires_triggers;

@@ -23,6 +23,7 @@
 /* what the account's row holds, before the states of groups */
 typedef struct StoredTiers
 {
+	Instant		at;				/* where the walk stands */
 	Instant		quiet_since;
 	int32		nstates;
 	int32		nspent;			/* points spent: LotPieces behind the states */
@@ -112,7 +113,8 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 {
 	TierConfig *config = program->tiers;
 	AccountTiers *tiers;
-	StoredTiers stored = {INSTANT_ALWAYS};
+	StoredTiers stored = {INSTANT_ALWAYS, INSTANT_ALWAYS};
+	bytea	   *stored_bytes = NULL;
 	int			g;
 
 	account->tiers = NULL;
@@ -133,6 +135,13 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 	tiers->walk.carry = tiers_note_carry;
 	tiers->walk.arg = tiers;
 	tiers->walk.at = account->last_at != DT_NOBEGIN ? account->last_at : account->joined_at;
+	tiers->asked_at = account->last_at;
+	if (!isnull)
+	{
+		stored_bytes = DatumGetByteaPP(value);
+		memcpy(&stored, VARDATA_ANY(stored_bytes), sizeof(StoredTiers));
+		tiers->walk.at = stored.at;
+	}
 	for (g = 0; g < config->ngroups; g++)
 	{
 		TierState  *state = &tiers->walk.states[g];
@@ -151,12 +160,9 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 	}
 	if (!isnull)
 	{
-		bytea	   *bytes = DatumGetByteaPP(value);
-		char	   *at = VARDATA_ANY(bytes);
+		char	   *at = VARDATA_ANY(stored_bytes) + sizeof(StoredTiers);
 		int			i;
 
-		memcpy(&stored, at, sizeof(StoredTiers));
-		at += sizeof(StoredTiers);
 		tiers->nspent = tiers->spent_capacity = stored.nspent;
 		tiers->spent = palloc(sizeof(LotPiece) * Max(1, stored.nspent));
 		memcpy(tiers->spent, at + sizeof(TierState) * stored.nstates,
@@ -264,20 +270,18 @@ next_change(const AccountTiers *tiers)
 	return tiers->built ? next : Min(next, tiers->next_change);
 }
 
-/* Goes to an instant, the lines before the given one being known to the heap. */
+/*
+ * Goes through what is due up to an instant, the lines before the given one
+ * being known to the heap.
+ */
 static void
-walk_to(AccountTiers *tiers, Instant at, int nlines)
+pass(AccountTiers *tiers, Instant at, int nlines)
 {
 	MemoryContext old;
 	Instant		next;
 
-	if (at <= tiers->walk.at)
-		return;
 	if (next_change(tiers) > at)
-	{
-		tiers->walk.at = at;
 		return;
-	}
 	if (!tiers->built)
 		build(tiers, nlines);
 	old = MemoryContextSwitchTo(tiers->context);
@@ -287,8 +291,16 @@ walk_to(AccountTiers *tiers, Instant at, int nlines)
 		core_check(tier_walk(&tiers->walk, next));
 		tiers->quiet_since = next;
 	}
-	core_check(tier_walk(&tiers->walk, at));
 	MemoryContextSwitchTo(old);
+}
+
+/* The same, and goes there. */
+static void
+walk_to(AccountTiers *tiers, Instant at, int nlines)
+{
+	pass(tiers, at, nlines);
+	if (at > tiers->walk.at)
+		tiers->walk.at = at;
 }
 
 /* see tiers.h */
@@ -296,6 +308,13 @@ void
 tiers_walk(AccountState *account, Instant at)
 {
 	walk_to(account->tiers, Min(at, account->now), account->tiers->nlines);
+}
+
+/* see tiers.h */
+void
+tiers_pass(AccountState *account, Instant at)
+{
+	pass(account->tiers, Min(at, account->now), account->tiers->nlines);
 }
 
 /* Remembers points spent, or given back. */
@@ -320,6 +339,26 @@ note_spent(AccountTiers *tiers, const Movement *movement)
 			MemoryContextAlloc(tiers->context, sizeof(LotPiece) * tiers->spent_capacity);
 	}
 	core_check(lots_add_piece(tiers->spent, &tiers->nspent, piece));
+}
+
+/* Remembers points that have lapsed; what remains of them at the end is sorted then. */
+static void
+note_ended(AccountTiers *tiers, const Movement *movement)
+{
+	LotPiece	piece = {0};
+
+	if (tiers->nended == tiers->ended_capacity)
+	{
+		tiers->ended_capacity = Max(8, tiers->ended_capacity * 2);
+		tiers->ended = tiers->ended ?
+			repalloc_huge(tiers->ended, sizeof(LotPiece) * tiers->ended_capacity) :
+			MemoryContextAlloc(tiers->context, sizeof(LotPiece) * tiers->ended_capacity);
+	}
+	piece.points = -movement->points;
+	piece.from = movement->from;
+	piece.to = movement->to;
+	piece.unit = movement->unit;
+	tiers->ended[tiers->nended++] = piece;
 }
 
 /* Remembers a line. */
@@ -376,8 +415,8 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 	AccountTiers *tiers = account->tiers;
 	TierWalk   *walk = &tiers->walk;
 	int			slot = tiers_slot(tiers->config, movement->unit);
-	int			known = tiers->path.count;
 	TierLine   *line;
+	int			known;
 	MemoryContext old;
 
 	if (slot < 0 || tiers->rests)
@@ -388,19 +427,23 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 			(void) add_line(tiers, movement, slot, account->now);
 		else if (movement->kind != ENTRY_EXPIRE)
 			note_spent(tiers, movement);
+		else if (ledger->history)
+			note_ended(tiers, movement);
 		return;
 	}
 	line = add_line(tiers, movement, slot, account->now);
 	if (line->at < walk->at && !changes_nothing(tiers, line))
 	{
 		/* stays that are over by now have been told, whether or not they were booked */
-		walk_to(tiers, account->now, tiers->nlines - 1);
+		if (!ledger->history)
+			pass(tiers, account->now, tiers->nlines - 1);
 		tiers_judge_again(ledger, account, line->at);
 		return;
 	}
 	old = MemoryContextSwitchTo(tiers->context);
-	tiers->cause = TIER_ENTRY;
 	walk_to(tiers, line->at, tiers->nlines - 1);
+	tiers->cause = TIER_ENTRY;
+	known = tiers->path.count;
 	if (tiers->built)
 		core_check(tier_fold(walk, slot, line->points, line->from, line->to));
 	else
@@ -416,6 +459,8 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 	if (tiers->path.count > known || line->points < 0)
 		tiers->quiet_since = walk->at;
 	MemoryContextSwitchTo(old);
+	if (tiers->path.count > known && line->at < tiers->asked_at)
+		tiers_reached(ledger, account, tiers->path.count - known, line->at);
 }
 
 /* see tiers.h */
@@ -427,13 +472,14 @@ tiers_at(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
 	int			g;
 
 	at = Min(at, account->now);
+	tiers->asked_at = Max(tiers->asked_at, at);
 	if (at >= walk->at)
-		walk_to(tiers, at, tiers->nlines);
-	if (at < tiers->quiet_since && at < walk->at)
+		pass(tiers, at, tiers->nlines);
+	if (at < tiers->quiet_since)
 		tiers_know_stays(ledger, account);
 	for (g = 0; g < walk->ngroups; g++)
 	{
-		if (at >= tiers->quiet_since || at >= walk->at)
+		if (at >= tiers->quiet_since)
 			tier_nos[g] = walk->states[g].tier_no;
 		else
 		{
@@ -452,7 +498,7 @@ tiers_before(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
 	int			g;
 
 	if (at >= tiers->walk.at)
-		walk_to(tiers, Min(at, account->now), tiers->nlines);
+		pass(tiers, Min(at, account->now), tiers->nlines);
 	tiers_know_stays(ledger, account);
 	for (g = 0; g < tiers->walk.ngroups; g++)
 	{
@@ -540,18 +586,10 @@ tiers_next_due(AccountState *account)
 	AccountTiers *tiers = account->tiers;
 	Instant		next = tiers->next_change;
 	int			g;
-	int			i;
 
-	/* ladders to come would be known to nobody, and ends of lots are due anyway */
+	/* ladders to come would be known to nobody */
 	if (tiers->built)
-	{
-		next = INSTANT_NEVER;
-		for (i = 0; i < tiers->walk.ndue; i++)
-		{
-			if (!tiers->walk.due[i].expiry)
-				next = Min(next, tiers->walk.due[i].at);
-		}
-	}
+		next = tiers->walk.ndue > 0 ? tiers->walk.due[0].at : INSTANT_NEVER;
 	for (g = 0; g < tiers->walk.ntenures; g++)
 		next = Min(next, tier_tenure_due(&tiers->walk, g));
 	for (g = 0; g < tiers->walk.ngroups; g++)
@@ -566,6 +604,56 @@ tiers_next_due(AccountState *account)
 	return next;
 }
 
+/*
+ * Whether lots begin after where the walk stands that may lie in pages, of which
+ * is only known what is valid by now.
+ */
+static bool
+starts_in_pages(const AccountState *account)
+{
+	const AccountTiers *tiers = account->tiers;
+	int			i;
+
+	for (i = 0; account->paged && i < tiers->nbase; i++)
+	{
+		if (tiers->base[i].from > tiers->walk.at)
+			return true;
+	}
+	for (i = 0; account->paged && i < tiers->nlines; i++)
+	{
+		if (tiers->lines[i].from > tiers->walk.at)
+			return true;
+	}
+	return false;
+}
+
+/* Keeps what was spent or has lapsed, as far as it counts after an instant. */
+static void
+keep_spent(AccountTiers *tiers, Instant at)
+{
+	int			n = 0;
+	int			i;
+
+	if (tiers->nended > 0)
+	{
+		int			count = tiers->nspent + tiers->nended;
+
+		tiers->spent = tiers->spent ? repalloc_huge(tiers->spent, sizeof(LotPiece) * count) :
+			MemoryContextAllocHuge(tiers->context, sizeof(LotPiece) * count);
+		tiers->spent_capacity = count;
+		memcpy(tiers->spent + tiers->nspent, tiers->ended, sizeof(LotPiece) * tiers->nended);
+		core_check(lots_normalize(tiers->spent, &count));
+		tiers->nspent = count;
+		tiers->nended = 0;
+	}
+	for (i = 0; i < tiers->nspent; i++)
+	{
+		if (tiers->spent[i].to > at)
+			tiers->spent[n++] = tiers->spent[i];
+	}
+	tiers->nspent = n;
+}
+
 /* see tiers.h */
 Datum
 tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
@@ -575,15 +663,16 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 	StoredTiers stored;
 	bytea	   *bytes;
 	char	   *at;
+	bool		lags;
 	int			g;
 	int			i;
 
-	walk_to(tiers, account->now, tiers->nlines);
+	if (!ledger->history || starts_in_pages(account))
+		pass(tiers, account->now, tiers->nlines);
 	tiers_write(ledger, account);
 	account->next_due = Min(account->next_due, tiers_next_due(account));
-
-	for (i = tiers->nspent; i > 0 && tiers->spent[i - 1].to <= account->now; i--)
-		tiers->nspent--;
+	lags = tiers_next_due(account) <= account->now;
+	keep_spent(tiers, lags ? walk->at : account->now);
 	memset(&stored, 0, sizeof(stored));
 	for (g = 0; g < walk->ngroups; g++)
 		core_check(tier_count_years(walk, g, walk->at));
@@ -603,6 +692,7 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 		at += sizeof(TierState);
 		stored.nstates++;
 	}
+	stored.at = walk->at;
 	stored.quiet_since = tiers->quiet_since;
 	stored.nspent = tiers->nspent;
 	if (tiers->nspent > 0)
@@ -620,7 +710,7 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 	memcpy(VARDATA(bytes), &stored, sizeof(stored));
 	SET_VARSIZE(bytes, at - (char *) bytes);
 	*isnull = stored.nstates == 0 && stored.nspent == 0 && stored.ntenures == 0 &&
-		tiers->quiet_since == INSTANT_ALWAYS;
+		tiers->quiet_since == INSTANT_ALWAYS && !ledger->history;
 	return PointerGetDatum(bytes);
 }
 

@@ -146,7 +146,8 @@ tiers_book_carries(Ledger *ledger, AccountState *account)
 
 	if (!tiers->config->carries)
 		return;
-	tiers_walk(account, account->now);
+	if (!ledger->history)
+		tiers_pass(account, account->now);
 	if (tiers->ncarries == 0)
 		return;
 	n = tiers->ncarries;

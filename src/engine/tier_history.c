@@ -392,6 +392,7 @@ know_lines(Ledger *ledger, AccountState *account)
 	tiers->lines_capacity = reader.capacity;
 	for (i = 0; i < tiers->nlines; i++)
 		tiers->lines[i].ord = i;
+	tiers->sorted_lines = 0;
 	tiers->all_lines = true;
 }
 
@@ -407,6 +408,41 @@ line_order(const void *a, const void *b)
 	return left->ord < right->ord ? -1 : left->ord > right->ord;
 }
 
+/*
+ * Sorts the lines.  Rows that come in any order have it done again and again,
+ * for one more line.
+ */
+static void
+sort_lines(AccountTiers *tiers)
+{
+	TierLine   *lines = tiers->lines;
+
+	if (tiers->nlines - tiers->sorted_lines > 8)
+		qsort(lines, tiers->nlines, sizeof(TierLine), line_order);
+	else
+	{
+		for (int i = tiers->sorted_lines; i < tiers->nlines; i++)
+		{
+			TierLine	line = lines[i];
+			int			low = 0;
+			int			high = i;
+
+			while (low < high)
+			{
+				int			middle = low + (high - low) / 2;
+
+				if (line_order(&lines[middle], &line) < 0)
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			memmove(&lines[low + 1], &lines[low], sizeof(TierLine) * (i - low));
+			lines[low] = line;
+		}
+	}
+	tiers->sorted_lines = tiers->nlines;
+}
+
 /* Gives by hand what was given by hand, up to an instant. */
 static void
 give_again(AccountTiers *tiers, const TierPath *given, int *next, Instant at)
@@ -420,6 +456,7 @@ give_again(AccountTiers *tiers, const TierPath *given, int *next, Instant at)
 							 stay->state.given ? stay->state.given : stay->state.tier_no,
 							 stay->state.given != 0 ? stay->state.given_until : INSTANT_ALWAYS,
 							 stay->at));
+		tiers->quiet_since = stay->at;
 	}
 	tiers->operation_no = 0;
 }
@@ -437,50 +474,30 @@ has_ended(const TierPath *path, int index, Instant now)
 		(i == path->count || path->stays[i].at >= stay->state.until);
 }
 
-/* see tiers.h */
-void
-tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
+/*
+ * Has the walk stand just before an instant, and forget the stays since; returns
+ * the first line that is not before it.
+ */
+static int
+stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
 {
-	AccountTiers *tiers = account->tiers;
 	TierWalk   *walk = &tiers->walk;
-	MemoryContext old = MemoryContextSwitchTo(tiers->context);
-	Instant		until = walk->at;
-	TierPath	before = {0};
-	TierPath	given = {0};
-	TierState  *booked;
-	TierLine   *lines;
-	int			nbooked = 0;
-	int			next = 0;
-	int			g;
 	int			i;
+	int			g;
 
-	tiers_know_stays(ledger, account);
-	know_lines(ledger, account);
-	path_copy(&before, &tiers->path);
-	booked = palloc(sizeof(TierState) * Max(1, before.count));
-	for (i = 0; i < before.count; i++)
-	{
-		if (has_ended(&before, i, account->now))
-			booked[nbooked++] = before.stays[i].state;
-		if (before.stays[i].cause == TIER_BY_HAND && before.stays[i].at >= from)
-			tier_path_add(&given, &before.stays[i]);
-	}
-	walk->booked = booked;
-	walk->nbooked = nbooked;
-
-	/* as it was just before */
 	walk->at = from - 1;
 	walk->ndue = 0;
 	memset(walk->balances, 0, sizeof(CoreInt128) * walk->nunits);
-	lines = palloc(sizeof(TierLine) * tiers->nlines);
-	memcpy(lines, tiers->lines, sizeof(TierLine) * tiers->nlines);
-	qsort(lines, tiers->nlines, sizeof(TierLine), line_order);
-	for (i = 0; i < tiers->nlines && lines[i].at < from; i++)
-		core_check(tier_fold(walk, lines[i].slot, lines[i].points, lines[i].from, lines[i].to));
+	for (i = 0; i < tiers->nlines && tiers->lines[i].at < from; i++)
+	{
+		const TierLine *line = &tiers->lines[i];
+
+		core_check(tier_fold(walk, line->slot, line->points, line->from, line->to));
+	}
 	tier_requalify(walk);
 	for (g = 0; g < walk->ngroups; g++)
 	{
-		const TierStay *stay = tier_path_find(&before, g, from - 1);
+		const TierStay *stay = tier_path_find(before, g, from - 1);
 		TierState  *state = &walk->states[g];
 		int32		qualified = state->qualified;
 
@@ -493,30 +510,76 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 		state->group_no = walk->groups[g].group_no;
 		state->qualified = stay ? qualified : 0;
 	}
-	tiers_rewind_years(tiers, &before, from - 1);
+	tiers_rewind_years(tiers, before, from - 1);
 	tiers_forget_carries(tiers, from);
+	tiers->built = true;
+
+	/* what lies between is not known to be quiet any more, what was before is */
+	tiers->quiet_since = Min(tiers->quiet_since, from);
+	return i;
+}
+
+/* see tiers.h */
+void
+tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	MemoryContext old = MemoryContextSwitchTo(tiers->context);
+	Instant		until = ledger->history ? walk->at : account->now;
+	TierPath	before = {0};
+	TierPath	given = {0};
+	TierState  *booked;
+	int			nbooked = 0;
+	int			next = 0;
+	int			g;
+	int			i;
+
+	tiers_know_stays(ledger, account);
+	know_lines(ledger, account);
+	sort_lines(tiers);
+	path_copy(&before, &tiers->path);
+	booked = palloc(sizeof(TierState) * Max(1, before.count));
+	for (i = 0; i < before.count; i++)
+	{
+		if (has_ended(&before, i, account->now))
+			booked[nbooked++] = before.stays[i].state;
+		if (before.stays[i].cause == TIER_BY_HAND && before.stays[i].at >= from)
+			tier_path_add(&given, &before.stays[i]);
+	}
+	walk->booked = booked;
+	walk->nbooked = nbooked;
+	i = stand_before(tiers, &before, from);
 
 	/* and what came of it */
 	while (i < tiers->nlines)
 	{
-		Instant		at = lines[i].at;
+		Instant		at = tiers->lines[i].at;
 
 		give_again(tiers, &given, &next, at);
-		core_check(tier_walk(walk, at));
-		tiers->cause = at == from ? TIER_LATE : TIER_ENTRY;
-		for (; i < tiers->nlines && lines[i].at == at; i++)
+		tiers_pass(account, at);
+		walk->at = at;
+
+		/* it is late if anything has happened since */
+		if (at == from && (next < given.count || tiers->lines[tiers->nlines - 1].at > at ||
+						   tier_next_due(walk) <= until))
+			tiers->cause = TIER_LATE;
+		for (; i < tiers->nlines && tiers->lines[i].at == at; i++)
 		{
-			if (lines[i].carried)
+			const TierLine *line = &tiers->lines[i];
+			int			known = tiers->path.count;
+
+			if (line->carried)
 				continue;
-			core_check(tier_fold(walk, lines[i].slot, lines[i].points, lines[i].from,
-								 lines[i].to));
+			core_check(tier_fold(walk, line->slot, line->points, line->from, line->to));
 			core_check(tier_judge(walk, TIER_ENTRY));
+			if (tiers->path.count > known || line->points < 0)
+				tiers->quiet_since = at;
 		}
 		tiers->cause = TIER_ENTRY;
 	}
-	tiers->cause = TIER_ENTRY;
 	give_again(tiers, &given, &next, until);
-	core_check(tier_walk(walk, until));
+	tiers_pass(account, until);
 	tiers_compare_carries(tiers, from);
 	walk->booked = NULL;
 	walk->nbooked = 0;
@@ -532,10 +595,23 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 				stay->cause = before.stays[g].cause;
 		}
 	}
-	tiers->built = true;
-	tiers->quiet_since = walk->at;
 	if (!ledger->dry)
 		tiers_note_top_up(ledger, account, &before, from);
-	pfree(lines);
+	pfree(booked);
 	MemoryContextSwitchTo(old);
+}
+
+/* see tiers.h */
+void
+tiers_reached(Ledger *ledger, AccountState *account, int nstays, Instant at)
+{
+	AccountTiers *tiers = account->tiers;
+	TierPath	before;
+
+	if (ledger->dry || !tiers_top_up_any(tiers->config))
+		return;
+	tiers_know_stays(ledger, account);
+	before = tiers->path;
+	before.count -= nstays;
+	tiers_note_top_up(ledger, account, &before, at);
 }

@@ -3,10 +3,14 @@
  * tiers.h
  *	  Where members stand: tiers of accounts, kept along with their lots.
  *
- * An account's row holds where its member stood at its last instant.  While the
- * account moves, a walk (core/tier.h) follows the lines of qualifying units; a
- * line dated before where the walk is, by which anything may change, has the
- * time from its instant on judged again.
+ * An account's row holds where its member stands, and since when.  While the
+ * account moves, a walk (core/tier.h) follows the lines of qualifying units.
+ * It stands where anything happened last: at a line, or at what was due since,
+ * which a movement goes through up to now.  So a line that is dated earlier
+ * than now is in order if nothing has happened since its instant; else it is
+ * late, and if anything may change by it, the time from its instant on is judged
+ * again.  A backfill goes on where the rows are: what is due between its rows
+ * and now is left until it is done.
  *
  *-------------------------------------------------------------------------
  */
@@ -86,19 +90,25 @@ typedef struct AccountTiers
 	TierWalk	walk;
 	MemoryContext context;
 	Instant		quiet_since;	/* since then points were only added, and nothing
-								 * changed by it */
+								 * changed by it; not after walk.at */
+	Instant		asked_at;		/* the latest instant that was asked for */
 	LotPiece   *base;			/* lots as of the account's last instant */
 	int			nbase;
 	LotPiece   *spent;			/* points spent, which count until they would have
 								 * lapsed: spending never demotes */
 	int			nspent;
 	int			spent_capacity;
+	LotPiece   *ended;			/* points that lapsed in a backfill, which the walk
+								 * may not have come to yet */
+	int			nended;
+	int			ended_capacity;
 	bool		built;			/* the walk's heap knows when lots begin and end */
 	Instant		next_change;	/* as long as it does not: nothing does before */
 
 	TierLine   *lines;			/* since the account was read, or all */
 	int			nlines;
 	int			lines_capacity;
+	int			sorted_lines;	/* so many are sorted, see tiers_judge_again */
 	bool		all_lines;
 	int64		read_entries;	/* lines there were when it was read */
 
@@ -175,6 +185,8 @@ extern void tiers_before_advance(AccountState *account);
 extern void tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement);
 /* Goes to an instant if the walk is not there yet. */
 extern void tiers_walk(AccountState *account, Instant at);
+/* Goes through what is due up to an instant, no further than that. */
+extern void tiers_pass(AccountState *account, Instant at);
 /* Tells the walk when all lots begin and end. */
 extern void tiers_know_lots(AccountState *account);
 /* Where a member stands at an instant, group by group: numbers of tiers. */
@@ -195,6 +207,11 @@ extern Instant tiers_next_due(AccountState *account);
 /* A TierSink; arg is an AccountTiers. */
 extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
 					   TierCause cause);
+
+/* -------- book.c -------- */
+
+/* Books some of the accounts that a backfill has left where its rows were; false: all. */
+extern bool tiers_catch_up(Program *program);
 
 /* -------- tier_carry.c -------- */
 
@@ -239,8 +256,10 @@ extern bool tiers_top_up_any(const TierConfig *config);
 
 /* Makes all stays known, those in the table included. */
 extern void tiers_know_stays(Ledger *ledger, AccountState *account);
-/* Judges again from an instant on. */
+/* Judges again from an instant on, at which the line told last is dated. */
 extern void tiers_judge_again(Ledger *ledger, AccountState *account, Instant from);
+/* The last so many stays were reached in order, by a row of an instant that is past. */
+extern void tiers_reached(Ledger *ledger, AccountState *account, int nstays, Instant at);
 /* Has the ledger write stays that are not in the table yet. */
 extern void tiers_write(Ledger *ledger, AccountState *account);
 

@@ -32,7 +32,7 @@ const char *const tier_invariants[] = {
 	"  LEFT JOIN LATERAL (SELECT t.qualified FROM loyalty.account_tiers_1(a.tiers) AS t WHERE t.group_no = g.group_no) AS s ON true"
 
 	/* a posting may not have seen a change that was made while it went on */
-	"  WHERE a.last_entry > 0 AND (NOT isfinite(v.since) OR v.since < a.last_at - interval '1 minute'){a.member_id}) AS b"
+	"  WHERE a.last_entry > 0 AND a.next_due > a.last_at AND (NOT isfinite(v.since) OR v.since < a.last_at - interval '1 minute'){a.member_id}) AS b"
 	" LEFT JOIN LATERAL (SELECT t.tier_no FROM @.tier_version AS t"
 	"  CROSS JOIN LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE n.threshold <= coalesce((SELECT loyalty.sum(e.points)::numeric"
 	"    FROM @.entry AS e WHERE e.member_id = b.member_id AND e.unit_no = n.unit_no AND e.kind NOT IN (3, 4, 5, 6, 7)"
@@ -51,7 +51,7 @@ const char *const tier_invariants[] = {
 	"   THEN greatest(least(t.ending, t.before - max(n.threshold), t.rollover_max), 0) ELSE 0 END AS due"
 	"  FROM (SELECT a.member_id, g.group_no, g.config_version, g.unit_no, g.rollover_max, e.ended_at, s.*, r.rest"
 	"   FROM @.account AS a CROSS JOIN LATERAL (SELECT DISTINCT e.expires_at AS ended_at, e.unit_no FROM @.entry AS e"
-	"     WHERE e.member_id = a.member_id AND e.expires_at <= a.last_at"
+	"     WHERE e.member_id = a.member_id AND e.expires_at <= a.last_at AND a.next_due > a.last_at"
 	"      AND e.unit_no IN (SELECT v.unit_no FROM @.tier_group_version AS v WHERE v.rollover <> 'none')) AS e"
 	"    JOIN LATERAL (SELECT DISTINCT ON (v.group_no) v.* FROM @.tier_group_version AS v WHERE v.since < e.ended_at"
 	"     ORDER BY v.group_no, v.config_version DESC) AS g ON g.unit_no = e.unit_no AND g.rollover <> 'none'"
