@@ -594,7 +594,7 @@ ledger_save_account(Ledger *ledger, AccountState *account)
 	values[ACCOUNT_LOTS] = PointerGetDatum(lots_make_packed(account->core.pieces,
 															account->core.npieces));
 	ExecStoreVirtualTuple(slot);
-	writer_update(ledger, &ledger->account, &account->tid);
+	writer_replace(ledger, &ledger->account, &account->tid, ACCOUNT_COLUMNS);
 	account->tid = slot->tts_tid;
 	account->dirty = false;
 	ExecClearTuple(slot);

@@ -295,8 +295,10 @@ operation_close_hold(Ledger *ledger, OperationRow *row, const char *status,
 	UnregisterSnapshot(snapshot);
 	slot_getallattrs(old);
 	ExecClearTuple(writer->slot);
-	memcpy(writer->slot->tts_values, old->tts_values, sizeof(Datum) * OPERATION_COLUMNS);
-	memcpy(writer->slot->tts_isnull, old->tts_isnull, sizeof(bool) * OPERATION_COLUMNS);
+	memcpy(writer->slot->tts_values, old->tts_values,
+		   sizeof(Datum) * old->tts_tupleDescriptor->natts);
+	memcpy(writer->slot->tts_isnull, old->tts_isnull,
+		   sizeof(bool) * old->tts_tupleDescriptor->natts);
 	writer->slot->tts_values[OPERATION_STATUS] = CStringGetTextDatum(status);
 	writer->slot->tts_values[OPERATION_SPENT] = Int64GetDatum(spent);
 	writer->slot->tts_values[OPERATION_FIRST_ENTRY] = Int64GetDatum(first);

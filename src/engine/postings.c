@@ -208,7 +208,7 @@ ledger_update_posting(Ledger *ledger, const Datum *key, const Posting *posting)
 		return;
 	posting_to_slot(ledger, ledger->posting.slot, key, posting);
 	ExecStoreVirtualTuple(ledger->posting.slot);
-	writer_update(ledger, &ledger->posting, &tid);
+	writer_replace(ledger, &ledger->posting, &tid, ledger->source->nkeys + POSTING_COLUMNS);
 	ExecClearTuple(ledger->posting.slot);
 }
 

@@ -18,6 +18,7 @@
 #include "executor/executor.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "engine/writer.h"
 
@@ -250,6 +251,30 @@ writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent update")));
+}
+
+/* see writer.h */
+void
+writer_replace(Ledger *ledger, TableWriter *writer, ItemPointer tid, int ncolumns)
+{
+	TupleTableSlot *slot = writer->slot;
+	TupleTableSlot *before = NULL;
+	int			nadded = slot->tts_tupleDescriptor->natts - ncolumns;
+
+	if (nadded > 0)
+	{
+		before = table_slot_create(writer->rel, NULL);
+		if (!table_tuple_fetch_row_version(writer->rel, tid, SnapshotAny, before))
+			elog(ERROR, "row to update has vanished");
+		slot_getallattrs(before);
+		memcpy(slot->tts_values + ncolumns, before->tts_values + ncolumns,
+			   sizeof(Datum) * nadded);
+		memcpy(slot->tts_isnull + ncolumns, before->tts_isnull + ncolumns,
+			   sizeof(bool) * nadded);
+	}
+	writer_update(ledger, writer, tid);
+	if (before)
+		ExecDropSingleTupleTableSlot(before);
 }
 
 /* see writer.h */

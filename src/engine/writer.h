@@ -31,6 +31,9 @@ extern void writer_flush_or(Ledger *ledger, TableWriter *writer,
 
 /* Replaces the row at tid, which this transaction has locked, by the slot's. */
 extern void writer_update(Ledger *ledger, TableWriter *writer, ItemPointer tid);
+/* The same where only the first columns are filled: what somebody has added is kept. */
+extern void writer_replace(Ledger *ledger, TableWriter *writer, ItemPointer tid,
+						   int ncolumns);
 
 /*
  * The same for a row that is not locked, of a table without row triggers.

@@ -84,4 +84,24 @@ RESET enable_seqscan;
 SELECT is(sqlstate_of('INSERT INTO shop.orders VALUES (10, 10, 1000000)'), '23514', 'a constraint of the owner''s too');
 SELECT is((SELECT count(*) FROM rewards.journal WHERE member_id = 9 AND remark IS NULL), 1::bigint, 'and a column, which is null in what the engine writes');
 
+-- what is in a column of the owner's stays there when the engine writes the row again
+ALTER TABLE rewards.account ADD COLUMN remark text;
+ALTER TABLE rewards.operation ADD COLUMN remark text;
+INSERT INTO shop.orders VALUES (31, 31, 100), (32, 32, 100);
+ALTER TABLE rewards.posting_orders ADD COLUMN remark text DEFAULT 'older';
+UPDATE rewards.account SET remark = 'of ' || member_id WHERE member_id IN (31, 32);
+SELECT run('SELECT rewards.hold(31, 30, key => ''the hold'')');
+UPDATE rewards.operation SET remark = 'of the hold' WHERE key = 'the hold';
+INSERT INTO shop.orders VALUES (33, 31, 100), (34, 32, 100), (35, 35, 100);
+UPDATE shop.orders SET total = total + 1 WHERE customer_id IN (31, 32, 35);
+SELECT run('SELECT rewards.capture(operation_no) FROM rewards.operation WHERE key = ''the hold''');
+SELECT results_eq('SELECT member_id, remark FROM rewards.account WHERE member_id > 30 ORDER BY 1', $$VALUES (31::bigint, 'of 31'), (32, 'of 32'), (35, NULL)$$, 'of an account');
+SELECT results_eq('SELECT key1, remark FROM rewards.posting_orders WHERE key1 > 30 ORDER BY 1',
+	$$VALUES (31::bigint, 'older'), (32, 'older'), (33, NULL), (34, NULL), (35, NULL)$$, 'of a posting');
+SELECT is((SELECT remark FROM rewards.operation WHERE key = 'the hold'), 'of the hold', 'of an operation');
+ALTER TABLE rewards.account ADD COLUMN twice bigint GENERATED ALWAYS AS (last_entry * 2) STORED;
+UPDATE shop.orders SET total = total + 1 WHERE customer_id IN (31, 32);
+SELECT results_eq('SELECT remark, twice = last_entry * 2 FROM rewards.account WHERE member_id IN (31, 32) ORDER BY member_id', $$VALUES ('of 31', true), ('of 32', true)$$,
+	'a generated one follows');
+
 \ir include/finish.sql
