@@ -74,7 +74,7 @@ CREATE TRIGGER member_inserted AFTER INSERT ON @program@.member
 	REFERENCING NEW TABLE AS new_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.member_changed_1();
 CREATE TRIGGER member_updated AFTER UPDATE ON @program@.member
-	REFERENCING NEW TABLE AS new_rows
+	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 	FOR EACH STATEMENT EXECUTE FUNCTION loyalty.member_changed_1();
 CREATE TRIGGER member_deleted AFTER DELETE ON @program@.member
 	REFERENCING OLD TABLE AS old_rows

@@ -432,6 +432,7 @@ account_bring_to(Ledger *ledger, AccountState *account, TimestampTz now)
 	tiers_begin_by(account, now);
 	if (account->next_due > now)
 		return;
+	account->woken = account->wakes;
 	if (account->paged)
 		pages_bring_in_due(ledger, account, now);
 	tiers_before_advance(account);

@@ -179,6 +179,58 @@ draw_codes(Operation *operation, const RewardConfig *reward, int32 pieces)
 	return caught == NULL;
 }
 
+/* When the limits of a reward begin anew; INSTANT_NEVER if they never do. */
+static Instant
+limit_renewed(Program *program, const RewardConfig *reward, Instant now)
+{
+	CalendarUnit periods[2] = {CALENDAR_EVER, CALENDAR_EVER};
+	Instant		renewed = INSTANT_NEVER;
+	int			i;
+
+	if (reward->max_per_member > 0)
+		periods[0] = reward->period;
+	if (reward->set)
+		periods[1] = reward->set->period;
+	for (i = 0; i < lengthof(periods); i++)
+	{
+		Instant		start;
+		Instant		end;
+
+		if (periods[i] == CALENDAR_EVER)
+			continue;
+		core_check(calendar_span(periods[i], now, &program->rules->zone, &start, &end));
+		renewed = Min(renewed, end);
+	}
+	return renewed;
+}
+
+/*
+ * Who has points left for a reward that he cannot have now may have it when its
+ * limits begin anew: then the account is due.
+ */
+static void
+wake_at_renewal(Ledger *ledger, AccountState *account, Catalogue *catalogue)
+{
+	Instant		due = INSTANT_NEVER;
+	int			i;
+
+	for (i = 0; i < catalogue->nautomatic; i++)
+	{
+		Instant		renewed = limit_renewed(ledger->program, catalogue->automatic[i],
+											account->now);
+
+		if (renewed < due &&
+			auto_redeem_affordable(ledger, account, &catalogue->automatic[i], 1))
+			due = renewed;
+	}
+	if (due == INSTANT_NEVER)
+		return;
+	if (account->due_unknown)
+		account_find_due(account);
+	account->next_due = Min(account->next_due, due);
+	account->dirty = true;
+}
+
 /* see catalogue.h */
 void
 auto_redeem(Ledger *ledger, AccountState *account)
@@ -187,6 +239,19 @@ auto_redeem(Ledger *ledger, AccountState *account)
 
 	if (catalogue->nautomatic > 0)
 		auto_redeem_these(ledger, account, catalogue->automatic, catalogue->nautomatic);
+}
+
+/* see catalogue.h */
+void
+auto_redeem_later(Ledger *ledger, AccountState *account)
+{
+	Catalogue  *catalogue = catalogue_get(ledger->program);
+
+	if (!auto_redeem_affordable(ledger, account, catalogue->automatic, catalogue->nautomatic))
+		return;
+	if (account->due_unknown)
+		account_find_due(account);
+	account->next_due = Min(account->next_due, account->now);
 }
 
 /* see catalogue.h */
@@ -245,4 +310,5 @@ auto_redeem_these(Ledger *ledger, AccountState *account, RewardConfig **rewards,
 		}
 	}
 	asking_end(&asking);
+	wake_at_renewal(ledger, account, catalogue_get(program));
 }

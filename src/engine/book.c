@@ -113,9 +113,13 @@ warn_unwired(Program *program)
 	}
 }
 
-/* Books some accounts that are due; returns how many there were. */
+/*
+ * Books some accounts that are due; returns how many there were.  What a sweep will
+ * come with is left to it.
+ */
 static int
-book_some(Program *program, Ledger *ledger, int limit, bool left_behind)
+book_some(Program *program, Ledger *ledger, int limit, bool left_behind,
+		  const SweepToCome *sweeps, int nsweeps)
 {
 	Datum	   *members = palloc(sizeof(Datum) * BOOK_BATCH);
 	int			count = lock_due(program, program_clock(program), Min(limit, BOOK_BATCH),
@@ -133,7 +137,7 @@ book_some(Program *program, Ledger *ledger, int limit, bool left_behind)
 
 		/* next_due is a lower bound: there may be nothing but to raise it */
 		account->dirty = true;
-		auto_redeem(ledger, account);
+		auto_redeem_but(ledger, account, sweeps, nsweeps);
 		ledger_save_account(ledger, account);
 	}
 	ledger_flush(ledger);
@@ -148,7 +152,7 @@ tiers_catch_up(Program *program)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Ledger	   *ledger = ledger_open(program, NULL, false);
-	int			count = book_some(program, ledger, BOOK_BATCH, true);
+	int			count = book_some(program, ledger, BOOK_BATCH, true, NULL, 0);
 
 	ledger_close(ledger);
 	MemoryContextSwitchTo(old);
@@ -170,6 +174,8 @@ loyalty_book_due(PG_FUNCTION_ARGS)
 	MemoryContext batch_context;
 	MemoryContext old;
 	Ledger	   *ledger;
+	SweepToCome *sweeps;
+	int			nsweeps;
 	int			count;
 
 	program_require_owner(&program->ref);
@@ -180,12 +186,14 @@ loyalty_book_due(PG_FUNCTION_ARGS)
 	warn_unwired(program);
 
 	ledger = ledger_open(program, NULL, false);
+	sweeps = sweeps_to_come(program, &nsweeps);
 	batch_context = AllocSetContextCreate(CurrentMemoryContext, "loyalty book_due",
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(batch_context);
 	do
 	{
-		count = book_some(program, ledger, (int) Min(limit - booked, BOOK_BATCH), false);
+		count = book_some(program, ledger, (int) Min(limit - booked, BOOK_BATCH), false,
+						  sweeps, nsweeps);
 		booked += count;
 		MemoryContextReset(batch_context);
 	} while (count == BOOK_BATCH && booked < limit);

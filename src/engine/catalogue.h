@@ -213,11 +213,16 @@ extern void redeem_pieces(Operation *operation, const RewardConfig *reward,
 
 /* -------- auto_redeem.c -------- */
 
-/* Redeems what the member can afford now, of what goes by itself. */
+/*
+ * Redeems what the member can afford now, of what goes by itself; if limits stand
+ * in the way of more, the account is due when they begin anew.
+ */
 extern void auto_redeem(Ledger *ledger, AccountState *account);
 /* The same of some of them, in the order in which they go. */
 extern void auto_redeem_these(Ledger *ledger, AccountState *account, RewardConfig **rewards,
 							  int nrewards);
+/* If the member can afford any now, the account is due, for book_due() to see to it. */
+extern void auto_redeem_later(Ledger *ledger, AccountState *account);
 /* Has a member enough points for one of them?  The account is only read; NULL: no. */
 extern bool auto_redeem_affordable(Ledger *reader, AccountState *account,
 								   RewardConfig **rewards, int nrewards);
@@ -229,6 +234,21 @@ extern void sweep_after_reward(const ConfigTrigger *trigger);
 
 /* After codes were made for a pool: connected to SPI. */
 extern void sweep_after_codes(Program *program, const char *pool);
+
+/* a reward that a sweep will come to some members with: all after one, or all */
+typedef struct SweepToCome
+{
+	RewardConfig *reward;
+	bool		begun;
+	Datum		after;
+} SweepToCome;
+
+/* Locks and returns those that are due, but for those that somebody else goes through. */
+extern SweepToCome *sweeps_to_come(Program *program, int *count);
+
+/* As auto_redeem(), but for what such a sweep will come to the member with. */
+extern void auto_redeem_but(Ledger *ledger, AccountState *account, const SweepToCome *sweeps,
+							int count);
 
 /*
  * Offers rewards that have become affordable by themselves to so many members at

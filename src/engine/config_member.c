@@ -62,6 +62,45 @@ loyalty_member_check(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Which accounts an update concerns: those whose copy differs and, if rewards go by
+ * themselves, those of members of whom expressions read something else now.
+ */
+#define CHANGED \
+	" n.member_id OPERATOR(pg_catalog.=) a.member_id" \
+	" AND (n.joined_at IS DISTINCT FROM a.joined_at" \
+	"  OR n.time_zone IS DISTINCT FROM a.time_zone" \
+	"  OR CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END" \
+	"   OPERATOR(pg_catalog.<>) a.status" \
+	"  OR (EXISTS (SELECT FROM @.reward AS r WHERE r.auto_redeem AND r.enabled)" \
+	"   AND EXISTS (SELECT FROM old_rows AS o WHERE o.member_id OPERATOR(pg_catalog.=) n.member_id" \
+	"    AND (n.birthday IS DISTINCT FROM o.birthday OR n.attributes IS DISTINCT FROM o.attributes))))"
+
+/*
+ * After members have been updated: their accounts.  They are due if rewards go by
+ * themselves: the member may have them now.
+ */
+static void
+follow_members(const ProgramRef *ref)
+{
+	Oid			types[1] = {TIMESTAMPTZOID};
+	Datum		values[1] = {TimestampTzGetDatum(program_now(ref))};
+
+	/* locked in the order everybody locks accounts */
+	if (config_execute(ref,
+					   "SELECT FROM @.account a WHERE EXISTS (SELECT FROM new_rows n WHERE" CHANGED
+					   ") ORDER BY a.member_id FOR NO KEY UPDATE",
+					   0, NULL, NULL, NULL) > 0)
+		config_execute(ref,
+					   "UPDATE @.account a"
+					   " SET joined_at = n.joined_at, time_zone = n.time_zone,"
+					   " status = CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END,"
+					   " next_due = CASE WHEN EXISTS (SELECT FROM @.reward AS r WHERE r.auto_redeem AND r.enabled)"
+					   "  THEN LEAST(a.next_due, $1) ELSE a.next_due END"
+					   " FROM new_rows n WHERE" CHANGED,
+					   1, types, values, NULL);
+}
+
+/*
  * After members have been inserted, updated or deleted: their accounts.
  */
 LOYALTY_FUNCTION(loyalty_member_changed);
@@ -89,28 +128,7 @@ loyalty_member_changed(PG_FUNCTION_ARGS)
 	}
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
 	{
-		/* those that differ, locked in the order everybody locks accounts */
-		if (config_execute(&trigger.ref,
-						   "SELECT FROM @.account a"
-						   " WHERE EXISTS (SELECT FROM new_rows n"
-						   "  WHERE n.member_id OPERATOR(pg_catalog.=) a.member_id"
-						   "  AND (n.joined_at IS DISTINCT FROM a.joined_at"
-						   "   OR n.time_zone IS DISTINCT FROM a.time_zone"
-						   "   OR CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END"
-						   "    OPERATOR(pg_catalog.<>) a.status))"
-						   " ORDER BY a.member_id FOR NO KEY UPDATE",
-						   0, NULL, NULL, NULL) > 0)
-			config_execute(&trigger.ref,
-						   "UPDATE @.account a"
-						   " SET joined_at = n.joined_at, time_zone = n.time_zone,"
-						   " status = CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END"
-						   " FROM new_rows n"
-						   " WHERE n.member_id OPERATOR(pg_catalog.=) a.member_id"
-						   " AND (n.joined_at IS DISTINCT FROM a.joined_at"
-						   "  OR n.time_zone IS DISTINCT FROM a.time_zone"
-						   "  OR CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END"
-						   "   OPERATOR(pg_catalog.<>) a.status)",
-						   0, NULL, NULL, NULL);
+		follow_members(&trigger.ref);
 	}
 	else
 	{

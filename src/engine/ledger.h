@@ -45,6 +45,7 @@ typedef struct AccountState
 	bool		locked;
 	bool		wakes;			/* is due when points become available, for
 								 * rewards that go by themselves */
+	bool		woken;			/* and something was due when it was read */
 	ItemPointerData tid;
 	int64		last_entry;
 	TimestampTz last_at;

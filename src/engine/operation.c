@@ -26,6 +26,7 @@
 
 #include "core/instant.h"
 #include "engine/activity.h"
+#include "engine/catalogue.h"
 #include "engine/operation.h"
 #include "engine/read.h"
 #include "types/numbers.h"
@@ -435,6 +436,22 @@ settle_activity(Operation *operation, AccountState *account)
 		account_bring_to(operation->ledger, account, account->now);
 }
 
+/*
+ * Rewards go by themselves in postings and book_due(), not in calls: who has got
+ * points by one, or had something due that it has booked, is due for them.
+ */
+static void
+wake(Operation *operation, AccountState *account, int tag)
+{
+	bool		woken = account->woken;
+	int			i;
+
+	for (i = 0; i < operation->nmoves && !woken; i++)
+		woken = operation->moves[i].points > 0 && operation->moves[i].tag == tag;
+	if (account->wakes && woken)
+		auto_redeem_later(operation->ledger, account);
+}
+
 /* see operation.h */
 void
 operation_write(Operation *operation)
@@ -464,9 +481,15 @@ operation_write(Operation *operation)
 	if (operation->other)
 		settle_activity(operation, operation->other);
 	if (!operation->within)
+	{
+		wake(operation, operation->account, 0);
 		ledger_save_account(operation->ledger, operation->account);
+	}
 	if (operation->other)
+	{
+		wake(operation, operation->other, MOVE_OTHER);
 		ledger_save_account(operation->ledger, operation->other);
+	}
 }
 
 /*

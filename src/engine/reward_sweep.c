@@ -215,40 +215,124 @@ reward_numbers(const Sweep *sweep)
 }
 
 /*
- * Locks the sweeps that are due and nobody else goes through, and finds those
- * that have come least far.  False if there are none.
+ * Locks the sweeps that are due and nobody else goes through, those that have come
+ * least far first; connected to SPI.
  */
-static bool
-find_sweep(Program *program, Sweep *sweep)
+static void
+lock_sweeps(Program *program)
 {
 	static const char query[] =
 	"SELECT s.reward_no, s.change_no, s.after_member FROM %s.reward_sweep AS s"
 	" WHERE s.starts_at OPERATOR(pg_catalog.<=) $1"
 	" ORDER BY s.after_member NULLS FIRST, s.reward_no FOR NO KEY UPDATE SKIP LOCKED";
-	MemoryContext caller = CurrentMemoryContext;
-	Catalogue  *catalogue = catalogue_get(program);
 	Oid			types[1] = {TIMESTAMPTZOID};
 	Datum		values[1] = {TimestampTzGetDatum(program_clock(program))};
+
+	plan_execute(program, query, query, 1, types, values, false, SPI_OK_SELECT);
+}
+
+/* Is a row of them about a reward as this backend knows it?  NULL: not. */
+static RewardConfig *
+swept_reward(Catalogue *catalogue, const ConfigTuple *row)
+{
+	RewardConfig *reward = catalogue_reward(catalogue, tuple_int(row, "reward_no"));
+	bool		isnull;
+
+	if (reward == NULL || !reward->automatic || !reward->enabled ||
+		reward->change_no != DatumGetInt64(tuple_get(row, "change_no", &isnull)))
+		return NULL;
+	return reward;
+}
+
+/* see catalogue.h */
+SweepToCome *
+sweeps_to_come(Program *program, int *count)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Catalogue  *catalogue = catalogue_get(program);
+	SweepToCome *sweeps = palloc(sizeof(SweepToCome) * Max(1, catalogue->nautomatic));
+	uint64		i;
+
+	*count = 0;
+	if (catalogue->nautomatic == 0)
+		return sweeps;
+	SPI_connect();
+	lock_sweeps(program);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		ConfigTuple row = config_result(i);
+		SweepToCome *sweep = &sweeps[*count];
+		MemoryContext old;
+		bool		isnull;
+		Datum		after = tuple_get(&row, "after_member", &isnull);
+
+		sweep->reward = swept_reward(catalogue, &row);
+		if (sweep->reward == NULL)
+			continue;
+		old = MemoryContextSwitchTo(caller);
+		sweep->begun = !isnull;
+		sweep->after = isnull ? (Datum) 0 : member_copy(program, after);
+		MemoryContextSwitchTo(old);
+		(*count)++;
+	}
+	SPI_finish();
+	return sweeps;
+}
+
+/* see catalogue.h */
+void
+auto_redeem_but(Ledger *ledger, AccountState *account, const SweepToCome *sweeps, int count)
+{
+	Catalogue  *catalogue = catalogue_get(ledger->program);
+	RewardConfig **rewards = palloc(sizeof(RewardConfig *) * Max(1, catalogue->nautomatic));
+	int			nrewards = 0;
+	int			i;
+	int			k;
+
+	for (i = 0; i < catalogue->nautomatic; i++)
+	{
+		for (k = 0; k < count; k++)
+		{
+			if (sweeps[k].reward == catalogue->automatic[i] &&
+				(!sweeps[k].begun ||
+				 member_cmp(ledger->program, account->member, sweeps[k].after) > 0))
+				break;
+		}
+		if (k == count)
+			rewards[nrewards++] = catalogue->automatic[i];
+	}
+	if (nrewards > 0)
+		auto_redeem_these(ledger, account, rewards, nrewards);
+	pfree(rewards);
+}
+
+/*
+ * Finds those of the sweeps that have come least far.  False if there are none.
+ */
+static bool
+find_sweep(Program *program, Sweep *sweep)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Catalogue  *catalogue = catalogue_get(program);
 	uint64		i;
 	int			k;
 
 	memset(sweep, 0, sizeof(Sweep));
 	sweep->rewards = palloc(sizeof(RewardConfig *) * Max(1, catalogue->nautomatic));
 	SPI_connect();
-	plan_execute(program, query, query, 1, types, values, false, SPI_OK_SELECT);
+	lock_sweeps(program);
 	for (k = 0; k < catalogue->nautomatic; k++)
 		catalogue->automatic[k]->swept = false;
 	for (i = 0; i < SPI_processed; i++)
 	{
 		ConfigTuple row = config_result(i);
-		RewardConfig *reward = catalogue_reward(catalogue, tuple_int(&row, "reward_no"));
+		RewardConfig *reward = swept_reward(catalogue, &row);
 		bool		begun = !tuple_isnull(&row, "after_member");
 		bool		isnull;
 		Datum		after = tuple_get(&row, "after_member", &isnull);
 
 		/* what this backend does not know yet, it looks at next time */
-		if (reward == NULL || !reward->automatic || !reward->enabled ||
-			reward->change_no != DatumGetInt64(tuple_get(&row, "change_no", &isnull)))
+		if (reward == NULL)
 			continue;
 		if (sweep->nrewards == 0)
 		{
