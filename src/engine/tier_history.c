@@ -379,6 +379,9 @@ know_lines(Ledger *ledger, AccountState *account)
 	reader.lines = palloc(sizeof(TierLine) * reader.capacity);
 	if (ledger->journal.rel == NULL)
 		ledger->journal.rel = table_open(ledger->program->journal, AccessShareLock);
+
+	/* what others wrote while we waited for the account is among them */
+	ledger_refresh(ledger);
 	ledger_read_entries(ledger, account->member, 1, tiers->read_entries, read_line, &reader);
 	if (reader.count + tiers->nlines > reader.capacity)
 	{
