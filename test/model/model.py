@@ -523,7 +523,7 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
             fresh = member is not None and (e.member, e.t) != (member, j.t)
             if fresh and self.enrolment == 'ignore' and \
                     (member not in self.members or j.t < self.members[member].joined_at):
-                member = None       # 1.8: never by itself
+                member, fresh = None, False     # 1.8: never by itself; it is nobody's, and not judged
             matched = {}
             if member is not None:
                 if member not in self.members:
@@ -543,7 +543,7 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
         if e.known() and (member is None or fresh):
             self.post(e, {}, {}, first=False)
             self.count(e, None)
-            if fresh or (j is not None and j.member != e.member):
+            if fresh:
                 e.forget()          # a new member or instant: judged as new (2)
         if member is None:
             return
