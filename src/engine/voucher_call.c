@@ -98,6 +98,7 @@ code_amount_argument(CodeCall *call, FunctionCallInfo fcinfo, int number)
 {
 	int			decimals = call->program->currency_decimals;
 	Datum		amount;
+	Points		money;
 
 	if (!PG_ARGISNULL(number))
 	{
@@ -116,6 +117,10 @@ code_amount_argument(CodeCall *call, FunctionCallInfo fcinfo, int number)
 					 errmsg("%s is no amount of money", numeric_text(DatumGetNumeric(amount))),
 					 errdetail("The program's currency has %d decimals.", decimals),
 					 errhint("Round it first, as the purchase does.")));
+		if (points_from_numeric(DatumGetNumeric(amount), &money) != CORE_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("amount out of range: %s", numeric_text(DatumGetNumeric(amount)))));
 		call->amount = DatumGetNumeric(amount);
 	}
 	code_request_numeric(call, "amount", call->amount);

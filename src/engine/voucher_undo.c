@@ -348,7 +348,7 @@ loyalty_void_code(PG_FUNCTION_ARGS)
 	if (code_from_text(text, code) == 0)
 		code[0] = '\0';
 	code_request(&call, "code", code);
-	call.operation.reason = code_text_argument(fcinfo, 2, "reason");
+	call.operation.reason = operation_reason(fcinfo, 2);
 	code_request(&call, "reason", call.operation.reason);
 	code_key_argument(&call, fcinfo, 3);
 	again = code_made_before(&call);

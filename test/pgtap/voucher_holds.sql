@@ -97,6 +97,8 @@ SELECT is(sqlstate_of($$SELECT rewards.void_code('MORE-3', 'printed wrongly')$$)
 SELECT is((SELECT code FROM rewards.capture(t.id('v'))), 'MORE-3', 'the hold gets it');
 SELECT is((SELECT status FROM rewards.void_code('MORE-3', 'printed wrongly')), 'void', 'after that it can be voided');
 SELECT is((SELECT status FROM rewards.void_code('SHORT-1', 'for good')), 'void', 'as can one that nobody has');
+SELECT is(sqlstate_of($$SELECT rewards.void_code('MORE-1', ' ')$$), '22023', 'not without a reason');
+SELECT is(sqlstate_of($$SELECT rewards.top_up_code('CARD-1', 1e20)$$), '22003', 'nor is a card topped up with more money than there can be');
 
 -- lapsed, with no job
 \o /dev/null
