@@ -309,6 +309,19 @@ floor_tier(const TierLadder *ladder, const TierState *state, Instant at)
 	return higher(ladder, state->life, given_tier(state, at));
 }
 
+/*
+ * Moves to a tier.  Who has it again at the instant at which it was lost has
+ * held it without a break.
+ */
+static void
+move_to(const TierWalk *walk, TierState *state, int32_t tier_no, Instant at)
+{
+	if (state->tier_no != tier_no)
+		state->since = walk->held != NULL && walk->held->tier_no == tier_no ?
+			walk->held->since : at;
+	state->tier_no = tier_no;
+}
+
 /* Begins a stay, in a tier that the points are enough for, or that is only given. */
 static CoreResult
 begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_given,
@@ -327,11 +340,10 @@ begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_g
 		if (again && state->until > until)
 			until = state->until;
 	}
-	if (!again)
-		state->since = at;
-	state->tier_no = tier_no;
+	move_to(walk, state, tier_no, at);
 	state->until = until;
 	state->counted_at = counted_at;
+	state->renewed = counted_at < at;
 	if (walk->sink != NULL)
 		walk->sink(walk->arg, g, state, at, cause);
 	return CORE_OK;
@@ -380,11 +392,10 @@ end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judg
 	if (booked != NULL)
 	{
 		TRY(tier_count_years(walk, g, at));
-		if (state->tier_no != booked->tier_no)
-			state->since = at;
-		state->tier_no = booked->tier_no;
+		move_to(walk, state, booked->tier_no, at);
 		state->until = booked->until;
 		state->counted_at = booked->counted_at;
+		state->renewed = booked->renewed;
 		if (walk->sink != NULL)
 			walk->sink(walk->arg, g, state, at, cause);
 		return CORE_OK;
@@ -624,10 +635,12 @@ take_instant(TierWalk *walk, Instant at)
 	{
 		const TierGroup *group = &walk->groups[g];
 		TierState  *state = &walk->states[g];
+		TierState	held = *state;
 		const TierLadder *ladder = tier_ladder(group, at);
 		TierCause	cause = ladder != NULL && ladder->since == at ? TIER_CONFIGURATION :
 		TIER_ENTRY;
 
+		walk->held = &held;
 		if (walk->ntenures > 0)
 			TRY(give_for_life(walk, g, ladder, at));
 		if (state->tier_no != 0 && state->until == at)
@@ -643,6 +656,7 @@ take_instant(TierWalk *walk, Instant at)
 			cause = TIER_EXPIRY;
 		walk->at = at;
 		TRY(judge_group(walk, g, at, cause));
+		walk->held = NULL;
 	}
 	walk->at = at;
 	return CORE_OK;
@@ -701,6 +715,7 @@ tier_give(TierWalk *walk, int group, int32_t tier_no, Instant until, Instant at)
 		state->since = at;
 	state->tier_no = tier_no;
 	state->counted_at = at;
+	state->renewed = 0;
 	state->until = INSTANT_NEVER;
 	if (tier_no != 0 && tier_no == state->life)
 		;						/* for life */

@@ -91,7 +91,7 @@ typedef struct TierState
 								 * stay was won then, or renewed just after */
 	Instant		given_until;
 	int32_t		life;			/* held for life: not below this tier */
-	int32_t		reserved;
+	int32_t		renewed;		/* the stay began just after counted_at, not then */
 } TierState;
 
 /* how long a tier of a group, or a higher one, has been held in all */
@@ -144,6 +144,7 @@ typedef struct TierWalk
 	Instant		at;				/* all up to and including it is done */
 	CoreInt128 *balances;		/* nunits */
 	CoreInt128 *judged;			/* (ngroups + 2) x nunits, scratch */
+	const TierState *held;		/* just before the instant that is being taken; NULL */
 	TierDue    *due;			/* a heap, earliest on top */
 	int			ndue;
 	int			capacity;

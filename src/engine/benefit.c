@@ -196,7 +196,8 @@ find_benefit(Operation *operation, const char *name, char **tiers)
 			if (held[g] == 0 || strcmp(tiers_name(config, held[g]), tier) != 0)
 				continue;
 			benefit.span = benefit_span(unlimited ? NULL : period, account->now,
-										&program->rules->zone, state->counted_at,
+										&program->rules->zone,
+										state->counted_at + (state->renewed != 0),
 										state->until);
 			if (benefit.limited)
 				benefit.used = count_uses(program, account, name, benefit.span.start);

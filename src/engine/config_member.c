@@ -14,10 +14,12 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "engine/config.h"
+#include "engine/ledger.h"
 #include "types/zone.h"
 
 
@@ -62,6 +64,57 @@ loyalty_member_check(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Books what is due to members who move to another time zone, as long as their
+ * accounts know the one they had: where periods end that are over by now does
+ * not depend on when it is booked.  The accounts are locked.
+ */
+static void
+book_before_moves(const ProgramRef *ref)
+{
+	Program    *program = program_get(ref->relid);
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext old;
+	Oid			types[1] = {TIMESTAMPTZOID};
+	Datum		values[1] = {TimestampTzGetDatum(program_clock(program))};
+	uint64		count = config_execute(ref,
+									   "SELECT a.member_id FROM @.account a"
+									   " WHERE a.next_due OPERATOR(pg_catalog.<=) $1"
+									   " AND EXISTS (SELECT FROM new_rows n"
+									   "  WHERE n.member_id OPERATOR(pg_catalog.=) a.member_id"
+									   "  AND n.time_zone IS DISTINCT FROM a.time_zone)"
+									   " ORDER BY a.member_id",
+									   1, types, values, NULL);
+	Datum	   *members;
+	Ledger	   *ledger;
+	uint64		i;
+
+	if (count == 0)
+		return;
+	old = MemoryContextSwitchTo(context);
+	members = palloc(sizeof(Datum) * count);
+	for (i = 0; i < count; i++)
+	{
+		bool		isnull;
+
+		members[i] = member_copy(program, SPI_getbinval(SPI_tuptable->vals[i],
+														SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	MemoryContextSwitchTo(old);
+	ledger = ledger_open(program, NULL, false);
+	for (i = 0; i < count; i++)
+	{
+		AccountState *account = ledger_account(ledger, members[i]);
+
+		CHECK_FOR_INTERRUPTS();
+		account->dirty = true;
+		ledger_save_account(ledger, account);
+	}
+	ledger_flush(ledger);
+	ledger_close(ledger);
+	pfree(members);
+}
+
+/*
  * Which accounts an update concerns: those whose copy differs and, if rewards go by
  * themselves, those of members of whom expressions read something else now.
  */
@@ -90,6 +143,8 @@ follow_members(const ProgramRef *ref)
 					   "SELECT FROM @.account a WHERE EXISTS (SELECT FROM new_rows n WHERE" CHANGED
 					   ") ORDER BY a.member_id FOR NO KEY UPDATE",
 					   0, NULL, NULL, NULL) > 0)
+	{
+		book_before_moves(ref);
 		config_execute(ref,
 					   "UPDATE @.account a"
 					   " SET joined_at = n.joined_at, time_zone = n.time_zone,"
@@ -98,6 +153,7 @@ follow_members(const ProgramRef *ref)
 					   "  THEN LEAST(a.next_due, $1) ELSE a.next_due END"
 					   " FROM new_rows n WHERE" CHANGED,
 					   1, types, values, NULL);
+	}
 }
 
 /*

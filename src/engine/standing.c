@@ -284,9 +284,26 @@ set_column(Standing *row, int column, Datum value)
 	row->isnull[column] = false;
 }
 
-/* What is known of a group at present; the walk stands there. */
+/*
+ * Whether a stay may be another by its end, without anything more: by points
+ * that begin or are carried over, or by years.
+ */
+static bool
+may_change(const TierWalk *walk, const TierConfig *config)
+{
+	int			i;
+
+	for (i = 0; i < walk->ndue && walk->due[i].expiry;)
+		i++;
+	return config->carries || walk->ntenures > 0 || i < walk->ndue;
+}
+
+/*
+ * What is known of a group at present; the walk stands there.  changes: what is
+ * needed to keep the tier is seen only at the end of the stay.
+ */
 static void
-fill_present(AccountState *account, int group, Standing *row)
+fill_present(AccountState *account, int group, Standing *row, bool changes)
 {
 	AccountTiers *tiers = account->tiers;
 	TierWalk   *walk = &tiers->walk;
@@ -321,7 +338,7 @@ fill_present(AccountState *account, int group, Standing *row)
 	set_column(row, 1, tier_text(config, state->tier_no));
 	set_column(row, 2, TimestampTzGetDatum(state->since));
 	need = main_need(config, ladder, held);
-	if (!row->follows && need && !held->closed && row->end != INSTANT_NEVER && !config->carries)
+	if (!row->follows && need && !held->closed && row->end != INSTANT_NEVER && !changes)
 		set_column(row, 6, missing(need->threshold,
 								   tier_judged_balance(walk, group, need->slot)));
 	if (row->done)
@@ -330,7 +347,7 @@ fill_present(AccountState *account, int group, Standing *row)
 		set_column(row, 7, row->values[1]);
 	}
 	set_column(row, 8, BoolGetDatum(state->given != 0 && state->given_until > account->now));
-	set_column(row, 9, TimestampTzGetDatum(state->counted_at));
+	set_column(row, 9, TimestampTzGetDatum(state->counted_at + (state->renewed != 0)));
 	set_column(row, 10, BoolGetDatum(state->life == state->tier_no ||
 									 (state->given == state->tier_no &&
 									  state->given_until == INSTANT_NEVER)));
@@ -349,8 +366,8 @@ fill_end(AccountTiers *tiers, int group, Standing *row, Instant end)
 }
 
 /*
- * What is still needed to keep a tier where points are carried over until the
- * end of its stay; the walk stands just before it.
+ * What is still needed to keep a tier at the end of its stay; the walk stands
+ * just before it.  Nothing, if the tier has been reached again, or a higher one.
  */
 static void
 fill_needed(AccountTiers *tiers, int group, Standing *row)
@@ -359,10 +376,13 @@ fill_needed(AccountTiers *tiers, int group, Standing *row)
 	const TierLadder *ladder = tier_ladder(&walk->groups[group], walk->at);
 	const TierStep *held = tier_step(ladder, row->state.tier_no);
 	const TierNeed *need = main_need(tiers->config, ladder, held);
+	const TierState *state = &walk->states[group];
 
-	if (need && !held->closed)
-		set_column(row, 6, missing(need->threshold,
-								   tier_judged_balance(walk, group, need->slot)));
+	if (need == NULL || held->closed)
+		return;
+	set_column(row, 6, missing(need->threshold,
+							   state->tier_no == row->state.tier_no && state->until == row->end ?
+							   tier_judged_balance(walk, group, need->slot) : need->threshold));
 }
 
 /* The next instant at which a tier that is kept no longer than the balance may end. */
@@ -385,7 +405,7 @@ next_chance(const TierWalk *walk, int group)
 
 /* Walks on until it is known of all groups what follows. */
 static void
-fill_future(AccountTiers *tiers, Standing *rows)
+fill_future(AccountTiers *tiers, Standing *rows, bool changes)
 {
 	TierWalk   *walk = &tiers->walk;
 	int			ngroups = walk->ngroups;
@@ -401,10 +421,12 @@ fill_future(AccountTiers *tiers, Standing *rows)
 			if (rows[g].done)
 				continue;
 			any = true;
+			if (changes && !rows[g].follows && walk->at == rows[g].end - 1)
+				fill_needed(tiers, g, &rows[g]);
 			if (rows[g].follows)
 				next = Min(next, next_chance(walk, g));
 			else
-				next = Min(next, tiers->config->carries && walk->at < rows[g].end - 1 ?
+				next = Min(next, changes && walk->at < rows[g].end - 1 ?
 						   rows[g].end - 1 : rows[g].end);
 		}
 		if (!any)
@@ -418,8 +440,6 @@ fill_future(AccountTiers *tiers, Standing *rows)
 
 			if (row->done)
 				continue;
-			if (!row->follows && walk->at == row->end - 1 && tiers->config->carries)
-				fill_needed(tiers, g, row);
 			if (!row->follows ? walk->at >= row->end : next_chance(walk, g) == INSTANT_NEVER ||
 				state->tier_no != row->state.tier_no || state->until != row->state.until)
 				fill_end(tiers, g, row, row->follows &&
@@ -476,6 +496,7 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	TierConfig *config;
 	Standing   *rows;
 	Lots		lots;
+	bool		changes;
 	int			g;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -497,14 +518,15 @@ loyalty_standing(PG_FUNCTION_ARGS)
 				 PG_ARGISNULL(1));
 	tiers_walk(&account, account.now);
 	tiers_know_lots(&account);
+	changes = may_change(&account.tiers->walk, config);
 	for (g = 0; g < config->ngroups; g++)
 	{
 		if (config->group_deleted[g])
 			rows[g].done = true;
 		else
-			fill_present(&account, g, &rows[g]);
+			fill_present(&account, g, &rows[g], changes);
 	}
-	fill_future(account.tiers, rows);
+	fill_future(account.tiers, rows, changes);
 	for (g = 0; g < config->ngroups; g++)
 	{
 		if (!config->group_deleted[g])

@@ -18,6 +18,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/sequence.h"
+#include "common/hashfn.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -136,6 +137,23 @@ stay_of_row(TupleTableSlot *slot)
 	return stay;
 }
 
+/* Whether a stay that has been read, or that of which it tells more, began just after it was counted. */
+static bool
+is_renewed(const TierPath *path, const TierStay *stay)
+{
+	int			i;
+
+	for (i = path->count - 1; i >= 0; i--)
+	{
+		const TierStay *known = &path->stays[i];
+
+		if (known->group == stay->group && known->at <= stay->at &&
+			known->state.counted_at == stay->state.counted_at)
+			return known->state.renewed;
+	}
+	return stay->state.counted_at == stay->at - 1;
+}
+
 /*
  * The snapshot to read the table with: the account may have been locked after
  * that of the ledger was taken, and what this ledger has written is wanted too.
@@ -179,6 +197,7 @@ tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_a
 			stay.group++;
 		if (stay.group == config->ngroups)
 			continue;
+		stay.state.renewed = is_renewed(path, &stay);
 		path_cut(path, stay.group, stay.at);
 		tier_path_add(path, &stay);
 	}
@@ -331,6 +350,14 @@ tiers_write(Ledger *ledger, AccountState *account)
 
 /* -------- judging again -------- */
 
+/* what tells that lines only moved from one key to another */
+typedef struct LineMark
+{
+	Instant		posted_at;
+	EntryKind	kind;
+	uint32		key_hash;		/* of the event */
+} LineMark;
+
 /* lines that are being read */
 typedef struct LineReader
 {
@@ -338,7 +365,21 @@ typedef struct LineReader
 	TierLine   *lines;
 	int			count;
 	int			capacity;
+	LineMark   *marks;			/* of each line */
 } LineReader;
+
+/* A hash of the event's key that a line tells. */
+static uint32
+key_hash(const EntryLine *entry)
+{
+	struct varlena *key;
+
+	if (entry->event_key == 0)
+		return 0;
+	key = PG_DETOAST_DATUM_PACKED(entry->event_key);
+	return hash_bytes((unsigned char *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)) ^
+		(uint32) entry->source_no;
+}
 
 /* Takes a line of the ledger; an EntryReader. */
 static void
@@ -348,6 +389,7 @@ read_line(void *arg, int64 entry_no, const EntryLine *entry)
 	const Movement *m = &entry->movement;
 	int			slot = tiers_slot(reader->tiers->config, m->unit);
 	TierLine   *line;
+	LineMark   *mark;
 
 	if (slot < 0 || (!tiers_counts(m) && m->kind != ENTRY_ROLLOVER))
 		return;
@@ -355,7 +397,12 @@ read_line(void *arg, int64 entry_no, const EntryLine *entry)
 	{
 		reader->capacity *= 2;
 		reader->lines = repalloc_huge(reader->lines, sizeof(TierLine) * reader->capacity);
+		reader->marks = repalloc_huge(reader->marks, sizeof(LineMark) * reader->capacity);
 	}
+	mark = &reader->marks[reader->count];
+	mark->posted_at = entry->posted_at;
+	mark->kind = m->kind;
+	mark->key_hash = key_hash(entry);
 	line = &reader->lines[reader->count++];
 	line->at = Min(m->occurred_at, entry->posted_at);
 	line->from = m->from;
@@ -363,6 +410,56 @@ read_line(void *arg, int64 entry_no, const EntryLine *entry)
 	line->points = m->points;
 	line->slot = slot;
 	line->carried = m->kind == ENTRY_ROLLOVER;
+}
+
+/* Whether lines take back what as many lines after them give again, under another key. */
+static bool
+is_moved(const LineReader *reader, int first, int count)
+{
+	int			i;
+
+	for (i = first; i < first + count; i++)
+	{
+		const TierLine *old = &reader->lines[i];
+		const TierLine *new = &reader->lines[i + count];
+
+		if (reader->marks[i].key_hash == reader->marks[i + count].key_hash ||
+			old->slot != new->slot || old->points != -new->points || old->at != new->at ||
+			old->from != new->from || old->to != new->to)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Makes lines count for nothing by which an event got another key: nothing is
+ * judged between them.
+ */
+static void
+drop_moved(LineReader *reader)
+{
+	const LineMark *marks = reader->marks;
+	int			i;
+
+	for (i = 1; i < reader->count; i++)
+	{
+		int			count = 0;
+		int			earns = 0;
+		int			k;
+
+		if (marks[i].kind != ENTRY_EARN)
+			continue;
+		while (count < i && marks[i - count - 1].kind == ENTRY_REVOKE &&
+			   marks[i - count - 1].posted_at == marks[i].posted_at)
+			count++;
+		while (earns < count && i + earns < reader->count && marks[i + earns].kind == ENTRY_EARN &&
+			   marks[i + earns].posted_at == marks[i].posted_at)
+			earns++;
+		for (count = earns; count > 0 && !is_moved(reader, i - count, count);)
+			count--;
+		for (k = i - count; k < i + count; k++)
+			reader->lines[k].points = 0;
+	}
 }
 
 /* Makes all lines known, those in the table included. */
@@ -377,12 +474,15 @@ know_lines(Ledger *ledger, AccountState *account)
 		return;
 	reader.capacity = 64 + tiers->nlines;
 	reader.lines = palloc(sizeof(TierLine) * reader.capacity);
+	reader.marks = palloc(sizeof(LineMark) * reader.capacity);
 	if (ledger->journal.rel == NULL)
 		ledger->journal.rel = table_open(ledger->program->journal, AccessShareLock);
 
 	/* what others wrote while we waited for the account is among them */
 	ledger_refresh(ledger);
 	ledger_read_entries(ledger, account->member, 1, tiers->read_entries, read_line, &reader);
+	drop_moved(&reader);
+	pfree(reader.marks);
 	if (reader.count + tiers->nlines > reader.capacity)
 	{
 		reader.capacity = reader.count + tiers->nlines;

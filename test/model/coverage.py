@@ -27,6 +27,15 @@ NEEDED = {
     'redeem_code': 'ok, LY006 row, LY007 row, LY009, LY011 row, LY012 row, LY013 row, LY014 row', 'release_code': 'ok, LY008',
     'cancel_code': 'ok, 22023', 'void_code': 'ok, LY011', 'give_code': 'ok, LY005', 'top_up_code': 'ok, 22023, LY011 row',
     'deposit_code': 'ok, 22023, LY010, LY011 row, LY012 row',
+    'of tiers':
+        'upgrade, downgrade, loss, renewal, reached-again, upgrade-by-configuration, for-life, rollover, by-hand, '
+        'by-hand-with-an-end, by-hand-taken, late-upgrade, late-row-before-the-first-tier, late-row-while-a-stay-runs, '
+        'late-row-after-an-expiry, late-row-beside-a-tier-given-by-hand, late-refund, kept-by-what-was-booked, topped-up, '
+        'rollover-raised-by-a-late-row, a-member-moves, changed-threshold, changed-insert, changed-delete, changed-keep, '
+        'changed-keep_renewed, changed-downgrade, changed-top_up, changed-years, changed-rollover, '
+        'changed-at-the-instant-of-a-movement, benefit-used, benefit-used-again-by-its-key, benefit-given-back, '
+        'benefit-refused-LY006, benefit-refused-LY007, standing, known-before-tier_at, known-before-balance, '
+        'rollover-lowered-by-a-late-row',
 }
 
 

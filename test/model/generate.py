@@ -26,7 +26,7 @@ from fractions import Fraction
 from clock import DAY, HOUR, INF, MINUTE, NINF, SECOND, Period, at, to_instant, to_local, truncate, wall
 from generate_more import MORE
 from generate_spending import SPENDING, SpendingOps, add_rewards, apply_spending
-from generate_tiers import TIERS, TierOps, add_tiers, apply_tiers
+from generate_tiers import TIERS, TIERS_TOO, TierOps, add_tiers, apply_tiers
 from model import Member, Program, Refused, Rule, Source, Unit
 
 ZONES = ['UTC', 'America/New_York', 'Europe/Warsaw', 'Asia/Kolkata']
@@ -50,6 +50,7 @@ SERIES = {
              'bonus': 0.4, 'undo': 0.5, 'moves': 0.35, 'activity_expiry': 0.25},
     200000: TIERS,
     300000: MORE,
+    400000: TIERS_TOO,
 }
 
 
@@ -66,7 +67,7 @@ class Spec:
         self.preload = 0            # mode (c): operations before attaching
         self.rewards, self.choices, self.pools, self.codes = [], {}, [], []
         self.vouchers, self.attempts = [], (10, 3600)
-        self.groups = []
+        self.groups, self.benefits = [], []
 
     def model(self, attached=True):
         p = Program(zone=self.zone, stacking=self.stacking, enrolment=self.enrolment, on_error=self.on_error,
@@ -226,7 +227,7 @@ class Generator(SpendingOps, TierOps):
             orders['model']['on_delete'] = 'keep'
         if self.pays():
             orders['model']['spend'] = ('col', 'used')
-            orders['model']['spend_unit'] = r.choice(s.units)['name']
+            orders['model']['spend_unit'] = self.unit_name()
             orders['columns']['used'] = 'numeric'
         s.sources.append(orders)
         if self.has('lines'):
@@ -400,7 +401,8 @@ class Generator(SpendingOps, TierOps):
             op = self.op()
             if op is None:
                 continue
-            if self.has('tiers') and self.spec.ops and self.spec.ops[-1][0] != 'clock' and op[0] != 'clock':
+            if self.has('tiers') and self.spec.ops and self.spec.ops[-1][0] != 'clock' and op[0] != 'clock' and \
+                    self.spec.ops[-1][-1] != 'now':
                 step = ('clock', self.p.clock + self.r.randint(1, 600) * SECOND)     # what happens at one instant is one thing
                 self.spec.ops.append(step)
                 apply(p, step, split=True)
@@ -413,11 +415,13 @@ class Generator(SpendingOps, TierOps):
 
     def op(self):
         r = self.r
-        if self.has('tiers') and self.chance(0.08):
+        if self.has('tiers') and self.chance(0.08 if not self.has('benefits') else 0.16):
             op = self.tier_op()
             if op:
                 return op
-        if self.chance(0.6 if self.spec.seed // 100000 in (1, 3) else 0.4):
+        if self.has('moving') and not self.has('rollover') and not self.has('activity_expiry') and self.chance(0.05) and self.p.members:
+            return ('member', r.choice(list(self.p.members)), {'zone': r.choice(ZONES + [None])})
+        if self.chance(0.6 if self.spec.seed // 100000 in (1, 3) else 0.4 if self.spec.seed // 100000 != 4 else 0.25):
             op = self.spending_op()
             if op:
                 return op
@@ -687,8 +691,8 @@ class Generator(SpendingOps, TierOps):
             ahead = sorted(x for x in self.boundaries() if now < x < now + 400 * DAY)
             if ahead:
                 return ('clock', ahead[0] if self.chance(0.6) else r.choice(ahead[:4]) + r.choice([-1, 0, 1]))
-        if self.has('tiers') and self.chance(0.3):
-            return ('clock', now + r.randint(3, 60) * DAY + r.randint(0, 86400) * SECOND)
+        if self.has('tiers') and self.chance(0.3 if not self.has('life') else 0.5):
+            return ('clock', now + r.randint(3, 60 if not self.has('life') else 400) * DAY + r.randint(0, 86400) * SECOND)
         return ('clock', now + r.choice([r.randint(1, 90) * MINUTE, r.randint(1, 30) * HOUR, r.randint(1, 9) * DAY,
                                          r.randint(5, 60) * DAY if self.chance(0.3) else 7 * HOUR]))
 
@@ -753,7 +757,8 @@ class Generator(SpendingOps, TierOps):
         changes = {}
         if self.has('blocked') and self.chance(0.6):
             changes['status'] = 'active' if self.p.members[m].status == 'blocked' else 'blocked'
-        if self.has('member_zones') and not self.has('activity_expiry') and not self.has('tiers') and self.chance(0.4):
+        if self.has('member_zones') and not self.has('activity_expiry') and not self.has('tiers') and \
+                self.chance(0.4):
             changes['zone'] = r.choice(ZONES + [None])
         if self.has('member_facts') and self.chance(0.5):
             changes['attributes'] = {'tier': r.choice(['vip', 'basic'])}
@@ -815,9 +820,10 @@ def apply(p, op, split):
         return [apply_spending(p, op)]
     if kind == 'tiers':
         p.set_clock(max(p.clock, op[2]))
-        apply_tiers(p, op)
-        p.set_clock(max(p.clock, op[2] + SECOND))
-        return ['']
+        expected = apply_tiers(p, op)
+        if op[-1] != 'now':
+            p.set_clock(max(p.clock, op[2] + SECOND))
+        return [expected]
     try:
         if kind == 'clock':
             if op[1] > p.clock:
@@ -850,7 +856,9 @@ def apply(p, op, split):
                                           op[2].get('attributes'))
             else:
                 for k, v in op[2].items():
-                    if k != 'joined_at':
+                    if k == 'zone' and p.groups:
+                        p.move_zone(op[1], v)
+                    elif k != 'joined_at':
                         setattr(m, k, v)
         elif kind == 'adjust':
             if op[1] not in p.members or p.members[op[1]].status != 'active':

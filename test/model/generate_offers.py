@@ -15,7 +15,7 @@ class OffersOps:
         r, s = self.r, self.spec
         if self.has('moves'):
             for u in s.units:
-                u['transferable'] = True
+                u['transferable'] = u.get('spendable', True)
                 if self.chance(0.5):
                     u['return_grace'] = r.choice(['7 days', '36 hours', '1 month'])
         if self.has('offers'):
@@ -33,7 +33,7 @@ class OffersOps:
                 s.rewards.append(x)
 
     def one_price(self):
-        return {'standard': (self.r.choice(self.spec.units)['name'], Fraction(self.r.choice([10, 20, 50, 100])))}
+        return {'standard': (self.unit_name(), Fraction(self.r.choice([10, 20, 50, 100])))}
 
     def make_offer(self, name):
         r, s = self.r, self.spec
@@ -43,7 +43,7 @@ class OffersOps:
             unit = r.choice(s.units)['name']
             x['prices']['less'] = (unit, Fraction(r.choice([5, 8, 30])))
         if self.chance(0.4):
-            x['prices']['with money'] = (r.choice(s.units)['name'], Fraction(r.choice([1, 5, 10])), Fraction('2.99'))
+            x['prices']['with money'] = (self.unit_name(), Fraction(r.choice([1, 5, 10])), Fraction('2.99'))
         if name == 'tree':
             x['kind'], x['cause'], x['cost'] = 'donation', r.choice(['forest', 'sea']), Fraction('1.50')
         if name == 'sale' or self.chance(0.2):

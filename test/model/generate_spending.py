@@ -37,7 +37,7 @@ class SpendingOps(CodesOps, OffersOps, MoreOps):
         for u in s.units:
             if self.has('grace'):
                 u['return_grace'] = r.choice(['7 days', '36 hours', '1 month', 'to end of month'])
-            if self.has('transfers'):
+            if self.has('transfers') and u.get('spendable', True):
                 u['transferable'] = True
         if self.has('rewards'):
             if self.chance(0.3):
@@ -55,9 +55,9 @@ class SpendingOps(CodesOps, OffersOps, MoreOps):
 
     def make_reward(self, name):
         r, s = self.r, self.spec
-        x = {'name': name, 'prices': {'standard': (r.choice(s.units)['name'], Fraction(r.choice([1, 5, 20, 50, 100])))}}
+        x = {'name': name, 'prices': {'standard': (self.unit_name(), Fraction(r.choice([1, 5, 20, 50, 100])))}}
         if self.chance(0.3):
-            x['prices']['other'] = (r.choice(s.units)['name'], Fraction(r.choice([2, 10, 30])))
+            x['prices']['other'] = (self.unit_name(), Fraction(r.choice([2, 10, 30])))
         if self.chance(0.6):
             x['stock'] = r.choice([0, 1, 2, 5, 10])
         if self.chance(0.4):
@@ -174,7 +174,8 @@ class SpendingOps(CodesOps, OffersOps, MoreOps):
         return n if n > 0 else Fraction(r.randint(1, 10))
 
     def unit_name(self):
-        return self.r.choice(self.spec.units)['name']
+        """One that can be spent."""
+        return self.r.choice([u for u in self.spec.units if u.get('spendable', True)])['name']
 
     def call_spend(self):
         unit = self.unit_name()
@@ -236,7 +237,8 @@ class SpendingOps(CodesOps, OffersOps, MoreOps):
         return args
 
     def call_transfer(self):
-        unit = self.r.choice([u for u in self.spec.units if u.get('transferable')] or self.spec.units)['name']
+        unit = self.r.choice([u for u in self.spec.units if u.get('transferable')] or
+                             [u for u in self.spec.units if u.get('spendable', True)])['name']
         member = self.somebody(unit)
         return {'sender': member, 'receiver': self.somebody(), 'unit': unit, 'points': self.points_of(member, unit)}
 

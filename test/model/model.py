@@ -21,7 +21,7 @@ from purse import ZERO, Lines, Purse
 from quotes import Quotes
 from rewards import Rewards
 from spending import Paying, Refused, Spending
-from tiers import Tiers
+from standing import Carrier, Tiers
 from undo import Undoing
 
 
@@ -77,8 +77,9 @@ class Rate:
 
 class Unit:
     def __init__(self, name, activates='immediately', expires='never', decimals=0, rounding='floor',
-                 max_per_event=None, on_shortfall='debt', return_grace=None, transferable=False, value=None):
-        self.name = name
+                 max_per_event=None, on_shortfall='debt', return_grace=None, transferable=False, value=None,
+                 spendable=True):
+        self.name, self.spendable = name, spendable
         self.activates, self.expires = Period(activates), Period(expires)
         self.rounding = rounding
         self.shown_step = Fraction(1, 10 ** decimals)
@@ -269,6 +270,8 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
             u = self.units[unit]
             span = (u.expires, self.zone_of(member)) if u.expires.since_activity else None
             self.purses[k] = Purse(span)
+            if any(g.carries(unit) for g in self.groups.values()):
+                self.purses[k].carrier = Carrier(self, member, unit)
         return self.purses[k]
 
     def zone_of(self, member):
@@ -557,12 +560,13 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
         if e.dead:
             return
         shares, short = self.entitle(e, matched)
-        if fresh:
-            self.before_late(member, e.t)
+        self.note_movement(e, shares, fresh)
         late = fresh and e.t < self.now(member)
+        before = self.before_late(member, e.t) if late else None
         self.post(e, shares, short, first=fresh)
         if late:
-            self.top_up(member, e.t)
+            judged = {r.unit for r in e.version.rules if r.name in e.shares} & {u for g in self.groups.values() for u in g.units()}
+            self.after_late(member, e.t, before, bool(judged))
 
     def matched(self, version, source, j, facts, tiers):
         """The rules that match: rule name -> amount."""
@@ -578,18 +582,20 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
         try:
             j = self.look(e.source, e.key)
             if j is None or j.member is None:
-                return
+                return False
             facts = dict(e.facts, **self.tier_facts(tiers))
             matched = self.matched(e.version, e.source, j, facts, tiers)
         except EvalError:
-            return
+            return False
         shares, short = self.entitle(e, matched)
         for unit in e.version.units:
             mine = [r.name for r in e.version.rules if r.unit == unit]
             if sum((shares.get(x, ZERO) - e.shares.get(x, ZERO) for x in mine), ZERO) < 0:
-                return              # raises, never lowers
+                return False        # raises, never lowers
         e.tiers, e.facts = tiers, facts
+        more = shares != e.shares
         self.post(e, shares, short, first=False)
+        return more
 
     def count(self, e, amount):
         """member.purchases and member.spend."""
@@ -795,7 +801,7 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
         earned = ZERO
         for (rule, _), lot, n in zip(steps, lots, rest):
             held[rule.name] += n
-            for place, missing in self.missing(e, purse, unit, held):
+            for place, missing in self.lacking(e, purse, unit, held):
                 if place is None:
                     missing = min(missing, purse.debt())
                 elif place is lot or now >= purse.own_end(place, e.left.get(place, NINF), now):
@@ -823,7 +829,7 @@ class Program(Spending, Rewards, Quotes, Codes, Undoing, Paying, Tiers):
             self.note(e, unit, earned)
             purse.repay(now, now)
 
-    def missing(self, e, purse, unit, held):
+    def lacking(self, e, purse, unit, held):
         """
         [(lot or None for debt, points)]: how much less of it there is in each lot than the rules hold whose own it
         is.  It was taken there for others and goes back there: debt first, then what was touched last.

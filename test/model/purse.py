@@ -21,6 +21,10 @@ class Spent(tuple):
     """A line by which points are spent, set aside or given back: no matter to tiers (5)."""
 
 
+class Carried(tuple):
+    """A line by which points go over into the next period (5, rollover)."""
+
+
 class Lines(list):
     """Lines in the order in which they were written."""
 
@@ -28,13 +32,17 @@ class Lines(list):
 
     def append(self, line):
         if not isinstance(line, Line):      # else a copy of all is being made
-            spent, line = isinstance(line, Spent), Line(line)
-            line.spent, line.tick = spent, Lines.tick
+            spent, carried, line = isinstance(line, Spent), isinstance(line, Carried), Line(line)
+            line.spent, line.carried, line.tick = spent, carried, Lines.tick
         list.append(self, line)
 
 
 def is_spent(line):
     return line.spent if isinstance(line, Line) else isinstance(line, Spent)
+
+
+def is_carried(line):
+    return line.carried if isinstance(line, Line) else isinstance(line, Carried)
 
 
 def tick_of(line):
@@ -87,6 +95,8 @@ class Purse:
         self.known = (None, None)   # what activities() has computed, and for what
         self.holds = []
         self.settled = NINF
+        self.repaid = False         # time alone has repaid debt
+        self.carrier, self.known_at = None, INF     # who knows what goes over into the next period, as known then
 
     def copy(self):
         p = Purse(self.span)
@@ -98,6 +108,7 @@ class Purse:
         p.debt_lines = list(self.debt_lines)
         p.activity = self.activity
         p.settled = self.settled
+        p.carrier, p.known_at = self.carrier, self.known_at
         return p
 
     def lot(self, start, end):
@@ -242,11 +253,21 @@ class Purse:
         due = {x.deadline for x in self.open_holds() if x.deadline <= upto}
         if self.debt() > 0:
             due |= {x.start for x in self.lots.values() if self.settled < x.start <= upto}
-        for instant in sorted(due):             # anybody who looks knows it then
+        if self.carrier:
+            due |= {x.end for x in self.lots.values() if self.settled < x.end <= upto}
+        while due:                              # anybody who looks knows it then
+            instant = min(due)
+            due.discard(instant)
             for hold in self.open_holds():
                 if hold.deadline == instant:
                     self.give_back(hold, instant)
+            owed = self.debt()
             self.repay(instant, instant)
+            self.repaid |= self.debt() < owed
+            points, end = self.carrier.due(self, instant) if self.carrier else (ZERO, INF)
+            if points > 0:
+                self.lot(instant, end).lines.append(Carried((instant, instant, points)))
+                due |= {end} if end <= upto else set()
         self.settled = upto
 
     # -- holds
@@ -312,6 +333,7 @@ class Purse:
     def known_by(self, known_at):
         """The purse as it was known by an instant."""
         p = Purse(self.span)
+        p.carrier, p.known_at = self.carrier, known_at
         p.settled = min(self.settled, known_at)
         for k, lot in self.lots.items():
             p.lots[k] = Lot(*k)
@@ -333,6 +355,7 @@ class Purse:
     def read_past(self, at, known_at=INF):
         """Available at an instant from the lines that had taken effect and were known by then."""
         p = Purse(self.span)
+        p.carrier, p.known_at = self.carrier, known_at
         p.settled = min(at, known_at)
         for k, lot in self.lots.items():
             lines = [x for x in lot.lines if x[0] <= at and x[1] <= known_at]
@@ -352,9 +375,10 @@ class Purse:
         return max(ZERO, active - p.debt())
 
     def expired(self, at):
-        """Points that lapsed unspent up to an instant."""
+        """Points that lapsed unspent up to an instant, and were not carried over."""
         p = self
         if at > self.settled:
             p = self.copy()
             p.settle(at)
-        return sum((p.story(x, at)[1] for x in p.lots.values()), ZERO)
+        carried = sum((x[2] for lot in p.lots.values() for x in lot.lines if is_carried(x) and x[0] <= at), ZERO)
+        return sum((p.story(x, at)[1] for x in p.lots.values()), ZERO) - carried

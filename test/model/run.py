@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import unittest
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 
@@ -350,6 +351,7 @@ class Run(SpendingChecks, CodesChecks, QuotesChecks, TierChecks):
         self.random = random.Random(spec.seed * 3 + ord(mode))
         self.statements = self.done = 0
         self.numbers = {}           # number of a call -> the database's
+        self.answers, self.fresh = [], []   # what was said of tiers and balances: (function, member, what, at, when, answer)
 
     def query(self, sql, rows=True):
         self.db.execute(sql)
@@ -414,6 +416,7 @@ class Run(SpendingChecks, CodesChecks, QuotesChecks, TierChecks):
                 if self.since >= self.every or i + 1 == len(ops):
                     self.check()
             self.note_ends()
+            self.count_tiers()
         finally:
             self.drop()
 
@@ -446,6 +449,8 @@ class Run(SpendingChecks, CodesChecks, QuotesChecks, TierChecks):
             self.as_previewed(preview, op[1], changes, actual)
 
     def step(self, op):
+        if op[0] != 'clock':
+            self.remember()
         if op[0] == 'stmt':
             for changes in ([[c] for c in op[3]] if self.mode == 'a' else [op[3]]):
                 self.statement(op, changes)
@@ -771,7 +776,7 @@ def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--seed', type=int, help='seed of the first program (the next has the next seed); default: 1, and then those of each series')
     a.add_argument('--programs', type=int, default=60)
-    a.add_argument('--more', type=int, default=20, help='programs of each series: ' + ', '.join('%d...' % x for x in SERIES))
+    a.add_argument('--more', type=int, default=16, help='programs of each series: ' + ', '.join('%d...' % x for x in SERIES))
     a.add_argument('--seeds', help='these seeds and no others, separated by commas')
     a.add_argument('--ops', type=int, default=150, help='operations per program and mode')
     a.add_argument('--jobs', type=int, default=min(4, os.cpu_count() or 1), help='programs tested at the same time')

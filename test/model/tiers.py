@@ -11,15 +11,21 @@ come the lines of that instant in the order in which they were written.
 from bisect import bisect_right
 from fractions import Fraction
 
-from clock import INF, NINF, Period
-from purse import ZERO, is_spent, tick_of
+from clock import DAY, INF, NINF, Period
+from purse import ZERO, is_carried, is_spent, tick_of
+
+YEAR = 365 * DAY
 
 
 class Tier:
     """One tier; needs: unit -> threshold; none: only given by hand."""
 
-    def __init__(self, name, rank, needs, qualify='all', closed=False):
+    def __init__(self, name, rank, needs, qualify='all', closed=False, life_years=None):
         self.name, self.rank, self.needs, self.qualify, self.closed = name, rank, dict(needs), qualify, closed
+        self.life_years = life_years    # held for so many years in all, it is for life
+
+    def copy(self):
+        return Tier(self.name, self.rank, self.needs, self.qualify, self.closed, self.life_years)
 
     def holds(self, balances):
         """Whether balances are enough for it."""
@@ -31,8 +37,9 @@ class Tier:
 class Ladder:
     """A group as it was from an instant on."""
 
-    def __init__(self, since, unit, keep, keep_renewed, downgrade, top_up, tiers):
+    def __init__(self, since, unit, keep, keep_renewed, downgrade, top_up, rollover, rollover_max, tiers):
         self.since, self.unit, self.downgrade, self.top_up = since, unit, downgrade, top_up
+        self.rollover, self.rollover_max = rollover, INF if rollover_max is None else rollover_max
         self.keep = Period(keep)
         self.keep_renewed = self.keep if keep_renewed is None else Period(keep_renewed)
         self.tiers = tiers          # name -> Tier
@@ -50,6 +57,11 @@ class Ladder:
         some = [x for x in self.tiers.values() if not x.closed and x.needs and x.rank < self.rank(name)]
         return max(some, key=lambda x: x.rank).name if some else None
 
+    def reached(self, balance):
+        """The highest threshold in the group's own unit that a balance reaches; 0: none."""
+        return max([x.needs[self.unit] for x in self.tiers.values()
+                    if not x.closed and x.needs.get(self.unit, INF) <= balance], default=ZERO)
+
     def down(self, name, balances):
         """Where somebody goes who does not qualify any more."""
         best = self.best(balances)
@@ -59,21 +71,26 @@ class Ladder:
 
 
 class Group:
-    def __init__(self, name, unit, keep='immediately', keep_renewed=None, downgrade='to_qualified', top_up=False):
+    def __init__(self, name, unit, keep='immediately', keep_renewed=None, downgrade='to_qualified', top_up=False,
+                 rollover='none', rollover_max=None):
         self.name = name
-        self.settings = {'unit': unit, 'keep': keep, 'keep_renewed': keep_renewed, 'downgrade': downgrade, 'top_up': top_up}
+        self.settings = {'unit': unit, 'keep': keep, 'keep_renewed': keep_renewed, 'downgrade': downgrade, 'top_up': top_up,
+                         'rollover': rollover, 'rollover_max': rollover_max}
         self.tiers = {}             # as they are now, removed ones too
         self.ladders = []           # ascending by since
 
     def publish(self, since):
         """What is configured holds from an instant on."""
         self.ladders = [x for x in self.ladders if x.since < since]
-        self.ladders.append(Ladder(since, tiers={k: Tier(x.name, x.rank, x.needs, x.qualify, x.closed)
-                                                 for k, x in self.tiers.items()}, **self.settings))
+        self.ladders.append(Ladder(since, tiers={k: x.copy() for k, x in self.tiers.items()}, **self.settings))
 
     def ladder(self, at, known_at=INF):
         known = [x for x in self.ladders if x.since <= min(at, known_at)]
         return known[-1] if known else None
+
+    def carries(self, unit):
+        """Whether points of a unit ever went over into the next period."""
+        return any(x.rollover == 'excess' and x.unit == unit for x in self.ladders)
 
     def units(self):
         return sorted({u for x in self.ladders for t in x.tiers.values() for u in t.needs} | {x.unit for x in self.ladders})
@@ -90,16 +107,17 @@ class Gift:
 class Stay:
     """A tier held by what qualifies; until None: no longer than the balance."""
 
-    def __init__(self, tier, at, until, counted, renewed=False):
-        self.tier, self.at, self.until = tier, at, until
+    def __init__(self, tier, at, until, counted, renewed=False, cause='entry'):
+        self.tier, self.at, self.until, self.cause = tier, at, until, cause
         self.counted, self.renewed = counted, renewed   # a stay that follows another counted what was there before
+        self.began = at             # one that lasts because it did before a late line came began then
 
 
 class Walk:
     """One member in one group, up to an instant."""
 
     def __init__(self, group, zone, lots, debts, gifts, booked, upto, known_at=INF):
-        self.group, self.zone, self.known_at = group, zone, known_at
+        self.group, self.zone, self.known_at = group, zone, known_at    # zone: of an instant
         self.gifts, self.booked = gifts, booked
         self.stay = None
         self.given, self.given_until = None, NINF
@@ -108,13 +126,17 @@ class Walk:
         self.steps = []             # [instant, tier]: what is held from then on
         self.stays = []             # stays that are over
         self.trail = {}             # instant -> tier held before lines of that instant, and lots that begin then
+        self.kept = 0               # stays that last because they did before a late line came
+        self.life = None            # held for life: never less
+        self.held_for = {}          # tier -> time for which it or a higher one was held
+        self.changes = []           # (instant, tier, until, cause), all that was ever told
         self.at = NINF
         self.prepare(lots, debts)
         self.go(upto)
 
     def prepare(self, lots, debts):
         """Every change of what qualifies, by instant."""
-        self.begin, self.end, self.written = {}, {}, {}
+        self.begin, self.end, self.written, self.carried = {}, {}, {}, {}
         self.lots = {}              # lot -> [(from when, points)]
         for unit, lot in lots:
             key = (unit, lot.start, lot.end)
@@ -126,7 +148,9 @@ class Walk:
                 if since >= lot.end:
                     continue
                 self.lots.setdefault(key, []).append((since, line[2]))
-                if at < lot.start:
+                if is_carried(line):
+                    self.carried.setdefault(since, []).append((unit, line[2]))
+                elif at < lot.start:
                     self.begin.setdefault(since, []).append((unit, line[2]))
                 else:
                     self.written.setdefault(since, {}).setdefault(tick_of(line), []).append((unit, line[2]))
@@ -137,7 +161,7 @@ class Walk:
             self.written.setdefault(min(line[0], line[1]), {}).setdefault(tick_of(line), []).append((unit, -line[2]))
         for x in self.gifts:
             self.written.setdefault(x.at, {}).setdefault(x.tick, []).append(x)
-        self.instants = sorted(set(self.begin) | set(self.end) | set(self.written) |
+        self.instants = sorted(set(self.begin) | set(self.end) | set(self.written) | set(self.carried) |
                                {x.since for x in self.group.ladders if x.since <= self.known_at} |
                                {x.until for x in self.gifts})
 
@@ -148,7 +172,46 @@ class Walk:
         t = self.instants[i] if i < len(self.instants) else INF
         if self.stay and self.stay.until is not None and self.stay.until > self.at:
             t = min(t, self.stay.until)
-        return t
+        return min([t] + list(self.lifetimes().values()))
+
+    # -- for life
+
+    def running(self):
+        """Tiers for which time counts now: they, or higher ones, are held, and years of them are for life."""
+        ladder = self.group.ladder(self.at, self.known_at)
+        if ladder is None or self.stay is None:
+            return []
+        rank = ladder.rank(self.stay.tier)
+        return [x for x in ladder.tiers.values() if x.life_years and x.rank <= rank]
+
+    def lifetimes(self):
+        """tier -> when it will have been held for long enough"""
+        ladder = self.group.ladder(self.at, self.known_at)
+        return {x.name: self.at + missing for x in self.running() if x.rank > ladder.rank(self.life)
+                for missing in [x.life_years * YEAR - self.held_for.get(x.name, 0)] if missing > 0}
+
+    def count(self, upto):
+        """Time goes by."""
+        for x in self.running():
+            self.held_for[x.name] = self.held_for.get(x.name, 0) + upto - self.at
+
+    def for_life(self, ladder):
+        """What has been held for long enough is never lost again."""
+        some = [x for x in ladder.tiers.values()
+                if x.life_years and self.held_for.get(x.name, 0) >= x.life_years * YEAR]
+        best = max([x.name for x in some] + [self.life], key=ladder.rank)
+        if best == self.life:
+            return
+        self.life = best
+        own = self.stay.tier if self.stay else None
+        if ladder.rank(best) > ladder.rank(own):
+            self.finish()
+            self.stay = Stay(best, self.at, INF, self.at, cause='for life')
+        elif best == own:
+            self.stay.until = INF
+        self.tell('for life')
+
+    # -- instants
 
     def go(self, upto):
         before = None
@@ -159,8 +222,11 @@ class Walk:
             first = False
             if t > upto or t >= INF:
                 break
+            self.count(t)
             self.at = t
             ladder = self.group.ladder(t, self.known_at)
+            if ladder:
+                self.for_life(ladder)
             judged = None
             if ladder and self.stay and self.stay.until == t:
                 judged = self.judged(t)
@@ -169,17 +235,21 @@ class Walk:
             for unit, n in self.begin.get(t, ()):
                 self.add(unit, n)
             if ladder:
+                if t in self.carried:       # it arrives anew: reached by it is what is not reached without
+                    self.above &= {x.name for x in ladder.tiers.values() if x.holds(self.balances)}
+                for unit, n in self.carried.get(t, ()):
+                    self.add(unit, n)
                 if judged is not None:
                     self.stay_ends(ladder, judged)
                 held = self.held(t)
-                self.look(ladder, by_line=ladder is before)
+                self.look(ladder, *(('entry', 'expiry') if ladder is before else ('configuration', 'configuration')))
                 if ladder is not before or ladder.rank(self.held(t)) <= ladder.rank(held):
                     held = self.held(t)
                 self.trail[t] = held
             for _, some in sorted(self.written.get(t, {}).items()):
                 for x in some:
                     if isinstance(x, Gift):
-                        self.give(x)
+                        self.give(x, ladder)
                     else:
                         self.add(*x)
                 if ladder:
@@ -207,46 +277,55 @@ class Walk:
 
     def judged(self, at):
         """What is valid right before, less what lapses then and was counted when the stay began."""
+        stay = self.stay
         balances = dict(self.balances)
         for key, n in self.end.get(at, ()):
-            if self.was_counted(key):
+            if any(since < stay.counted or since == stay.counted and not stay.renewed for since, _ in self.lots[key]):
                 balances[key[0]] = balances.get(key[0], ZERO) - n
         return balances
-
-    def was_counted(self, key):
-        c = self.stay.counted
-        return any(since < c or since == c and not self.stay.renewed for since, _ in self.lots[key])
 
     def stay_ends(self, ladder, balances):
         own = self.stay.tier
         tier = ladder.tiers[own]
         best = ladder.best(balances)
         if not tier.closed and tier.holds(balances) and ladder.rank(best) <= tier.rank:
-            self.begin_stay(own, ladder.keep_renewed, True)
+            self.begin_stay(own, ladder.keep_renewed, True, 'expiry')
         else:
-            self.fall(ladder, ladder.down(own, balances))
+            self.fall(ladder, ladder.down(own, balances), 'expiry')
         self.above = {x.name for x in ladder.tiers.values() if x.holds(balances)}
 
-    def fall(self, ladder, tier):
+    def fall(self, ladder, tier, cause):
         """A stay has ended, with less."""
         best = max([x for x in self.booked if x.at <= self.at < x.until], key=lambda x: ladder.rank(x.tier), default=None)
-        if ladder.rank(self.floor()) > ladder.rank(tier):
-            self.finish()
-            self.stay = Stay(self.given, self.at, self.given_until, self.at, True)
-        elif best and ladder.rank(best.tier) > ladder.rank(tier):
+        floor = max(self.floor(), self.life, key=ladder.rank)
+        lifted = ladder.rank(floor) > ladder.rank(tier)
+        if lifted:
+            tier = floor
+        if best and ladder.rank(best.tier) > ladder.rank(tier):
             self.finish()           # what was over before a late line came does not end earlier by it
-            self.stay = Stay(best.tier, self.at, best.until, best.counted, best.renewed)
+            self.stay = Stay(best.tier, self.at, best.until, best.counted, best.renewed, cause)
+            self.stay.began = best.began
+            self.kept += 1
+            self.tell(cause)
         elif tier is None:
             self.finish()
+            self.tell(cause)
         else:
-            self.begin_stay(tier, ladder.keep_renewed, True)
+            self.begin_stay(tier, ladder.keep_renewed, True, cause, lifted)
 
-    def begin_stay(self, tier, keep, renewed):
+    def begin_stay(self, tier, keep, renewed, cause, given=False):
         self.finish()
-        until = None if keep.text == 'immediately' else keep.end(self.at, self.zone)
-        if tier == self.floor() and (until is None or until < self.given_until):
+        until = None if keep.text == 'immediately' else keep.end(self.at, self.zone(self.at))
+        if tier == self.floor() and (given or until is None or until < self.given_until):
             until = self.given_until
-        self.stay = Stay(tier, self.at, until, self.at, renewed)
+        if tier == self.life:
+            until = INF
+        self.stay = Stay(tier, self.at, until, self.at, renewed, cause)
+        self.tell(cause)
+
+    def tell(self, cause):
+        """Something has changed."""
+        self.changes.append((self.at, self.stay.tier if self.stay else None, self.stay.until if self.stay else None, cause))
 
     def finish(self):
         if self.stay:
@@ -254,7 +333,7 @@ class Walk:
             self.stays.append(self.stay)
         self.stay = None
 
-    def look(self, ladder, by_line=True):
+    def look(self, ladder, cause='entry', lost='entry'):
         """Tiers reached now; what is kept no longer than the balance is lost."""
         above = {x.name for x in ladder.tiers.values() if x.holds(self.balances)}
         reached = [x for x in ladder.tiers.values() if x.name in above and x.name not in self.above and not x.closed]
@@ -263,23 +342,41 @@ class Walk:
             best = max(reached, key=lambda x: x.rank)
             own = self.stay.tier if self.stay else None
             if ladder.rank(best.name) > ladder.rank(own):
-                self.begin_stay(best.name, ladder.keep, False)
-            elif best.name == own and by_line and self.stay.until is not None:
-                until = self.stay.until
-                self.begin_stay(own, ladder.keep, False)
+                self.begin_stay(best.name, ladder.keep, False, cause)
+            elif best.name == own and cause != 'configuration' and self.stay.until is not None:
+                until = self.stay.until     # it does not end earlier by it
+                self.begin_stay(own, ladder.keep, False, cause)
                 if self.stay.until is not None and self.stay.until < until:
                     self.stay.until = until
+                    self.tell(cause)
         while self.stay and self.stay.until is None and self.stay.tier not in above:
-            self.fall(ladder, ladder.down(self.stay.tier, self.balances))
+            self.fall(ladder, ladder.down(self.stay.tier, self.balances), lost)
 
-    def give(self, gift):
+    def give(self, gift, ladder):
         """By hand what is held is replaced; until the gift's end nobody falls below it."""
         self.finish()
         self.given, self.given_until = (gift.tier, gift.until) if gift.floor else (None, NINF)
-        if gift.tier is not None:
-            self.stay = Stay(gift.tier, self.at, gift.until, self.at)
+        if gift.tier is None:       # taken for good
+            self.life = None
+            self.held_for.clear()
+        else:
+            life = ladder.rank(self.life) >= ladder.rank(gift.tier)
+            self.stay = Stay(self.life if life else gift.tier, self.at, INF if life else gift.until, self.at, cause='by hand')
+        self.tell('by hand')
 
     # -- reading
+
+    def kinds(self):
+        """How often what happened."""
+        out, before = [], (None, None)
+        for at, tier, until, cause in self.changes:
+            ladder = self.group.ladder(at, self.known_at)
+            up = ladder.rank(tier) - ladder.rank(before[0])
+            out.append({'for life': 'for life', 'by hand': 'stay by hand'}.get(cause) or (
+                'renewal' if cause == 'expiry' and tier == before[0] else 'reached again' if tier == before[0] else
+                'upgrade' if up > 0 else 'loss' if tier is None else 'downgrade') + (' by configuration' if cause == 'configuration' else ''))
+            before = (tier, until)
+        return out + ['rollover'] * len(self.carried)
 
     def tier_at(self, at):
         i = bisect_right([x[0] for x in self.steps], at)
@@ -292,145 +389,3 @@ class Walk:
     def since(self, at):
         i = bisect_right([x[0] for x in self.steps], at)
         return self.steps[i - 1][0]
-
-
-class Tiers:
-    """Mixed into Program."""
-
-    def init_tiers(self):
-        self.groups = {}            # name -> Group, the first first
-        self.gifts = {}             # member -> [Gift]
-        self.booked = {}            # (member, group) -> [(Stay, known since)]
-        self.walks = {}
-        self.one_by_one = True      # not in a backfill
-
-    # -- configuration
-
-    def tiers_change(self, group):
-        """From now on; from the beginning as long as nothing has been posted."""
-        self.groups[group].publish(self.clock if self.last_at else NINF)
-        self.walks.clear()
-
-    def add_group(self, name, tiers, **settings):
-        g = self.groups[name] = Group(name, **settings)
-        for x in tiers:
-            g.tiers[x['name']] = self.tier(g, x)
-        self.tiers_change(name)
-
-    @staticmethod
-    def tier(group, x):
-        needs = dict(x.get('more', {}))
-        if x['threshold'] is not None:
-            needs[group.settings['unit']] = x['threshold']
-        needs = {u: Fraction(n) for u, n in needs.items()}
-        return Tier(x['name'], x['rank'], needs, x.get('qualify', 'all'))
-
-    def group_of(self, tier):
-        return next((g for g in self.groups.values() if tier in g.tiers), None)
-
-    # -- walking
-
-    def walk(self, member, group, upto, known_at=INF):
-        key = (member, group, upto, known_at)
-        if key not in self.walks:
-            g = self.groups[group]
-            lots, debts = [], []
-            for unit in g.units():
-                if (member, unit) in self.purses:
-                    purse = self.purses[(member, unit)]
-                    if known_at < INF or upto > purse.settled:
-                        purse = purse.copy()
-                        if known_at < INF:
-                            purse = purse.known_by(known_at)
-                        purse.settle(max(upto, purse.settled) if upto < INF else purse.settled)
-                    lots += [(unit, x) for x in purse.lots.values()]
-                    debts += [(unit, x) for x in purse.debt_lines]
-            gifts = [x for x in self.gifts.get(member, ()) if x.group == group and x.at <= known_at]
-            booked = [x for x, known in self.booked.get((member, group), ()) if known <= known_at]
-            self.walks[key] = Walk(g, self.zone_of(member), lots, debts, gifts, booked, upto, known_at)
-        return self.walks[key]
-
-    def tier_at(self, member, group, at=None, known_at=None):
-        if member not in self.members:
-            return None
-        now = self.now(member)
-        at = now if at is None else at
-        if known_at is not None and known_at < now:
-            return self.walk(member, group, max(at, known_at), known_at).tier_at(at)
-        return self.walk(member, group, max(at, now)).tier_at(at)
-
-    def tiers_at(self, member, at):
-        """group -> tier"""
-        return {g: self.tier_at(member, g, at) for g in self.groups}
-
-    def tier_facts(self, tiers):
-        return {'tier': next(iter(tiers.values()), None), 'tiers': tiers}
-
-    # -- late rows
-
-    def before_late(self, member, t):
-        """A line dated t is about to be written: stays that are over stay as long as they were."""
-        if not self.groups or not self.one_by_one:
-            return
-        now = self.now(member)
-        if t >= now:
-            return
-        for g in self.groups:
-            some = self.booked.setdefault((member, g), [])
-            for x in self.walk(member, g, now).stays:
-                if x.over == x.until > t and (x.tier, x.at, x.until) not in [(y.tier, y.at, y.until) for y, _ in some]:
-                    some.append((x, now))
-
-    def top_up(self, member, t):
-        """Events since a late line get the higher tier, and what that is more (5)."""
-        groups = [g for g, x in self.groups.items() if x.settings['top_up']]
-        if not groups:
-            return
-        some = [e for e in self.events.values() if e.member == member and t < e.t <= self.now(member) and not e.dead and e.tiers is not None]
-        for e in sorted(some, key=lambda e: (e.t, e.no)):
-            tiers = dict(e.tiers)
-            for g in groups:
-                ladder = self.groups[g].ladder(e.t)
-                tier = self.walk(member, g, max(e.t, self.now(member))).tier_before(e.t)
-                if ladder and ladder.rank(tier) > ladder.rank(tiers.get(g)):
-                    tiers[g] = tier
-            if tiers != e.tiers:
-                self.raise_tiers(e, tiers)
-
-    # -- by hand
-
-    def set_tier(self, member, group, tier, until=None):
-        now = self.now(member)
-        g = self.groups[group]
-        floor = until is not None
-        if tier is not None and until is None:
-            until = g.ladder(now).keep.end(now, self.zone_of(member))
-        self.gifts.setdefault(member, []).append(Gift(group, tier, now if tier is None else until, now, self.tick(), floor))
-        self.last_at[member] = now
-        self.walks.clear()
-
-    # -- what people see
-
-    def standing(self, member, group):
-        """(tier, since, until, next tier, points to it, projected)"""
-        now = self.now(member)
-        w = self.walk(member, group, now)
-        g = self.groups[group]
-        ladder = g.ladder(now)
-        tier = w.tier_at(now)
-        if ladder is None:
-            return (None,) * 6
-        higher = [x for x in ladder.tiers.values() if not x.closed and x.needs and x.rank > ladder.rank(tier)]
-        following = min(higher, key=lambda x: x.rank) if higher else None
-        lack = None
-        if following and list(following.needs) == [ladder.unit]:
-            lack = max(ZERO, following.needs[ladder.unit] - w.balances.get(ladder.unit, ZERO))
-        name = following.name if following else None
-        if tier is None:
-            return (None, None, None, name, lack, None)
-        return (tier, w.since(now), self.until(w, now), name, lack)
-
-    @staticmethod
-    def until(w, now):
-        """When the tier held now ends; None: no longer than the balance."""
-        return w.stay.until
