@@ -82,7 +82,12 @@ reader_account(Ledger *reader, Datum member, const TimestampTz *at,
 		pages_bring_in_due(reader, account, instant);
 	account->now = instant;
 	if (carries && since != DT_NOBEGIN)
+	{
+		/* nothing has moved since, but what is configured may have changed */
+		if (known_at)
+			tiers_configured_by(account, *known_at);
 		tiers_before_advance(account);
+	}
 	core_check(account_advance(&account->core, since, instant, NULL, NULL));
 	if (carries && since != DT_NOBEGIN)
 		tiers_read_carries(account, instant);

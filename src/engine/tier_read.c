@@ -135,6 +135,13 @@ stand_back(Ledger *reader, AccountState *account, Instant known_at)
 
 /* see tiers.h */
 void
+tiers_configured_by(AccountState *account, Instant known_at)
+{
+	account->tiers->walk.groups = known_groups(account->tiers->config, known_at);
+}
+
+/* see tiers.h */
+void
 tiers_read_past_carries(Ledger *reader, AccountState *account, Instant at, Instant known_at)
 {
 	(void) stand_back(reader, account, known_at);
@@ -161,7 +168,7 @@ state_at(Ledger *reader, AccountState *account, int group, Instant at,
 	{
 		/* nothing has moved since, but what is configured may have changed */
 		if (known_at)
-			tiers->walk.groups = known_groups(tiers->config, *known_at);
+			tiers_configured_by(account, *known_at);
 		if (at < tiers->walk.at)
 			tier_path_read(reader, account->member, tiers->config, DT_NOEND, &path);
 	}

@@ -225,6 +225,8 @@ extern void tiers_forget_carries(AccountTiers *tiers, Instant from);
 extern void tiers_compare_carries(AccountTiers *tiers, Instant from);
 /* Books what is carried over by the account's instant. */
 extern void tiers_book_carries(Ledger *ledger, AccountState *account);
+/* Takes groups as they were configured by an instant; in tier_read.c. */
+extern void tiers_configured_by(AccountState *account, Instant known_at);
 /* Adds what is carried over by an instant, and not booked, to lots that are read. */
 extern void tiers_read_carries(AccountState *account, Instant at);
 /* The same of lots as they were known by an instant; in tier_read.c. */

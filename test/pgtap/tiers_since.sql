@@ -6,7 +6,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(14);
+SELECT plan(15);
 
 \o /dev/null
 INSERT INTO rewards.unit (name, expires, spendable) VALUES ('nights', 'to end of year', false), ('rolling', '12 months', true);
@@ -77,5 +77,15 @@ UPDATE rewards.member SET time_zone = 'America/New_York' WHERE member_id = 4;
 SELECT results_eq($$SELECT tier, since, until, stay_since FROM rewards.standing WHERE member_id = 4 AND tier_group = 'month'$$,
 	'SELECT * FROM t.before', 'stays of before end where they ended');
 SELECT is(rewards.tier_at(4, 'month', '2028-10-15') || (SELECT ' ' || stay_since || ' ' || until FROM t.before), 'Fern 2028-09-01 00:00:00+00 2028-10-01 00:00:00+00', 'and what follows lasts');
+
+-- -------- what will be carried over, as known before the threshold changed --------
+
+\o /dev/null
+SELECT t.buy(5, 160, '2028-11-01'), t.go('2028-11-03');
+UPDATE rewards.tier SET threshold = 100 WHERE name = 'Gold';
+SELECT t.go('2028-11-05');
+\o
+SELECT is(rewards.balance(5, 'nights', '2029-01-02', '2028-11-02') || ' ' || rewards.balance(5, 'nights', '2029-01-02'), '110 60',
+	'what will have been carried over, as known before a threshold changed');
 
 \i test/pgtap/include/finish.sql
