@@ -777,7 +777,7 @@ def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--seed', type=int, help='seed of the first program (the next has the next seed); default: 1, and then those of each series')
     a.add_argument('--programs', type=int, default=60)
-    a.add_argument('--more', type=int, default=16, help='programs of each series: ' + ', '.join('%d...' % x for x in SERIES))
+    a.add_argument('--more', type=int, default=20, help='programs of each series: ' + ', '.join('%d...' % x for x in SERIES))
     a.add_argument('--seeds', help='these seeds and no others, separated by commas')
     a.add_argument('--ops', type=int, default=150, help='operations per program and mode')
     a.add_argument('--jobs', type=int, default=min(4, os.cpu_count() or 1), help='programs tested at the same time')
