@@ -118,7 +118,7 @@ INSERT INTO rewards.tier (name, tier_group, rank, threshold) VALUES
 	('Silver', 'status', 10, 500), ('Gold', 'status', 20, 2000), ('Blue', 'club', 10, 20), ('Green', 'club', 20, 40), ('Red', 'club', 30, 80);
 INSERT INTO rewards.rule (name, source, unit, earn, tiers, budget) VALUES
 	('status', 'orders', 'status', '1 per 1', NULL, NULL), ('nights', 'orders', 'nights', '1 per 10', NULL, NULL),
-	('tokens', 'orders', 'tokens', '1 per 5', NULL, 100000), ('tokens of lines', 'lines', 'tokens', '1 per 2', NULL, 100000), ('chips', NULL, 'chips', '1 per 7', NULL, 100000),
+	('tokens', 'orders', 'tokens', '1 per 5', NULL, 100000), ('tokens of lines', 'lines', 'tokens', '1 per 2', NULL, 100000), ('chips', 'orders', 'chips', '1 per 7', NULL, 100000),
 	('silver', 'orders', 'tokens', 'x1.5', ARRAY['Silver', 'Gold'], NULL), ('red', NULL, 'chips', '3', ARRAY['Red'], 50000);
 INSERT INTO rewards.tier_benefit (tier, name, uses, use_period) VALUES
 	('Silver', 'lounge', 2, 'day'), ('Gold', 'lounge', 4, 'day'), ('Blue', 'coffee', 3, 'stay'), ('Green', 'coffee', 5, 'stay'), ('Red', 'coffee', NULL, NULL);

@@ -14,7 +14,9 @@ my $node = new_node('crash');
 $node->append_conf('postgresql.conf', "restart_after_crash = off\n");
 $node->restart;
 make_shop($node, 'postgres');
-my @load = load_scripts(25);
+make_rewards($node, 'postgres');
+make_standing($node, 'postgres');
+my @load = (load_scripts(25), spending_scripts(25), standing_scripts(25));
 
 # the killed server's processes go by themselves; then it starts again
 sub start_again
@@ -30,6 +32,16 @@ sub start_again
 	return;
 }
 
+# what is spent, redeemed, used and held is no more and no less than there was
+sub is_whole
+{
+	my ($what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is_sound($node, 'postgres', $what);
+	is(exceeded($node, 'postgres') . exceeded_standing($node, 'postgres'), '', "$what: nothing was exceeded");
+	return;
+}
+
 my $lines = 0;
 foreach my $round (1 .. $rounds)
 {
@@ -37,14 +49,29 @@ foreach my $round (1 .. $rounds)
 	my $bench = IPC::Run::start([ 'pgbench', '-n', '-h', $node->host, '-p', $node->port, '-c', 8, '-j', 2, '-T', 120, @load, 'postgres' ], '<', \undef, '>', \$out, '2>', \$err);
 	# wait for work to have been done, not for time to pass
 	ok($node->poll_query_until('postgres', "SELECT count(*) > $lines + 300 FROM rewards.entry"), "round $round: the load runs");
-	$node->kill9;
-	$bench->finish;
+	# by turns the whole server, a backend in the middle of its work, an immediate shutdown
+	if ($round % 3 == 1)
+	{
+		$node->kill9;
+	}
+	elsif ($round % 3 == 2)
+	{
+		my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY backend_xid IS NULL, pid LIMIT 1});
+		kill 'KILL', $pid;
+		$bench->finish;
+		$node->stop('immediate', fail_ok => 1);
+	}
+	else
+	{
+		$node->stop('immediate');
+	}
+	$bench->finish unless $round % 3 == 2;
 	start_again($node);
-	is_sound($node, 'postgres', "round $round, after the crash");
+	is_whole("round $round, after the crash");
 	$lines = $node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry');
 	cmp_ok($lines, '>', 300 * $round - 1, "round $round: committed lines are there");
 	$node->safe_psql('postgres', 'INSERT INTO shop.orders (customer_id, total) VALUES (1, 10)');
-	is_sound($node, 'postgres', "round $round, going on");
+	is_whole("round $round, going on");
 }
 
 # a backfill is interrupted by a crash, and goes on where it was
