@@ -66,7 +66,7 @@ heap_sift(LotPiece *heap, int n, int at)
  * The debts of all units in an array: they stand together, at the end of what
  * never ends, since nothing starts earlier.
  */
-LotPiece *
+static LotPiece *
 account_debts(LotPiece *pieces, int npieces, int *count)
 {
 	LotPiece	last = {0, DEBT_FROM, DEBT_TO, INT32_MAX, 0};

@@ -54,9 +54,6 @@ account_is_big(const Account *account)
 /* How many pieces of an array stand before a key, or are it. */
 extern int	account_position(const LotPiece *pieces, int count, const LotPiece *key);
 
-/* The debts of all units in an array. */
-extern LotPiece *account_debts(LotPiece *pieces, int npieces, int *count);
-
 /* What the account knows of a unit, or NULL. */
 extern AccountUnit *account_unit(const Account *account, int32_t unit);
 

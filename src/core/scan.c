@@ -69,8 +69,8 @@ scan_char(Scanner *in, char c)
 	return true;
 }
 
-/* Takes a run of letters. */
-size_t
+/* Takes a run of letters; returns its length, 0 if there is none. */
+static size_t
 scan_letters(Scanner *in, const char **letters)
 {
 	*letters = in->next;

@@ -36,9 +36,6 @@ extern bool scan_char(Scanner *in, char c);
  */
 extern bool scan_word(Scanner *in, const char *word);
 
-/* Takes a run of letters; returns its length, 0 if there is none. */
-extern size_t scan_letters(Scanner *in, const char **letters);
-
 /*
  * Notes in *range a number or an instant that was out of range, so that the
  * rest of the text is still looked at; false if the text is malformed.

@@ -10,9 +10,6 @@
 
 #include "core.h"
 
-/* no number needs more bytes than this */
-#define VARINT_MAX	10
-
 /* A signed number as an unsigned one that is small if it is near zero. */
 static inline uint64_t
 zigzag(uint64_t value)

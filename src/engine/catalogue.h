@@ -258,8 +258,7 @@ extern int64 sweep_members(Ledger *ledger, int64 limit);
 
 /* -------- config_reward.c -------- */
 
-/* A price beside its unit, when either is written. */
-extern void price_check(const ProgramRef *ref, const ConfigTuple *price);
+/* The prices in a unit, when it is written. */
 extern void prices_check_again(const ProgramRef *ref, const char *unit_name);
 
 #endif							/* LOYALTY_CATALOGUE_H */

@@ -109,7 +109,7 @@ extern Points unit_step(const ConfigTuple *unit);
 extern void config_check_activates(const Period *period, const char *what);
 
 /*
- * currency.c: an amount of money that the program's currency can express; what
+ * An amount of money that the program's currency can express; what
  * is e.g. "value of pool \"x\"".
  */
 extern void config_check_money(const ProgramRef *ref, Datum value, const char *what);

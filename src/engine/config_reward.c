@@ -34,6 +34,7 @@ static void check_offer(const ConfigTuple *reward);
 static void check_names(const ConfigTrigger *trigger);
 static void check_money(const ConfigTuple *row, const char *column, bool positive,
 						const char *what);
+static void check_price(const ProgramRef *ref, const ConfigTuple *price);
 static bool is_calendar_span(const char *text);
 static bool exists(const ProgramRef *ref, const char *table, const char *name);
 static void set_pin(const ConfigTrigger *trigger, Oid writer);
@@ -169,7 +170,7 @@ loyalty_reward_price_check(PG_FUNCTION_ARGS)
 					 errmsg("there is no reward \"%s\"", reward),
 					 errhint("Insert it into table \"reward\" first.")));
 		if (unit_name && name && reward)
-			price_check(&trigger.ref, price);
+			check_price(&trigger.ref, price);
 		config_check_tiers(&trigger.ref, price,
 						   psprintf("price \"%s\" of reward \"%s\"", name, reward),
 						   tuple_differs(&trigger.old, price, "tiers"));
@@ -434,9 +435,9 @@ exists(const ProgramRef *ref, const char *table, const char *name)
 
 /* -------- prices -------- */
 
-/* see catalogue.h */
-void
-price_check(const ProgramRef *ref, const ConfigTuple *price)
+/* A price beside its unit, when either is written. */
+static void
+check_price(const ProgramRef *ref, const ConfigTuple *price)
 {
 	char	   *reward = tuple_text(price, "reward");
 	char	   *name = tuple_text(price, "name");
@@ -493,7 +494,7 @@ prices_check_again(const ProgramRef *ref, const char *unit_name)
 	{
 		ConfigTuple price = {prices->vals[i], prices->tupdesc};
 
-		price_check(ref, &price);
+		check_price(ref, &price);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "engine/catalogue.h"
@@ -317,6 +318,29 @@ config_points_of(const ConfigTuple *row, const char *column, Points step,
 	}
 	*result = (Points) scaled;
 	return true;
+}
+
+/* see config.h */
+void
+config_check_money(const ProgramRef *ref, Datum value, const char *what)
+{
+	ConfigTuple program;
+	char	   *currency;
+	int			decimals;
+
+	config_execute(ref, "SELECT currency FROM @.program", 0, NULL, NULL, NULL);
+	program = config_result(0);
+	currency = tuple_text(&program, "currency");
+	decimals = currency_decimals(currency);
+	if (numeric_is_nan(DatumGetNumeric(value)) || numeric_is_inf(DatumGetNumeric(value)) ||
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, value,
+										  DirectFunctionCall2(numeric_round, value,
+															  Int32GetDatum(decimals)))))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s is no amount of %s: %s", what, currency,
+						DatumGetCString(DirectFunctionCall1(numeric_out, value))),
+				 errdetail("%s has %d decimals.", currency, decimals)));
 }
 
 /*

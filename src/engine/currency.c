@@ -1,18 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * currency.c
- *	  Decimal places of currencies, by ISO 4217, and amounts of money that are
- *	  written into the configuration.
+ *	  Decimal places of currencies, by ISO 4217.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
-#include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
-
-#include "engine/config.h"
 #include "engine/program.h"
 
 /* currencies whose smallest amount is not 1/100 */
@@ -40,27 +34,4 @@ currency_decimals(const char *currency)
 			return currencies[i].decimals;
 	}
 	return 2;
-}
-
-/* see config.h */
-void
-config_check_money(const ProgramRef *ref, Datum value, const char *what)
-{
-	ConfigTuple program;
-	char	   *currency;
-	int			decimals;
-
-	config_execute(ref, "SELECT currency FROM @.program", 0, NULL, NULL, NULL);
-	program = config_result(0);
-	currency = tuple_text(&program, "currency");
-	decimals = currency_decimals(currency);
-	if (numeric_is_nan(DatumGetNumeric(value)) || numeric_is_inf(DatumGetNumeric(value)) ||
-		!DatumGetBool(DirectFunctionCall2(numeric_eq, value,
-										  DirectFunctionCall2(numeric_round, value,
-															  Int32GetDatum(decimals)))))
-		ereport(ERROR,
-				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("%s is no amount of %s: %s", what, currency,
-						DatumGetCString(DirectFunctionCall1(numeric_out, value))),
-				 errdetail("%s has %d decimals.", currency, decimals)));
 }

@@ -77,9 +77,6 @@ typedef struct RulesChooser
 /* for Batch.choose_rules; arg is a RulesChooser */
 extern RuleSet *choose_rules(void *arg, Batch *batch, const Posting *posting);
 
-/* Whether two configurations judge all events of a source alike. */
-extern bool rule_sets_equal(const RuleSet *a, const RuleSet *b, const SourceConfig *source);
-
 /* Whether the rules with caps or budgets of a source are the same in both. */
 extern bool claims_alike(const RuleSet *a, const RuleSet *b, const SourceConfig *source);
 

@@ -58,8 +58,8 @@ rules_contained(const RuleSet *a, const RuleSet *b, const SourceConfig *source)
 	return true;
 }
 
-/* see reprice.h; source NULL: of any */
-bool
+/* Whether two configurations judge all events of a source alike; NULL: of any. */
+static bool
 rule_sets_equal(const RuleSet *a, const RuleSet *b, const SourceConfig *source)
 {
 	return a->tz == b->tz && rules_contained(a, b, source) && rules_contained(b, a, source);

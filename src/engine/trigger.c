@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "engine/source.h"
 #include "engine/trigger.h"
 
 #include "access/tupconvert.h"
@@ -19,28 +20,12 @@
 #include "catalog/pg_inherits.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 /* -------- whose trigger -------- */
-
-/* The relation that a trigger's WHEN clause names; a tree walker. */
-static bool
-find_pin_walker(Node *node, Oid *pin)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Const) && ((Const *) node)->consttype == REGCLASSOID &&
-		!((Const *) node)->constisnull)
-	{
-		*pin = DatumGetObjectId(((Const *) node)->constvalue);
-		return true;
-	}
-	return expression_tree_walker(node, find_pin_walker, (void *) pin);
-}
 
 /* Whether a relation is another, or a partition or child of it. */
 static bool
@@ -87,7 +72,7 @@ static TriggerPin *
 trigger_pin(TriggerData *data)
 {
 	TriggerPin *entry;
-	Oid			pin = InvalidOid;
+	Oid			pin;
 	Oid			program_relid = InvalidOid;
 	bool		found;
 
@@ -102,8 +87,7 @@ trigger_pin(TriggerData *data)
 	entry = hash_search(trigger_pins, &data->tg_trigger->tgoid, HASH_FIND, NULL);
 	if (entry)
 		return entry;
-	if (data->tg_trigger->tgqual)
-		find_pin_walker((Node *) stringToNode(data->tg_trigger->tgqual), &pin);
+	pin = source_trigger_pin(data->tg_trigger);
 	if (OidIsValid(pin) && get_rel_relkind(pin) == RELKIND_VIEW)
 		program_relid = get_relname_relid("program", get_rel_namespace(pin));
 	if (!OidIsValid(program_relid))
