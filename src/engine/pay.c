@@ -181,7 +181,7 @@ take_history(Operation *operation, Points points, Instant at)
 	if (missing > 0)
 	{
 		points = missing < points ? points - missing : 0;
-		points -= points % operation->unit->judge.step;
+		points = points_shown(points, operation->unit->decimals);
 		if (points > 0)
 			core_check(account_take(&account->core, ENTRY_REDEEM, unit_no, points, false, at,
 									0, &missing, operation_sink, operation));

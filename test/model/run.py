@@ -729,7 +729,6 @@ def pays(db):
 KNOWN = {
     200038: "of a tier put in later that a rule does not pay: what late rows of one statement top up depends on whether each "
             "is judged by itself or all of them together",
-    400006: "a purchase that was paid with points, backfilled: 19.98 or 20.96 points of a unit with fractions",
 }
 
 
