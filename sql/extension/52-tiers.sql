@@ -20,9 +20,25 @@ CREATE FUNCTION loyalty.tier_at_1(program regclass, member anyelement, tier_grou
 COMMENT ON FUNCTION loyalty.tier_at_1(regclass, anyelement, text, timestamp with time zone, timestamp with time zone) IS
 	'implementation of a program''s tier_at()';
 
-CREATE FUNCTION loyalty.standing_1(tiers jsonb, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone, OUT tier_group text, OUT tier text, OUT since timestamp with time zone, OUT until timestamp with time zone, OUT next_tier text, OUT points_to_next numeric, OUT points_to_keep numeric, OUT projected text, OUT given boolean, OUT stay_since timestamp with time zone, OUT for_life boolean) RETURNS SETOF record
+CREATE TYPE loyalty.standing AS (
+	tier_group text,
+	tier text,
+	since timestamp with time zone,
+	until timestamp with time zone,
+	next_tier text,
+	points_to_next numeric,
+	points_to_keep numeric,
+	projected text,
+	given boolean,
+	stay_since timestamp with time zone,
+	for_life boolean
+);
+COMMENT ON TYPE loyalty.standing IS
+	'where a member stands in a group of tiers';
+
+CREATE FUNCTION loyalty.standing_1(now_and_tiers record, stored bytea, lots loyalty.lots, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, paged bytea, page_lots loyalty.lots) RETURNS SETOF loyalty.standing
 	LANGUAGE c STABLE PARALLEL SAFE ROWS 2 AS 'MODULE_PATHNAME', 'loyalty_standing';
-COMMENT ON FUNCTION loyalty.standing_1(jsonb, bytea, loyalty.lots, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS
+COMMENT ON FUNCTION loyalty.standing_1(record, bytea, loyalty.lots, timestamp with time zone, timestamp with time zone, text, bytea, loyalty.lots) IS
 	'where a member stands in each group of tiers, by what the row of an account says; reads no table';
 
 CREATE FUNCTION loyalty.set_tier_1(program regclass, member anyelement, tier text, reason text, until timestamp with time zone, tier_group text, key text, OUT id bigint, OUT status text, OUT group_name text, OUT tier_name text, OUT since timestamp with time zone, OUT until_ timestamp with time zone) RETURNS record

@@ -55,8 +55,10 @@ COMMENT ON COLUMN @program@.tier_history.operation IS 'Number of the operation b
 COMMENT ON COLUMN @program@.tier_history.change_no IS 'Number of the row';
 
 /*
- * Every member and every group: an account, brought up to now.  The scan of
- * accounts is parallel as long as nothing but the account is lateral.
+ * Every member and every group: an account, brought up to now.  Of its pages
+ * only those are read in which lots begin or end yet: of the others the row
+ * has the sum.  The scan of accounts is parallel as long as nothing but the
+ * account is lateral.
  */
 CREATE VIEW @program@.standing AS
 SELECT a.member_id,
@@ -72,13 +74,11 @@ SELECT a.member_id,
 	s.stay_since,
 	s.for_life
 FROM @program@.account AS a
-	LEFT JOIN (SELECT member_id, loyalty.sum(lots) AS lots FROM @program@.account_page GROUP BY member_id) AS g USING (member_id)
-	CROSS JOIN LATERAL loyalty.standing_1(
-		(SELECT p.tiers #> '{}' FROM @program@.program AS p),
-		a.tiers,
-		CASE WHEN a.paged IS NULL THEN a.lots ELSE a.lots OPERATOR(loyalty.+) coalesce(g.lots, '{}'::loyalty.lots) END,
-		a.last_at, a.joined_at, a.time_zone,
-		greatest((SELECT loyalty.clock_1(p.test_clock, p.clock) FROM @program@.program AS p), a.last_at)) AS s;
+	LEFT JOIN (SELECT member_id, loyalty.sum(lots) AS lots FROM @program@.account_page
+		WHERE next_due < '294276-01-01 00:00:00+00' GROUP BY member_id) AS g ON g.member_id = a.member_id,
+	LATERAL loyalty.standing_1(
+		(SELECT ROW(loyalty.clock_1(p.test_clock, p.clock), p.tiers) FROM @program@.program AS p),
+		a.tiers, a.lots, a.last_at, a.joined_at, a.time_zone, a.paged, g.lots) AS s;
 COMMENT ON VIEW @program@.standing IS 'Where each member stands in each group of tiers, as of now';
 COMMENT ON COLUMN @program@.standing.member_id IS 'The member';
 COMMENT ON COLUMN @program@.standing.tier_group IS 'The group of tiers';

@@ -13,6 +13,8 @@
 
 #include "engine/tiers.h"
 
+#include "access/detoast.h"
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -20,9 +22,11 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 #include "pgtime.h"
 
 #include "engine/amount.h"
+#include "engine/pages.h"
 #include "types/lots.h"
 #include "types/numbers.h"
 #include "types/zone.h"
@@ -179,7 +183,7 @@ config_from_json(Jsonb *groups, Jsonb *tiers)
 typedef struct ReadConfig
 {
 	MemoryContext context;		/* NULL: empty */
-	Jsonb	   *json;
+	struct varlena *stored;		/* JSON as it came, compressed or not */
 	TierConfig *config;
 } ReadConfig;
 
@@ -189,20 +193,24 @@ static ReadConfig read_configs[READ_CONFIGS];
 
 /* see tiers.h */
 TierConfig *
-tiers_from_view(Jsonb *json)
+tiers_from_view(Datum json)
 {
 	static int	next = 0;
+	struct varlena *stored = (struct varlena *) DatumGetPointer(json);
 	ReadConfig *read = NULL;
 	MemoryContext context;
 	MemoryContext old;
+	Jsonb	   *parts;
 	JsonbValue *zone;
 	int			i;
 
+	if (VARATT_IS_EXTERNAL(stored))
+		stored = detoast_external_attr(stored);
 	for (i = 0; i < READ_CONFIGS; i++)
 	{
 		read = &read_configs[i];
-		if (read->context && VARSIZE(read->json) == VARSIZE(json) &&
-			memcmp(read->json, json, VARSIZE(json)) == 0)
+		if (read->context && VARSIZE_ANY(read->stored) == VARSIZE_ANY(stored) &&
+			memcmp(read->stored, stored, VARSIZE_ANY(stored)) == 0)
 			return read->config;
 	}
 	read = &read_configs[next++ % READ_CONFIGS];
@@ -214,12 +222,13 @@ tiers_from_view(Jsonb *json)
 	context = AllocSetContextCreate(CurrentMemoryContext, "loyalty standing",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
-	read->json = palloc(VARSIZE(json));
-	memcpy(read->json, json, VARSIZE(json));
+	read->stored = palloc(VARSIZE_ANY(stored));
+	memcpy(read->stored, stored, VARSIZE_ANY(stored));
+	parts = DatumGetJsonbPCopy(PointerGetDatum(read->stored));
 	read->config =
-		config_from_json(JsonbValueToJsonb(getIthJsonbValueFromContainer(&read->json->root, 0)),
-						 JsonbValueToJsonb(getIthJsonbValueFromContainer(&read->json->root, 1)));
-	zone = getIthJsonbValueFromContainer(&read->json->root, 2);
+		config_from_json(JsonbValueToJsonb(getIthJsonbValueFromContainer(&parts->root, 0)),
+						 JsonbValueToJsonb(getIthJsonbValueFromContainer(&parts->root, 1)));
+	zone = getIthJsonbValueFromContainer(&parts->root, 2);
 	if (zone && zone->type == jbvString)
 		read->config->zone_name = cstring_to_text_with_len(zone->val.string.val,
 														   zone->val.string.len);
@@ -457,6 +466,27 @@ grow_lots(Account *account, int capacity)
 	account->capacity = capacity;
 }
 
+/*
+ * Takes the lots of an account's row, and those of its pages in which some begin
+ * or end yet; what the other pages hold is in their summary.
+ */
+static void
+take_pages(AccountState *account, Datum summary, Lots lots)
+{
+	const LotPiece *own = account->core.pieces;
+	int			nown = account->core.npieces;
+	PageId		id = {0};
+
+	pages_attach(account, summary);
+	account->paged->summary.next_due = INSTANT_NEVER;
+	if (lots == NULL)
+		return;
+	pages_take(account, id, LOTS_PIECES(lots), LOTS_COUNT(lots), account->last_at + 1);
+	account->core.pieces = palloc(sizeof(LotPiece) * (nown + LOTS_COUNT(lots)));
+	core_check(lots_add(own, nown, LOTS_PIECES(lots), LOTS_COUNT(lots), account->core.pieces,
+						&account->core.npieces));
+}
+
 /* The zone of a name; that of the last call is remembered. */
 static Zone
 zone_of(text *name)
@@ -481,10 +511,31 @@ zone_of(text *name)
 	return zone_for_tz(last_zone);
 }
 
+/* What the view brings of the program: its now, and its tiers; NULL: there are none. */
+static TierConfig *
+read_program(HeapTupleHeader row, TimestampTz *now)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+											  HeapTupleHeaderGetTypMod(row));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
+	Datum		values[2];
+	bool		isnull[2];
+
+	if (desc->natts != lengthof(values) || TupleDescAttr(desc, 0)->atttypid != TIMESTAMPTZOID ||
+		TupleDescAttr(desc, 1)->atttypid != JSONBOID)
+		elog(ERROR, "a program is described by an instant and its tiers");
+	heap_deform_tuple(&tuple, desc, values, isnull);
+	ReleaseTupleDesc(desc);
+	*now = isnull[0] ? GetCurrentTimestamp() : DatumGetTimestampTz(values[0]);
+	return isnull[1] ? NULL : tiers_from_view(values[1]);
+}
+
 /*
- * standing_1(tiers, stored, lots, last_at, joined_at, zone, at): one row for
- * each group (zone NULL: the program's): tier_group, tier, since, until, next_tier, points_to_next,
- * points_to_keep, projected, given, stay_since, for_life.
+ * standing_1(now_and_tiers, stored, lots, last_at, joined_at, zone, paged,
+ * page_lots): one row for each group (zone NULL: the program's; page_lots: those
+ * of pages in which some begin or end yet): tier_group, tier, since, until,
+ * next_tier, points_to_next, points_to_keep, projected, given, stay_since,
+ * for_life.
  */
 LOYALTY_FUNCTION(loyalty_standing);
 Datum
@@ -500,19 +551,22 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	int			g;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	if (PG_ARGISNULL(0))
-		return (Datum) 0;
 	memset(&program, 0, sizeof(program));
 	memset(&account, 0, sizeof(account));
-	config = program.tiers = tiers_from_view(PG_GETARG_JSONB_P(0));
+	config = PG_ARGISNULL(0) ? NULL : read_program(PG_GETARG_HEAPTUPLEHEADER(0), &account.now);
+	if (config == NULL)
+		return (Datum) 0;
+	program.tiers = config;
 	lots = PG_GETARG_LOTS_P(2);
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = LOTS_COUNT(lots);
 	account.core.grow = grow_lots;
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);
 	account.joined_at = PG_GETARG_TIMESTAMPTZ(4);
+	account.now = Max(account.now, account.last_at);
 	account.zone = zone_of(PG_ARGISNULL(5) ? config->zone_name : PG_GETARG_TEXT_PP(5));
-	account.now = PG_GETARG_TIMESTAMPTZ(6);
+	if (!PG_ARGISNULL(6))
+		take_pages(&account, PG_GETARG_DATUM(6), PG_ARGISNULL(7) ? NULL : PG_GETARG_LOTS_P(7));
 	rows = palloc(sizeof(Standing) * Max(1, config->ngroups));
 	tiers_attach(&program, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 				 PG_ARGISNULL(1));

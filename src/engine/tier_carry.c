@@ -255,7 +255,7 @@ loyalty_lots_carried(PG_FUNCTION_ARGS)
 				 errmsg("a member's time zone does not exist")));
 	memset(&program, 0, sizeof(program));
 	memset(&account, 0, sizeof(account));
-	program.tiers = tiers_from_view(PG_GETARG_JSONB_P(2));
+	program.tiers = tiers_from_view(PG_GETARG_DATUM(2));
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = npieces;
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);

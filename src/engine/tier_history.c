@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * tier_history.c
- *	  Who stood where when: the stays of a member, read, judged again, written.
+ *	  Who stood where when: the stays of a member, judged again, written.
  *
  * Rows of tier_change are only added.  A late line has the time from its
  * instant on judged again: what later rows say of an instant holds, so that
@@ -30,183 +30,7 @@
 #include "engine/layout.h"
 #include "engine/writer.h"
 
-static const char *const cause_names[] = {NULL, "entry", "expiry", "late row", "by hand",
-"configuration", "for life"};
-
-/* -------- stays in memory -------- */
-
-/* see tiers.h */
-void
-tier_path_add(TierPath *path, const TierStay *stay)
-{
-	if (path->count == path->capacity)
-	{
-		path->capacity = Max(4, path->capacity * 2);
-		path->stays = path->stays ?
-			repalloc(path->stays, sizeof(TierStay) * path->capacity) :
-			palloc(sizeof(TierStay) * path->capacity);
-	}
-	path->stays[path->count++] = *stay;
-}
-
-/* see tiers.h */
-const TierStay *
-tier_path_find(const TierPath *path, int group, Instant at)
-{
-	int			i;
-
-	for (i = path->count - 1; i >= 0; i--)
-	{
-		if (path->stays[i].group == group && path->stays[i].at <= at)
-			return &path->stays[i];
-	}
-	return NULL;
-}
-
-/* Removes stays of a group that began at or after an instant. */
-static void
-path_cut(TierPath *path, int group, Instant at)
-{
-	int			n = 0;
-	int			i;
-
-	for (i = 0; i < path->count; i++)
-	{
-		if (path->stays[i].group != group || path->stays[i].at < at)
-			path->stays[n++] = path->stays[i];
-	}
-	path->count = n;
-}
-
-/* Copies stays. */
-static void
-path_copy(TierPath *to, const TierPath *from)
-{
-	int			i;
-
-	to->count = 0;
-	for (i = 0; i < from->count; i++)
-		tier_path_add(to, &from->stays[i]);
-}
-
 /* -------- the table -------- */
-
-/* The cause that a row names. */
-static TierCause
-cause_named(Datum name)
-{
-	text	   *value = DatumGetTextPP(name);
-	int			length = VARSIZE_ANY_EXHDR(value);
-	int			c;
-
-	for (c = 1; c < lengthof(cause_names); c++)
-	{
-		if (strlen(cause_names[c]) == length &&
-			memcmp(cause_names[c], VARDATA_ANY(value), length) == 0)
-			return (TierCause) c;
-	}
-	elog(ERROR, "unexpected cause of a change of tiers");
-}
-
-/* The stay that a row of the table tells of; its group is not known yet. */
-static TierStay
-stay_of_row(TupleTableSlot *slot)
-{
-	const Datum *values = slot->tts_values;
-	const bool *isnull = slot->tts_isnull;
-	TierStay	stay = {0};
-
-	slot_getallattrs(slot);
-	stay.state.group_no = DatumGetInt16(values[TIER_CHANGE_GROUP_NO]);
-	stay.at = DatumGetTimestampTz(values[TIER_CHANGE_OCCURRED_AT]);
-	stay.posted_at = DatumGetTimestampTz(values[TIER_CHANGE_POSTED_AT]);
-	stay.state.since = DatumGetTimestampTz(values[TIER_CHANGE_SINCE]);
-	stay.state.until = DatumGetTimestampTz(values[TIER_CHANGE_UNTIL]);
-	stay.state.counted_at = DatumGetTimestampTz(values[TIER_CHANGE_COUNTED_AT]);
-	stay.cause = cause_named(values[TIER_CHANGE_CAUSE]);
-	if (!isnull[TIER_CHANGE_TIER_NO])
-		stay.state.tier_no = DatumGetInt32(values[TIER_CHANGE_TIER_NO]);
-	if (!isnull[TIER_CHANGE_GIVEN_TIER_NO])
-		stay.state.given = DatumGetInt32(values[TIER_CHANGE_GIVEN_TIER_NO]);
-	if (!isnull[TIER_CHANGE_GIVEN_UNTIL])
-		stay.state.given_until = DatumGetTimestampTz(values[TIER_CHANGE_GIVEN_UNTIL]);
-	if (!isnull[TIER_CHANGE_LIFE_TIER_NO])
-		stay.state.life = DatumGetInt32(values[TIER_CHANGE_LIFE_TIER_NO]);
-	if (!isnull[TIER_CHANGE_OPERATION_NO])
-		stay.operation_no = DatumGetInt64(values[TIER_CHANGE_OPERATION_NO]);
-	return stay;
-}
-
-/* Whether a stay that has been read, or that of which it tells more, began just after it was counted. */
-static bool
-is_renewed(const TierPath *path, const TierStay *stay)
-{
-	int			i;
-
-	for (i = path->count - 1; i >= 0; i--)
-	{
-		const TierStay *known = &path->stays[i];
-
-		if (known->group == stay->group && known->at <= stay->at &&
-			known->state.counted_at == stay->state.counted_at)
-			return known->state.renewed;
-	}
-	return stay->state.counted_at == stay->at - 1;
-}
-
-/*
- * The snapshot to read the table with: the account may have been locked after
- * that of the ledger was taken, and what this ledger has written is wanted too.
- */
-static Snapshot
-stays_snapshot(Ledger *ledger)
-{
-	if (ledger->dry)
-		return RegisterSnapshot(ledger->snapshot);
-	CommandCounterIncrement();
-	return RegisterSnapshot(GetTransactionSnapshot());
-}
-
-/* see tiers.h */
-void
-tier_path_read(Ledger *ledger, Datum member, TierConfig *config, Instant known_at,
-			   TierPath *path)
-{
-	Program    *program = ledger->program;
-	Snapshot	snapshot = stays_snapshot(ledger);
-	Relation	rel = table_open(program->tier_change, AccessShareLock);
-	Relation	index = index_open(RelationGetPrimaryKeyIndex(rel), AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = loyalty_index_beginscan(rel, index, snapshot, 1, 0);
-	ScanKeyData key;
-
-	path->count = 0;
-	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
-						   index->rd_indcollation[0],
-						   equality_function(program->ref.member_type), member);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		TierStay	stay = stay_of_row(slot);
-
-		CHECK_FOR_INTERRUPTS();
-		if (stay.posted_at > known_at)
-			continue;
-		while (stay.group < config->ngroups &&
-			   config->groups[stay.group].group_no != stay.state.group_no)
-			stay.group++;
-		if (stay.group == config->ngroups)
-			continue;
-		stay.state.renewed = is_renewed(path, &stay);
-		path_cut(path, stay.group, stay.at);
-		tier_path_add(path, &stay);
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	table_close(rel, AccessShareLock);
-	UnregisterSnapshot(snapshot);
-}
 
 /* see tiers.h */
 void
@@ -222,7 +46,7 @@ tiers_know_stays(Ledger *ledger, AccountState *account)
 	old = MemoryContextSwitchTo(tiers->context);
 	memset(&tiers->path, 0, sizeof(TierPath));
 	tier_path_read(ledger, account->member, tiers->config, DT_NOEND, &tiers->path);
-	path_copy(&tiers->stored, &tiers->path);
+	tier_path_copy(&tiers->stored, &tiers->path);
 	for (i = 0; i < recent.count; i++)
 		tier_path_add(&tiers->path, &recent.stays[i]);
 	tiers->all_stays = true;
@@ -233,7 +57,7 @@ tiers_know_stays(Ledger *ledger, AccountState *account)
 static void
 add_row(Ledger *ledger, AccountState *account, const TierStay *stay, Instant at)
 {
-	text	   *cause = cstring_to_text(cause_names[stay->cause]);
+	text	   *cause = cstring_to_text(tier_cause_name(stay->cause));
 	TupleTableSlot *slot;
 	Datum	   *values;
 	bool	   *isnull;
@@ -339,7 +163,7 @@ tiers_write(Ledger *ledger, AccountState *account)
 		for (i = 0; i < tiers->config->ngroups; i++)
 			write_group(ledger, account, i);
 		old = MemoryContextSwitchTo(tiers->context);
-		path_copy(&tiers->stored, &tiers->path);
+		tier_path_copy(&tiers->stored, &tiers->path);
 		MemoryContextSwitchTo(old);
 		return;
 	}
@@ -604,7 +428,7 @@ stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
 		TierState  *state = &walk->states[g];
 		int32		qualified = state->qualified;
 
-		path_cut(&tiers->path, g, from);
+		tier_path_cut(&tiers->path, g, from);
 		memset(state, 0, sizeof(TierState));
 		if (stay)
 			*state = stay->state;
@@ -641,7 +465,7 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 	tiers_know_stays(ledger, account);
 	know_lines(ledger, account);
 	sort_lines(tiers);
-	path_copy(&before, &tiers->path);
+	tier_path_copy(&before, &tiers->path);
 	booked = palloc(sizeof(TierState) * Max(1, before.count));
 	for (i = 0; i < before.count; i++)
 	{

@@ -84,9 +84,9 @@ known_groups(const TierConfig *config, Instant known_at)
 
 /*
  * The account's walk as it stood when the last line known by an instant was
- * written; returns the stays known by then.
+ * written.
  */
-static TierPath
+static void
 stand_back(Ledger *reader, AccountState *account, Instant known_at)
 {
 	AccountTiers *tiers = account->tiers;
@@ -130,7 +130,6 @@ stand_back(Ledger *reader, AccountState *account, Instant known_at)
 	}
 	tiers_rewind_years(tiers, &path, walk->at);
 	tiers->ncarries = 0;
-	return path;
 }
 
 /* see tiers.h */
@@ -144,49 +143,50 @@ tiers_configured_by(AccountState *account, Instant known_at)
 void
 tiers_read_past_carries(Ledger *reader, AccountState *account, Instant at, Instant known_at)
 {
-	(void) stand_back(reader, account, known_at);
+	stand_back(reader, account, known_at);
 	if (at > account->tiers->walk.at)
 		tiers_read_carries(account, at);
 }
 
 /*
  * The state in a group at an instant, as far as was known by another (NULL: as
- * is known); *walk then stands there, unless the instant is past.
+ * is known).
  */
 static TierState
 state_at(Ledger *reader, AccountState *account, int group, Instant at,
 		 const TimestampTz *known_at)
 {
 	AccountTiers *tiers = account->tiers;
-	TierPath	path = {0};
-	const TierStay *stay;
-	TierState	none = {0};
+	bool		back = known_at && *known_at < account->last_at;
+	TierState	state = {0};
 
-	if (known_at && *known_at < account->last_at)
-		path = stand_back(reader, account, *known_at);
-	else
+	if (back || at < tiers->walk.at)
 	{
-		/* nothing has moved since, but what is configured may have changed */
-		if (known_at)
-			tiers_configured_by(account, *known_at);
+		TierStay	stay;
+		Instant		last;
+
+		if (tier_stay_read(reader, account->member, tiers->config, group, at,
+						   back ? *known_at : DT_NOEND, &stay, &last))
+			state = stay.state;
+		if (!back || at < last)
+			return state;
+		stand_back(reader, account, *known_at);
 		if (at < tiers->walk.at)
-			tier_path_read(reader, account->member, tiers->config, DT_NOEND, &path);
+			return state;
 	}
-	if (at >= tiers->walk.at)
+	else if (known_at)
+		/* nothing has moved since, but what is configured may have changed */
+		tiers_configured_by(account, *known_at);
+
+	/* the program's now does not stop those who ask what will be */
+	account->now = Max(account->now, at);
+	if (account->paged && !tiers->built && account->paged->summary.next_due <= at)
 	{
-		/* the program's now does not stop those who ask what will be */
-		account->now = Max(account->now, at);
-		if (account->paged && !tiers->built)
-		{
-			pages_bring_in_all(reader, account);
-			tiers_before_advance(account);
-		}
-		tiers_walk(account, at);
-		return tiers->walk.states[group];
+		pages_bring_in_due(reader, account, at);
+		tiers_before_advance(account);
 	}
-	stay = tier_path_find(&path, group, at);
-	none.until = INSTANT_NEVER;
-	return stay ? stay->state : none;
+	tiers_walk(account, at);
+	return tiers->walk.states[group];
 }
 
 /*

@@ -158,7 +158,7 @@ extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, 
 /* Once all is read. */
 extern TierConfig *tier_reader_end(TierReader *reader);
 /* The same from program.tiers, which views bring; in standing.c. */
-extern TierConfig *tiers_from_view(Jsonb *json);
+extern TierConfig *tiers_from_view(Datum json);
 /* The slot of a unit, which it gets if it has none; -1 if it has none. */
 extern int	tiers_make_slot(TierConfig *config, int32 unit_no);
 extern int	tiers_slot(const TierConfig *config, int32 unit_no);
@@ -265,11 +265,24 @@ extern void tiers_reached(Ledger *ledger, AccountState *account, int nstays, Ins
 /* Has the ledger write stays that are not in the table yet. */
 extern void tiers_write(Ledger *ledger, AccountState *account);
 
-/* Stays of a member that were known by an instant, in effect. */
-extern void tier_path_read(Ledger *ledger, Datum member, TierConfig *config,
-						   Instant known_at, TierPath *path);
+/* -------- tier_path.c -------- */
+
 extern void tier_path_add(TierPath *path, const TierStay *stay);
 /* The last stay of a group that began by an instant; NULL if none. */
 extern const TierStay *tier_path_find(const TierPath *path, int group, Instant at);
+/* Removes stays of a group that began at or after an instant. */
+extern void tier_path_cut(TierPath *path, int group, Instant at);
+extern void tier_path_copy(TierPath *to, const TierPath *from);
+/* As table tier_change has it. */
+extern const char *tier_cause_name(TierCause cause);
+/* Stays of a member that were known by an instant, in effect. */
+extern void tier_path_read(Ledger *ledger, Datum member, const TierConfig *config,
+						   Instant known_at, TierPath *path);
+/*
+ * The stay of a group in effect at an instant, as far as was known by another;
+ * false: there was none.  *last: no row known was written later.
+ */
+extern bool tier_stay_read(Ledger *ledger, Datum member, const TierConfig *config, int group,
+						   Instant at, Instant known_at, TierStay *stay, Instant *last);
 
 #endif							/* LOYALTY_TIERS_H */

@@ -19,5 +19,5 @@ INSERT INTO rewards.rule (name, source, unit, earn) VALUES
 	('status', 'purchases', 'status', '1 per 1');
 \ir tiers.sql
 INSERT INTO shop.purchase (customer_id, placed_at, amount)
-SELECT i, timestamptz '2029-09-01 12:00 Europe/Warsaw' + k * interval '80 days' + i * interval '3 seconds', 10 + (i * 7919 + k * 104729) % 500
+SELECT i, timestamptz '2029-09-01 12:00 Europe/Warsaw' + k * interval '80 days' + i * interval '3 seconds', 10 + (i::bigint * 7919 + k * 104729) % 500
 FROM generate_series(1, 3) k, generate_series(1, :members) i;
