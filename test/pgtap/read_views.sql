@@ -116,7 +116,7 @@ END
 $$;
 SELECT is(as_stranger(format(call, 'rewards.program'::regclass::oid)), '42501', call) FROM unnest(ARRAY[
 	'SELECT loyalty.balance_1(%s, 1::bigint, NULL, NULL, NULL)', 'SELECT * FROM loyalty.member_lots_1(%s, 1::bigint, NULL)', 'SELECT loyalty.unit_no_1(%s, NULL)',
-	'SELECT loyalty.adjust_1(%s, 1::bigint, 5, NULL, ''x'', NULL, false, NULL)', 'SELECT loyalty.reverse_1(%s, 1, ''x'')', 'SELECT loyalty.book_due_1(%s, NULL)',
+	'SELECT loyalty.adjust_1(%s, 1::bigint, 5, NULL, ''x'', NULL, false, NULL)', 'SELECT loyalty.reverse_1(%s, 1, ''x'', NULL)', 'SELECT loyalty.book_due_1(%s, NULL)',
 	'SELECT * FROM loyalty.verify_1(%s, NULL::bigint)', 'SELECT loyalty.grant_access_1(%s, ''read_stranger'', ''admin'')']) call;
 
 -- reports read sources that are attached later
