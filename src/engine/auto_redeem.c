@@ -151,9 +151,9 @@ draw_pieces(void *arg)
 	Drawing    *drawing = (Drawing *) arg;
 	Operation  *operation = drawing->operation;
 
+	operation->valid_until = redemption_valid_until(operation, drawing->reward);
 	operation->code = redemption_codes(operation, drawing->reward, operation->number,
-									   drawing->pieces,
-									   redemption_valid_until(operation, drawing->reward));
+									   drawing->pieces, &operation->valid_until);
 }
 
 /*

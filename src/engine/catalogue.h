@@ -149,9 +149,12 @@ extern const char *redemption_status(const Redemption *row, TimestampTz now);
 /* Until when what is redeemed now can be used; DT_NOEND: for ever. */
 extern TimestampTz redemption_valid_until(Operation *operation, const RewardConfig *reward);
 
-/* Draws a code for each piece, if the reward has a pool; NULL: it has none. */
+/*
+ * Draws a code for each piece, if the reward has a pool; NULL: it has none.  They
+ * are to be good until *valid_until, which is lowered to when the first one ends.
+ */
 extern char *redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
-							  int32 pieces, TimestampTz valid_until);
+							  int32 pieces, TimestampTz *valid_until);
 
 /* -------- redemption_limits.c -------- */
 

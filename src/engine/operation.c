@@ -242,17 +242,25 @@ operation_made_before(Operation *operation)
 
 /* see operation.h */
 void
-refuse_stranger(const Program *program, Datum member)
+tell_stranger(const Program *program, Datum member, Refusal *refusal)
 {
 	const char *name = member_text(program, member);
 
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_UNKNOWN_MEMBER),
-			 errmsg("there is no member \"%s\"", name),
-			 errhint("Members are enrolled by their first event, or by a row in \"%s.member\".",
-					 program->ref.name),
-			 refusal_fields(program->ref.name, "member", "member_id",
-							facts("member", fact_text(name), NULL))));
+	refuse(refusal, ERRCODE_LOYALTY_UNKNOWN_MEMBER, NULL,
+		   psprintf("Members are enrolled by their first event, or by a row in \"%s.member\".",
+					program->ref.name),
+		   "there is no member \"%s\"", name);
+	refusal_about(refusal, "member", "member_id", facts("member", fact_text(name), NULL));
+}
+
+/* see operation.h */
+void
+refuse_stranger(const Program *program, Datum member)
+{
+	Refusal		refusal = {0};
+
+	tell_stranger(program, member, &refusal);
+	refusal_raise(&refusal, program->ref.name);
 }
 
 /* see operation.h */
@@ -265,20 +273,27 @@ member_status_text(int16 status)
 
 /* see operation.h */
 void
-refuse_inactive(const Program *program, const AccountState *account)
+tell_inactive(const Program *program, const AccountState *account, Refusal *refusal)
 {
 	const char *name = member_text(program, account->member);
 	const char *status = member_status_text(account->status);
 
-	ereport(ERROR,
-			(errcode(ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE),
-			 account->status == ACCOUNT_CLOSED ?
-			 errmsg("member \"%s\" has left", name) :
-			 errmsg("member \"%s\" is blocked", name),
-			 errdetail("The member's status is \"%s\".", status),
-			 refusal_fields(program->ref.name, "member", "status",
-							facts("member", fact_text(name), "status", fact_text(status),
-								  NULL))));
+	refuse(refusal, ERRCODE_LOYALTY_MEMBER_NOT_ACTIVE,
+		   psprintf("The member's status is \"%s\".", status), NULL,
+		   account->status == ACCOUNT_CLOSED ? "member \"%s\" has left" :
+		   "member \"%s\" is blocked", name);
+	refusal_about(refusal, "member", "status",
+				  facts("member", fact_text(name), "status", fact_text(status), NULL));
+}
+
+/* see operation.h */
+void
+refuse_inactive(const Program *program, const AccountState *account)
+{
+	Refusal		refusal = {0};
+
+	tell_inactive(program, account, &refusal);
+	refusal_raise(&refusal, program->ref.name);
 }
 
 /* Locks one account; LY002, LY003. */

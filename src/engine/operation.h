@@ -198,7 +198,9 @@ extern void operation_write(Operation *operation);
 /* The row of the call's result; ends the operation. */
 extern Datum operation_result(Operation *operation, FunctionCallInfo fcinfo);
 
-/* LY002; LY003: the account's member is blocked or has left */
+/* LY002; LY003: the account's member is blocked or has left.  Told, or raised. */
+extern void tell_stranger(const Program *program, Datum member, Refusal *refusal);
+extern void tell_inactive(const Program *program, const AccountState *account, Refusal *refusal);
 pg_noreturn extern void refuse_stranger(const Program *program, Datum member);
 pg_noreturn extern void refuse_inactive(const Program *program, const AccountState *account);
 

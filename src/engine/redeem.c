@@ -102,8 +102,13 @@ reward_argument(FunctionCallInfo fcinfo, int number, Program *program)
 int32
 quantity_argument(FunctionCallInfo fcinfo, int number)
 {
-	int32		quantity = PG_ARGISNULL(number) ? 1 : PG_GETARG_INT32(number);
+	int32		quantity;
 
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("quantity must not be null")));
+	quantity = PG_GETARG_INT32(number);
 	if (quantity < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -145,10 +150,15 @@ redeem_pieces(Operation *operation, const RewardConfig *reward, const PriceConfi
 						 *deadline, &held_pool_no);
 	else
 	{
-		valid_until = redemption_valid_until(operation, reward);
-		if (operation->code == NULL)
+		/* what redeems by itself has drawn its codes before */
+		if (operation->code)
+			valid_until = operation->valid_until;
+		else
+		{
+			valid_until = redemption_valid_until(operation, reward);
 			operation->code = redemption_codes(operation, reward, operation->number, quantity,
-											   valid_until);
+											   &valid_until);
+		}
 	}
 	operation->valid_until = deadline ? *deadline :
 		valid_until == DT_NOEND ? INSTANT_ALWAYS : valid_until;

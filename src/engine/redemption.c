@@ -302,11 +302,12 @@ draw_codes(Operation *operation, const RewardConfig *reward, const Redemption *r
 	*valid_until = reward ? redemption_valid_until(operation, reward) : DT_NOEND;
 	if (in_time && row->held_pool_no)
 		operation->code = voucher_capture(operation->program, account->member, row->number,
-										  row->held_pool_no, pieces, account->now, *valid_until);
+										  row->held_pool_no, pieces, account->now, *valid_until,
+										  valid_until);
 	if (row->held_pool_no)
 		voucher_release(operation->program, row->number);
 	if (!in_time && reward)
-		operation->code = redemption_codes(operation, reward, row->number, pieces, *valid_until);
+		operation->code = redemption_codes(operation, reward, row->number, pieces, valid_until);
 }
 
 /*
@@ -538,9 +539,10 @@ redemption_valid_until(Operation *operation, const RewardConfig *reward)
 /* see catalogue.h */
 char *
 redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
-				 int32 pieces, TimestampTz valid_until)
+				 int32 pieces, TimestampTz *valid_until)
 {
 	AccountState *account = operation->account;
+	TimestampTz wanted = *valid_until;
 	StringInfoData codes;
 	int32		i;
 
@@ -550,6 +552,6 @@ redemption_codes(Operation *operation, const RewardConfig *reward, int64 number,
 	for (i = 0; i < pieces; i++)
 		appendStringInfo(&codes, "%s%s", i > 0 ? ", " : "",
 						 voucher_draw(operation->program, reward->pool, account->member, number,
-									  account->now, valid_until, !operation->within));
+									  account->now, wanted, !operation->within, valid_until));
 	return codes.data;
 }

@@ -14,12 +14,13 @@
 /*
  * Draws a code of a pool, or makes one if the pool is endless, for a redemption
  * of a member.  It is good until valid_until, or if that is DT_NOEND, for as
- * long as the pool says.  Returns it as people read it.  LY005 if there is none
- * left, LY004 if the pool's codes cannot be used.  wait: as of voucher_find_free.
+ * long as the pool says.  Returns it as people read it, and lowers *ends to when
+ * it ends.  LY005 if there is none left, LY004 if the pool's codes cannot be used.
+ * wait: as of voucher_find_free.
  */
 extern char *voucher_draw(Program *program, const char *pool, Datum member,
 						  int64 redemption_no, TimestampTz now, TimestampTz valid_until,
-						  bool wait);
+						  bool wait, TimestampTz *ends);
 
 /*
  * Would so many draws succeed?  Else the refusal says why not.
@@ -38,11 +39,12 @@ extern bool voucher_hold(Program *program, const char *pool_name, int64 redempti
 
 /*
  * Gives a member so many of the codes that are set aside, or new ones if the pool
- * was endless when it was held; returns them as people read them.
+ * was endless when it was held; returns them as people read them, and lowers *ends
+ * to when the first of them ends.
  */
 extern char *voucher_capture(Program *program, Datum member, int64 redemption_no,
 							 int32 pool_no, int32 pieces, TimestampTz now,
-							 TimestampTz valid_until);
+							 TimestampTz valid_until, TimestampTz *ends);
 
 /* Nothing is set aside for it any more. */
 extern void voucher_release(Program *program, int64 redemption_no);

@@ -231,6 +231,7 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 {
 	Ledger	   *ledger;
 	AccountState *account;
+	bool		usable;
 
 	if (!call->has_member)
 		return true;
@@ -249,11 +250,12 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 		account = ledger_account(ledger, call->member);
 	}
 	if (account == NULL && needed)
-		refuse_stranger(call->program, call->member);
-	if (account != NULL)
+		tell_stranger(call->program, call->member, &call->refusal);
+	else if (account != NULL && account->status != ACCOUNT_ACTIVE)
+		tell_inactive(call->program, account, &call->refusal);
+	usable = call->refusal.sqlerrcode == 0;
+	if (account != NULL && usable)
 	{
-		if (account->status != ACCOUNT_ACTIVE)
-			refuse_inactive(call->program, account);
 		call->now = account->now;
 
 		/*
@@ -268,7 +270,7 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 
 	/* who opens the ledger next is to see the account as it is now */
 	CommandCounterIncrement();
-	return true;
+	return usable;
 }
 
 /* see voucher_call.h */

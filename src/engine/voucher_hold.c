@@ -77,10 +77,10 @@ voucher_hold_another(CodeCall *call)
 	return code != NULL;
 }
 
-/* Gives a member a code; returns it as people read it. */
+/* Gives a member a code; returns it as people read it, and lowers *ends to its end. */
 static char *
 hand_over(Program *program, const VoucherPool *pool, const char *code, Datum member,
-		  int64 redemption_no, TimestampTz now, TimestampTz valid_until)
+		  int64 redemption_no, TimestampTz now, TimestampTz valid_until, TimestampTz *ends)
 {
 	Voucher		voucher;
 
@@ -88,6 +88,7 @@ hand_over(Program *program, const VoucherPool *pool, const char *code, Datum mem
 				 voucher_given_until(program, pool, now, valid_until));
 	if (!voucher_find(program, code, false, &voucher))
 		elog(ERROR, "code %s has disappeared", code);
+	*ends = Min(*ends, Min(voucher.valid_until, pool->closes));
 	return voucher.written;
 }
 
@@ -108,7 +109,7 @@ lock_held(Program *program, int64 redemption_no, int32 pieces)
 /* see voucher.h */
 char *
 voucher_capture(Program *program, Datum member, int64 redemption_no, int32 pool_no,
-				int32 pieces, TimestampTz now, TimestampTz valid_until)
+				int32 pieces, TimestampTz now, TimestampTz valid_until, TimestampTz *ends)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	VoucherRights rights;
@@ -139,7 +140,7 @@ voucher_capture(Program *program, Datum member, int64 redemption_no, int32 pool_
 	for (i = 0; i < pieces; i++)
 		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "",
 						 hand_over(program, &pool, codes[i], member, redemption_no, now,
-								   valid_until));
+								   valid_until, ends));
 	result = MemoryContextStrdup(caller, list.data);
 	voucher_leave(&rights);
 	return result;

@@ -217,7 +217,7 @@ voucher_take(Program *program, const VoucherPool *pool, int64 operation_no, Datu
 /* see voucher.h */
 char *
 voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemption_no,
-			 TimestampTz now, TimestampTz valid_until, bool wait)
+			 TimestampTz now, TimestampTz valid_until, bool wait, TimestampTz *ends)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	VoucherRights rights;
@@ -231,6 +231,7 @@ voucher_draw(Program *program, const char *pool_name, Datum member, int64 redemp
 						wait);
 	if (!voucher_find(program, code, false, &voucher))
 		elog(ERROR, "code %s has disappeared", code);
+	*ends = Min(*ends, Min(voucher.valid_until, pool.closes));
 	code = MemoryContextStrdup(caller, voucher.written);
 	voucher_leave(&rights);
 	return code;

@@ -50,6 +50,8 @@ UPDATE rewards.voucher_pool SET enabled = true WHERE name = 'card 20';
 -- an endless pool of cards for whoever holds them
 SELECT matches((SELECT code FROM rewards.redeem(3, 'card 20', key => 'c')), '^....-....-....$', 'a card is made');
 SELECT is((SELECT valid_until FROM rewards.vouchers WHERE pool = 'card 20'), '2027-01-10 12:00Z', 'for as long as the pool says');
+SELECT is((SELECT valid_until FROM rewards.redemptions WHERE reward = 'card 20'), '2027-01-10 12:00Z', 'which the redemption tells');
+SELECT is(sqlstate_of($$SELECT rewards.redeem(3, 'card 20', quantity => NULL)$$), '22004', 'no number of pieces is not one piece');
 SELECT results_eq($$SELECT discount, balance FROM rewards.redeem_code((SELECT code FROM rewards.vouchers WHERE pool = 'card 20'), amount => 15)$$, $$VALUES (15::numeric, 5::numeric)$$, 'anybody pays with it');
 UPDATE rewards.voucher_pool SET enabled = false WHERE name = 'card 20';
 SELECT is(sqlstate_of($$SELECT rewards.redeem(3, 'card 20')$$), 'LY004', 'a pool that is disabled');
