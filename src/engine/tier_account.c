@@ -381,20 +381,44 @@ add_line(AccountTiers *tiers, const Movement *movement, int slot, Instant now)
 	line->points = movement->points;
 	line->slot = slot;
 	line->carried = movement->kind == ENTRY_ROLLOVER;
+	line->half = tiers_half(movement);
 	line->ord = tiers->nlines;
 	return line;
 }
 
-/* Whether more points in a late line change nothing since its instant. */
+/* Tells the walk of a line. */
+static void
+fold_line(AccountTiers *tiers, const TierLine *line)
+{
+	TierWalk   *walk = &tiers->walk;
+
+	if (tiers->built)
+	{
+		core_check(tier_fold(walk, line->slot, line->points, line->from, line->to));
+		return;
+	}
+	if (line->from > walk->at)
+		tiers->next_change = Min(tiers->next_change, line->from);
+	else if (line->to > walk->at)
+		walk->balances[line->slot] += line->points;
+	if (line->to > walk->at && line->to < INSTANT_ACTIVITY)
+		tiers->next_change = Min(tiers->next_change, line->to);
+}
+
+/*
+ * Whether more points in a late line change nothing since its instant, or points
+ * that repay debt.
+ */
 static bool
 changes_nothing(AccountTiers *tiers, const TierLine *line)
 {
 	TierWalk   *walk = &tiers->walk;
 	int			g;
 
-	if (line->at < tiers->quiet_since || line->points < 0 || line->from > line->at ||
-		line->to <= walk->at)
+	if (line->at < tiers->quiet_since || line->from > line->at || line->to <= walk->at)
 		return false;
+	if (line->half || line->points < 0)
+		return line->half;
 	walk->balances[line->slot] += line->points;
 	for (g = 0; g < walk->ngroups; g++)
 	{
@@ -416,6 +440,7 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 	TierWalk   *walk = &tiers->walk;
 	int			slot = tiers_slot(tiers->config, movement->unit);
 	TierLine   *line;
+	int			count = 1;
 	int			known;
 	MemoryContext old;
 
@@ -432,31 +457,29 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 		return;
 	}
 	line = add_line(tiers, movement, slot, account->now);
+	if (line->half)
+		return;
+	if (tiers->nlines > 1 && line[-1].half)
+	{
+		line--;
+		count = 2;
+	}
 	if (line->at < walk->at && !changes_nothing(tiers, line))
 	{
 		/* stays that are over by now have been told, whether or not they were booked */
 		if (!ledger->history)
-			pass(tiers, account->now, tiers->nlines - 1);
+			pass(tiers, account->now, tiers->nlines - count);
 		tiers_judge_again(ledger, account, line->at);
 		return;
 	}
 	old = MemoryContextSwitchTo(tiers->context);
-	walk_to(tiers, line->at, tiers->nlines - 1);
+	walk_to(tiers, line->at, tiers->nlines - count);
 	tiers->cause = TIER_ENTRY;
 	known = tiers->path.count;
-	if (tiers->built)
-		core_check(tier_fold(walk, slot, line->points, line->from, line->to));
-	else
-	{
-		if (line->from > walk->at)
-			tiers->next_change = Min(tiers->next_change, line->from);
-		else if (line->to > walk->at)
-			walk->balances[slot] += line->points;
-		if (line->to > walk->at && line->to < INSTANT_ACTIVITY)
-			tiers->next_change = Min(tiers->next_change, line->to);
-	}
+	for (int i = 0; i < count; i++)
+		fold_line(tiers, &line[i]);
 	core_check(tier_judge(walk, TIER_ENTRY));
-	if (tiers->path.count > known || line->points < 0)
+	if (tiers->path.count > known || (line->points < 0 && !line->half))
 		tiers->quiet_since = walk->at;
 	MemoryContextSwitchTo(old);
 	if (tiers->path.count > known && line->at < tiers->asked_at)

@@ -234,6 +234,7 @@ read_line(void *arg, int64 entry_no, const EntryLine *entry)
 	line->points = m->points;
 	line->slot = slot;
 	line->carried = m->kind == ENTRY_ROLLOVER;
+	line->half = tiers_half(m);
 }
 
 /* Whether lines take back what as many lines after them give again, under another key. */
@@ -499,6 +500,8 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 			if (line->carried)
 				continue;
 			core_check(tier_fold(walk, line->slot, line->points, line->from, line->to));
+			if (line->half)
+				continue;
 			core_check(tier_judge(walk, TIER_ENTRY));
 			if (tiers->path.count > known || line->points < 0)
 				tiers->quiet_since = at;

@@ -64,6 +64,8 @@ typedef struct TierLine
 	Points		points;
 	int32		slot;
 	bool		carried;		/* over from the period before: the walk knows */
+	bool		half;			/* repays debt: the next one gives the points again,
+								 * nothing is judged between */
 	int32		ord;			/* among those of one instant */
 } TierLine;
 
@@ -132,6 +134,13 @@ tiers_counts(const Movement *m)
 
 		/* lots end by themselves */
 		(m->kind != ENTRY_EXPIRE || m->to == INSTANT_ACTIVITY);
+}
+
+/* Whether a line takes from a lot what the next gives to the unit's debt. */
+static inline bool
+tiers_half(const Movement *m)
+{
+	return m->kind == ENTRY_REPAY && m->points < 0;
 }
 
 /* -------- tier_load.c -------- */

@@ -7,7 +7,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(29);
+SELECT plan(31);
 
 \o /dev/null
 INSERT INTO rewards.unit (name, expires) VALUES ('stamps', '2 years');
@@ -111,5 +111,18 @@ SELECT t.buy(6, 1000, '2027-08-01'), t.go('2027-08-10'), t.late(6, 2000, '2027-0
 SELECT is(concat_ws(' ', rewards.tier_at(6, 'status', '2027-08-06'), rewards.tier_at(6, 'status', '2027-08-06', '2027-08-09'), rewards.balance(6, 'points', '2027-08-06'), rewards.balance(6, 'points', '2027-08-06', '2027-08-09')),
 	'Gold Silver 4000 1000', 'what is known now of an instant, and what was then: tiers and balances');
 SELECT is((SELECT string_agg(DISTINCT cause, ', ' ORDER BY cause) FROM rewards.tier_history WHERE member_id BETWEEN 1 AND 5), 'entry, expiry, late row', 'causes');
+
+-- -------- a late row that repays debt: what qualifies is the same before and after --------
+\o /dev/null
+INSERT INTO rewards.unit (name) VALUES ('credit');
+INSERT INTO rewards.rule (name, unit, earn) VALUES ('credit', 'credit', '1 per 1');
+SELECT t.group('kept', '30 days', unit => 'credit'), t.group('balance', 'immediately', unit => 'credit');
+SELECT t.tier('KSilver', 10, 50, 'kept'), t.tier('KGold', 20, 550, 'kept'), t.tier('Present', 10, 550, 'balance');
+SELECT t.buy(7, 400, '2027-09-01'), rewards.spend(7, 400, unit => 'credit');
+UPDATE shop.orders SET total = 200 WHERE customer_id = 7;
+SELECT t.go('2027-09-20'), t.late(7, 400, '2027-09-10');
+\o
+SELECT is(t.stays(7, 'kept') || '; ' || t.state(7, 'credit'), 'KSilver entry 2027-09-01..2027-10-01, KGold entry 2027-09-10..2027-10-10; 200 available', 'a late row that repays debt: a stay from its instant on, once');
+SELECT is(t.stays(7, 'balance'), 'Present entry 2027-09-10..2027-09-10', 'and nothing is lost for a moment');
 
 \i test/pgtap/include/finish.sql
