@@ -295,14 +295,14 @@ set_column(Standing *row, int column, Datum value)
 
 /*
  * Whether a stay may be another by its end, without anything more: by points
- * that begin or are carried over, or by years.
+ * that begin, end to be lacking or are carried over, or by years.
  */
 static bool
 may_change(const TierWalk *walk, const TierConfig *config)
 {
 	int			i;
 
-	for (i = 0; i < walk->ndue && walk->due[i].expiry;)
+	for (i = 0; i < walk->ndue && walk->due[i].expiry && walk->due[i].points >= 0;)
 		i++;
 	return config->carries || walk->ntenures > 0 || i < walk->ndue;
 }

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(62);
+SELECT plan(63);
 
 -- -------- configuration that cannot be --------
 
@@ -211,6 +211,19 @@ SELECT is((SELECT until::text FROM rewards.standing WHERE member_id = 81 AND tie
 INSERT INTO shop.orders (order_id, customer_id, total, placed_at, channel) VALUES (99, 82, 30, '2034-12-31 12:00', 'hotel');
 \o
 SELECT is((SELECT until::text FROM rewards.standing WHERE member_id = 82 AND tier_group = 'years'), '2035-12-31 15:00:00+00', 'a new one ends where the year ends now');
+
+-- -------- points that came back after their end, and were sent on: missing until they would have ended --------
+
+\o /dev/null
+INSERT INTO rewards.unit (name, expires, return_grace, transferable) VALUES ('lent', '10 days', '7 days', true);
+INSERT INTO rewards.rule (name, unit, earn) VALUES ('lent', 'lent', '1 per 1');
+SELECT t.group('lent', '30 days', unit => 'lent');
+SELECT t.tier('Lender', 10, 50, 'lent');
+SELECT t.buy(83, 400, '2035-02-01'), rewards.spend(83, 400, unit => 'lent'), t.buy(83, 110, '2035-03-10'), t.go('2035-03-10 12:00');
+SELECT rewards.cancel((SELECT max(operation_no) FROM rewards.operation WHERE member_id = 83)), rewards.transfer(83, 82, 400, unit => 'lent');
+\o
+SELECT is((SELECT concat_ws(' ', tier, until::date, points_to_keep) FROM rewards.standing WHERE member_id = 83 AND tier_group = 'lent'), 'Lender 2035-04-09 0',
+	'a tier is reached again when points end that the balance was lacking: nothing is needed to keep it');
 
 -- -------- what cannot be is found --------
 
