@@ -182,7 +182,7 @@ extern int32 tiers_find(const TierConfig *config, int group, const char *name);
 /* The number of a tier of a group by name; an error if there is none. */
 extern int32 tiers_number(const Program *program, int group, const char *name);
 
-/* -------- tier_account.c -------- */
+/* -------- tier_store.c -------- */
 
 /* Reads what the account's row says; to be called when its lots are read. */
 extern void tiers_attach(Program *program, AccountState *account, Datum value, bool isnull);
@@ -190,6 +190,14 @@ extern void tiers_attach(Program *program, AccountState *account, Datum value, b
 extern void tiers_begin_by(AccountState *account, Instant now);
 /* Takes the lots as they are, before what is due is booked. */
 extern void tiers_before_advance(AccountState *account);
+/* Books the changes up to the account's instant; the value for account.tiers. */
+extern Datum tiers_save(Ledger *ledger, AccountState *account, bool *isnull);
+/* A TierSink; arg is an AccountTiers. */
+extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
+					   TierCause cause);
+
+/* -------- tier_account.c -------- */
+
 /* Follows a line of the ledger. */
 extern void tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement);
 /* Goes to an instant if the walk is not there yet. */
@@ -209,13 +217,6 @@ extern void tiers_give(AccountState *account, int group, int32 tier_no, Instant 
 extern int	tiers_held(Ledger *ledger, AccountState *account, Instant at, const char **names);
 /* Whether a member holds one of the tiers named. */
 extern bool tiers_any_held(Ledger *ledger, AccountState *account, Instant at, ArrayType *names);
-/* Books the changes up to the account's instant; the value for account.tiers. */
-extern Datum tiers_save(Ledger *ledger, AccountState *account, bool *isnull);
-/* The next instant at which a tier may change. */
-extern Instant tiers_next_due(AccountState *account);
-/* A TierSink; arg is an AccountTiers. */
-extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
-					   TierCause cause);
 
 /* -------- book.c -------- */
 

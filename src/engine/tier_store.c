@@ -1,0 +1,398 @@
+/*-------------------------------------------------------------------------
+ *
+ * tier_store.c
+ *	  What an account's row holds of tiers: read when the account is, and
+ *	  written with it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "engine/tiers.h"
+
+#include "funcapi.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "engine/pages.h"
+
+/* what the account's row holds, before the states of groups */
+typedef struct StoredTiers
+{
+	Instant		at;				/* where the walk stands */
+	Instant		quiet_since;
+	int32		nstates;
+	int32		nspent;			/* points spent: LotPieces behind the states */
+	int32		ntenures;		/* StoredTenures behind those */
+	int32		reserved;
+} StoredTiers;
+
+/* time for which a tier, or a higher one, has been held by the account's instant */
+typedef struct StoredTenure
+{
+	int32		tier_no;
+	int32		reserved;
+	int64		held;
+} StoredTenure;
+
+/* Makes room for more that is due; see TierWalk.grow. */
+static void
+grow_due(TierWalk *walk, int capacity)
+{
+	int			size = Max(Max(capacity, walk->capacity * 2), 16);
+
+	walk->due = walk->due ? repalloc_huge(walk->due, sizeof(TierDue) * size) :
+		palloc(sizeof(TierDue) * size);
+	walk->capacity = size;
+}
+
+/* see tiers.h */
+void
+tiers_note(void *arg, int group, const TierState *state, Instant at, TierCause cause)
+{
+	AccountTiers *tiers = (AccountTiers *) arg;
+	TierStay	stay = {0};
+
+	stay.state = *state;
+	stay.at = at;
+	stay.cause = tiers->cause == TIER_LATE && cause == TIER_ENTRY ? TIER_LATE : cause;
+	stay.group = group;
+	stay.operation_no = cause == TIER_BY_HAND ? tiers->operation_no : 0;
+	tier_path_add(&tiers->path, &stay);
+}
+
+/* Keeps the lots of qualifying units, and what they add up to. */
+static void
+take_lots(AccountTiers *tiers, AccountState *account)
+{
+	TierWalk   *walk = &tiers->walk;
+	TierConfig *config = tiers->config;
+	int			i;
+
+	core_check(account_settle(&account->core));
+	memset(walk->balances, 0, sizeof(CoreInt128) * config->nunits);
+	tiers->base = account->core.npieces + tiers->nspent > 0 ?
+		palloc(sizeof(LotPiece) * (account->core.npieces + tiers->nspent)) : NULL;
+	tiers->nbase = 0;
+	tiers->next_change = INSTANT_NEVER;
+	for (i = 0; i < account->core.npieces + tiers->nspent; i++)
+	{
+		const LotPiece *piece = i < account->core.npieces ? &account->core.pieces[i] :
+			&tiers->spent[i - account->core.npieces];
+		int			slot = tiers_slot(config, piece->unit);
+
+		if (slot < 0)
+			continue;
+		tiers->base[tiers->nbase++] = *piece;
+		if (piece->from > walk->at)
+			tiers->next_change = Min(tiers->next_change, piece->from);
+		else if (piece->to > walk->at)
+			walk->balances[slot] += piece->points;
+		if (piece->to > walk->at && piece->to < INSTANT_ACTIVITY)
+			tiers->next_change = Min(tiers->next_change, piece->to);
+	}
+	for (i = 0; account->paged && i < config->nunits; i++)
+	{
+		Points		available = 0;
+		Points		pending = 0;
+
+		pages_add_balance(account, config->units[i], &available, &pending);
+		walk->balances[i] += available;
+	}
+	if (account->paged)
+		tiers->next_change = Min(tiers->next_change, account->paged->summary.next_due);
+}
+
+/* see tiers.h */
+void
+tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
+{
+	TierConfig *config = program->tiers;
+	AccountTiers *tiers;
+	StoredTiers stored = {INSTANT_ALWAYS, INSTANT_ALWAYS};
+	bytea	   *stored_bytes = NULL;
+	int			g;
+
+	account->tiers = NULL;
+	if (config == NULL)
+		return;
+	tiers = palloc0(sizeof(AccountTiers));
+	tiers->config = config;
+	tiers->context = CurrentMemoryContext;
+	tiers->walk.groups = config->groups;
+	tiers->walk.ngroups = config->ngroups;
+	tiers->walk.nunits = config->nunits;
+	tiers->walk.zone = &account->zone;
+	tiers->walk.states = palloc0(sizeof(TierState) * config->ngroups);
+	tiers->walk.balances = palloc(sizeof(CoreInt128) * Max(1, config->nunits));
+	tiers->walk.judged = palloc(sizeof(CoreInt128) * Max(1, config->nunits * (config->ngroups + 2)));
+	tiers->walk.grow = grow_due;
+	tiers->walk.sink = tiers_note;
+	tiers->walk.carry = tiers_note_carry;
+	tiers->walk.arg = tiers;
+	tiers->walk.at = account->last_at != DT_NOBEGIN ? account->last_at : account->joined_at;
+	tiers->asked_at = account->last_at;
+	if (!isnull)
+	{
+		stored_bytes = DatumGetByteaPP(value);
+		memcpy(&stored, VARDATA_ANY(stored_bytes), sizeof(StoredTiers));
+		tiers->walk.at = stored.at;
+	}
+	for (g = 0; g < config->ngroups; g++)
+	{
+		TierState  *state = &tiers->walk.states[g];
+
+		state->group_no = config->groups[g].group_no;
+		state->until = INSTANT_NEVER;
+		state->since = state->counted_at = INSTANT_ALWAYS;
+	}
+	if (config->ntenures > 0)
+	{
+		tiers->walk.ntenures = config->ntenures;
+		tiers->walk.tenures = palloc(sizeof(TierTenure) * config->ntenures);
+		memcpy(tiers->walk.tenures, config->tenures, sizeof(TierTenure) * config->ntenures);
+		for (g = 0; g < config->ntenures; g++)
+			tiers->walk.tenures[g].at = tiers->walk.at;
+	}
+	if (!isnull)
+	{
+		char	   *at = VARDATA_ANY(stored_bytes) + sizeof(StoredTiers);
+		int			i;
+
+		tiers->nspent = tiers->spent_capacity = stored.nspent;
+		tiers->spent = palloc(sizeof(LotPiece) * Max(1, stored.nspent));
+		memcpy(tiers->spent, at + sizeof(TierState) * stored.nstates,
+			   sizeof(LotPiece) * stored.nspent);
+		for (i = 0; i < stored.nstates; i++)
+		{
+			TierState	state;
+
+			memcpy(&state, at + sizeof(TierState) * i, sizeof(TierState));
+			for (g = 0; g < config->ngroups; g++)
+			{
+				if (config->groups[g].group_no == state.group_no)
+					tiers->walk.states[g] = state;
+			}
+		}
+		at += sizeof(TierState) * stored.nstates + sizeof(LotPiece) * stored.nspent;
+		for (i = 0; i < stored.ntenures; i++)
+		{
+			StoredTenure tenure;
+
+			memcpy(&tenure, at + sizeof(StoredTenure) * i, sizeof(StoredTenure));
+			for (g = 0; g < config->ntenures; g++)
+			{
+				if (tiers->walk.tenures[g].tier_no == tenure.tier_no)
+					tiers->walk.tenures[g].held = tenure.held;
+			}
+		}
+	}
+	tiers->quiet_since = stored.quiet_since;
+	tiers->all_lines = tiers->all_stays = account->last_entry == 0 && isnull;
+	tiers->read_entries = account->last_entry;
+	account->tiers = tiers;
+	take_lots(tiers, account);
+
+	/* what has become enough without a movement: a tier that asks for nothing */
+	core_check(tier_judge(&tiers->walk, account->last_at == DT_NOBEGIN ? TIER_ENTRY :
+						  TIER_CONFIGURATION));
+	if (tiers->path.count > 0)
+		tiers->quiet_since = tiers->walk.at;
+}
+
+/* see tiers.h */
+void
+tiers_begin_by(AccountState *account, Instant now)
+{
+	AccountTiers *tiers = account->tiers;
+
+	if (tiers == NULL || account->last_at != DT_NOBEGIN || tiers->walk.at <= now)
+		return;
+	tiers->walk.at = now;
+	for (int i = 0; i < tiers->walk.ntenures; i++)
+		tiers->walk.tenures[i].at = now;
+}
+
+/* see tiers.h */
+void
+tiers_before_advance(AccountState *account)
+{
+	AccountTiers *tiers = account->tiers;
+
+	if (tiers && !tiers->built && tiers->nlines == 0 && account->paged)
+		take_lots(tiers, account);
+}
+
+/* The next instant at which a tier may change. */
+static Instant
+next_tier_change(AccountState *account)
+{
+	AccountTiers *tiers = account->tiers;
+	Instant		next = tiers->next_change;
+	int			g;
+
+	/* ladders to come would be known to nobody */
+	if (tiers->built)
+		next = tiers->walk.ndue > 0 ? tiers->walk.due[0].at : INSTANT_NEVER;
+	for (g = 0; g < tiers->walk.ntenures; g++)
+		next = Min(next, tier_tenure_due(&tiers->walk, g));
+	for (g = 0; g < tiers->walk.ngroups; g++)
+	{
+		const TierState *state = &tiers->walk.states[g];
+
+		if (state->tier_no != 0 && state->until > tiers->walk.at)
+			next = Min(next, state->until);
+		if (state->given != 0 && state->given_until > tiers->walk.at)
+			next = Min(next, state->given_until);
+	}
+	return next;
+}
+
+/*
+ * Whether lots begin after where the walk stands that may lie in pages, of which
+ * is only known what is valid by now.
+ */
+static bool
+starts_in_pages(const AccountState *account)
+{
+	const AccountTiers *tiers = account->tiers;
+	int			i;
+
+	for (i = 0; account->paged && i < tiers->nbase; i++)
+	{
+		if (tiers->base[i].from > tiers->walk.at)
+			return true;
+	}
+	for (i = 0; account->paged && i < tiers->nlines; i++)
+	{
+		if (tiers->lines[i].from > tiers->walk.at)
+			return true;
+	}
+	return false;
+}
+
+/* Keeps what was spent or has lapsed, as far as it counts after an instant. */
+static void
+keep_spent(AccountTiers *tiers, Instant at)
+{
+	int			n = 0;
+	int			i;
+
+	if (tiers->nended > 0)
+	{
+		int			count = tiers->nspent + tiers->nended;
+
+		tiers->spent = tiers->spent ? repalloc_huge(tiers->spent, sizeof(LotPiece) * count) :
+			MemoryContextAllocHuge(tiers->context, sizeof(LotPiece) * count);
+		tiers->spent_capacity = count;
+		memcpy(tiers->spent + tiers->nspent, tiers->ended, sizeof(LotPiece) * tiers->nended);
+		core_check(lots_normalize(tiers->spent, &count));
+		tiers->nspent = count;
+		tiers->nended = 0;
+	}
+	for (i = 0; i < tiers->nspent; i++)
+	{
+		if (tiers->spent[i].to > at)
+			tiers->spent[n++] = tiers->spent[i];
+	}
+	tiers->nspent = n;
+}
+
+/* see tiers.h */
+Datum
+tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	StoredTiers stored;
+	bytea	   *bytes;
+	char	   *at;
+	bool		lags;
+	int			g;
+	int			i;
+
+	if (!ledger->history || starts_in_pages(account))
+		tiers_pass(account, account->now);
+	tiers_write(ledger, account);
+	account->next_due = Min(account->next_due, next_tier_change(account));
+	lags = next_tier_change(account) <= account->now;
+	keep_spent(tiers, lags ? walk->at : account->now);
+	memset(&stored, 0, sizeof(stored));
+	for (g = 0; g < walk->ngroups; g++)
+		core_check(tier_count_years(walk, g, walk->at));
+	for (i = 0; i < walk->ntenures; i++)
+		stored.ntenures += walk->tenures[i].held > 0;
+	bytes = palloc0(VARHDRSZ + sizeof(StoredTiers) + sizeof(TierState) * walk->ngroups +
+					sizeof(LotPiece) * tiers->nspent +
+					sizeof(StoredTenure) * stored.ntenures);
+	at = VARDATA(bytes) + sizeof(stored);
+	for (g = 0; g < walk->ngroups; g++)
+	{
+		const TierState *state = &walk->states[g];
+
+		if (state->tier_no == 0 && state->qualified == 0 && state->given == 0)
+			continue;
+		memcpy(at, state, sizeof(TierState));
+		at += sizeof(TierState);
+		stored.nstates++;
+	}
+	stored.at = walk->at;
+	stored.quiet_since = tiers->quiet_since;
+	stored.nspent = tiers->nspent;
+	if (tiers->nspent > 0)
+		memcpy(at, tiers->spent, sizeof(LotPiece) * tiers->nspent);
+	at += sizeof(LotPiece) * tiers->nspent;
+	for (i = 0; i < walk->ntenures; i++)
+	{
+		StoredTenure tenure = {walk->tenures[i].tier_no, 0, walk->tenures[i].held};
+
+		if (tenure.held <= 0)
+			continue;
+		memcpy(at, &tenure, sizeof(tenure));
+		at += sizeof(tenure);
+	}
+	memcpy(VARDATA(bytes), &stored, sizeof(stored));
+	SET_VARSIZE(bytes, at - (char *) bytes);
+	*isnull = stored.nstates == 0 && stored.nspent == 0 && stored.ntenures == 0 &&
+		tiers->quiet_since == INSTANT_ALWAYS && !ledger->history;
+	return PointerGetDatum(bytes);
+}
+
+/*
+ * account_tiers_1(tiers): what an account's row says, as rows.
+ */
+LOYALTY_FUNCTION(loyalty_account_tiers);
+Datum
+loyalty_account_tiers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	char	   *at = VARDATA_ANY(bytes);
+	StoredTiers stored;
+	int			i;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (VARSIZE_ANY_EXHDR(bytes) < sizeof(stored))
+		return (Datum) 0;
+	memcpy(&stored, at, sizeof(stored));
+	at += sizeof(stored);
+	for (i = 0; i < stored.nstates &&
+		 at + sizeof(TierState) <= VARDATA_ANY(bytes) + VARSIZE_ANY_EXHDR(bytes); i++)
+	{
+		TierState	state;
+		Datum		values[7];
+		bool		isnull[7] = {0};
+
+		memcpy(&state, at, sizeof(state));
+		at += sizeof(state);
+		values[0] = Int16GetDatum((int16) state.group_no);
+		values[1] = Int32GetDatum(state.tier_no);
+		values[2] = Int32GetDatum(state.qualified);
+		values[3] = TimestampTzGetDatum(state.since);
+		values[4] = TimestampTzGetDatum(state.until);
+		values[5] = TimestampTzGetDatum(state.counted_at);
+		values[6] = Int32GetDatum(state.life);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+	}
+	return (Datum) 0;
+}
