@@ -139,6 +139,17 @@ read_instant(EventReader *reader, Datum value, Oid type)
 }
 
 /* see event.h */
+TimestampTz
+event_read_instant(EventReader *reader, bool *isnull)
+{
+	SourceConfig *source = reader->source;
+	Datum		value = event_read_expr(reader, source->occurred_at, isnull);
+
+	return *isnull ? 0 :
+		read_instant(reader, value, source->pin->exprs[source->occurred_at].type);
+}
+
+/* see event.h */
 void
 event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 {
@@ -184,16 +195,14 @@ event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow *row)
 		}
 		if (source->occurred_at >= 0)
 		{
-			value = event_read_expr(reader, source->occurred_at, &isnull);
+			row->at = event_read_instant(reader, &isnull);
 			if (isnull && reader->instant_is_now)
-				value = TimestampTzGetDatum(program_clock(reader->program));
+				row->at = program_clock(reader->program);
 			else if (isnull)
 				ereport(ERROR,
 						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						 errmsg("the instant of an event of source \"%s\" is null",
 								source->name)));
-			row->at = read_instant(reader, value, isnull ? TIMESTAMPTZOID :
-								   source->pin->exprs[source->occurred_at].type);
 			row->has_at = true;
 		}
 	}

@@ -108,6 +108,9 @@ extern void event_read_row(EventReader *reader, TupleTableSlot *slot, SourceRow 
 /* Evaluates one expression of the source over the row in the econtext. */
 extern Datum event_read_expr(EventReader *reader, int index, bool *isnull);
 
+/* The instant of that row, by the source's occurred_at. */
+extern TimestampTz event_read_instant(EventReader *reader, bool *isnull);
+
 /* The key of a row's event, columns copied. */
 extern Datum *event_read_key(EventReader *reader, TupleTableSlot *slot);
 

@@ -277,8 +277,7 @@ take(Batch *batch, Event *event, AccountState *account, Points points)
 	begin(&operation, batch, event, account, "spend", ENTRY_REDEEM, unit);
 	operation.number = operation_next_number(batch->program);
 	if (batch->options.history)
-		take_history(&operation, points, event->nrows > 0 ? Min(event->at, account->now) :
-					 account->now);
+		take_history(&operation, points, Min(event->at, account->now));
 	else
 		spend_take(&operation, points);
 	operation_settle(&operation);

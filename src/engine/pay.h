@@ -18,6 +18,8 @@ typedef struct Payment
 	Frac		amount;			/* the event's amount; only for spend_max_share */
 	bool		has_member;		/* who pays: if wants > 0 */
 	Datum		member;
+	TimestampTz at;				/* in a backfill: of the first row that is paid;
+								 * DT_NOEND if it has none */
 	bool		keeps;			/* what was paid stays, whatever the rows say */
 	OperationRow *paid;			/* operations that took points for it, oldest
 								 * first */

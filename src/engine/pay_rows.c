@@ -105,6 +105,18 @@ read_row(Batch *batch, const Event *event, Payment *payment)
 		payment->has_member = true;
 		MemoryContextSwitchTo(old);
 	}
+	if (batch->options.history)
+	{
+		TimestampTz at = DT_NOEND;
+
+		if (source->occurred_at >= 0)
+		{
+			at = event_read_instant(reader, &isnull);
+			if (isnull)
+				at = DT_NOEND;
+		}
+		payment->at = payment->wants == 0 ? at : Min(payment->at, at);
+	}
 	core_check(points_add(payment->wants, points, &payment->wants) ? CORE_OK : CORE_RANGE);
 }
 

@@ -229,6 +229,10 @@ evaluate_rows(Batch *batch, ReadState *state, int nfound, Event *events,
 			state->event->failed = true;
 			failed_event_add(batch, state->event->key, &error);
 		}
+
+		/* what earns nothing is paid in its turn, too */
+		if (state->event->nrows == 0 && state->event->payment)
+			state->event->at = state->event->payment->at;
 		from = state->until;
 		CHECK_FOR_INTERRUPTS();
 	}
