@@ -314,11 +314,13 @@ floor_tier(const TierLadder *ladder, const TierState *state, Instant at)
  * held it without a break.
  */
 static void
-move_to(const TierWalk *walk, TierState *state, int32_t tier_no, Instant at)
+move_to(TierWalk *walk, int g, int32_t tier_no, Instant at)
 {
+	TierState  *state = &walk->states[g];
+	const TierState *held = &walk->held[g];
+
 	if (state->tier_no != tier_no)
-		state->since = walk->held != NULL && walk->held->tier_no == tier_no ?
-			walk->held->since : at;
+		state->since = walk->held_at == at && held->tier_no == tier_no ? held->since : at;
 	state->tier_no = tier_no;
 }
 
@@ -340,7 +342,7 @@ begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_g
 		if (again && state->until > until)
 			until = state->until;
 	}
-	move_to(walk, state, tier_no, at);
+	move_to(walk, g, tier_no, at);
 	state->until = until;
 	state->counted_at = counted_at;
 	state->renewed = counted_at < at;
@@ -392,7 +394,7 @@ end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judg
 	if (booked != NULL)
 	{
 		TRY(tier_count_years(walk, g, at));
-		move_to(walk, state, booked->tier_no, at);
+		move_to(walk, g, booked->tier_no, at);
 		state->until = booked->until;
 		state->counted_at = booked->counted_at;
 		state->renewed = booked->renewed;
@@ -617,6 +619,9 @@ take_instant(TierWalk *walk, Instant at)
 	}
 	for (int u = 0; u < walk->nunits; u++)
 		ending[u] = 0;
+	for (int g = 0; g < walk->ngroups; g++)
+		walk->held[g] = walk->states[g];
+	walk->held_at = at;
 	while (walk->ndue > 0 && walk->due[0].at == at)
 	{
 		TierDue		due = pop_due(walk);
@@ -635,12 +640,10 @@ take_instant(TierWalk *walk, Instant at)
 	{
 		const TierGroup *group = &walk->groups[g];
 		TierState  *state = &walk->states[g];
-		TierState	held = *state;
 		const TierLadder *ladder = tier_ladder(group, at);
 		TierCause	cause = ladder != NULL && ladder->since == at ? TIER_CONFIGURATION :
 		TIER_ENTRY;
 
-		walk->held = &held;
 		if (walk->ntenures > 0)
 			TRY(give_for_life(walk, g, ladder, at));
 		if (state->tier_no != 0 && state->until == at)
@@ -656,7 +659,6 @@ take_instant(TierWalk *walk, Instant at)
 			cause = TIER_EXPIRY;
 		walk->at = at;
 		TRY(judge_group(walk, g, at, cause));
-		walk->held = NULL;
 	}
 	walk->at = at;
 	return CORE_OK;

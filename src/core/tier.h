@@ -144,7 +144,9 @@ typedef struct TierWalk
 	Instant		at;				/* all up to and including it is done */
 	CoreInt128 *balances;		/* nunits */
 	CoreInt128 *judged;			/* (ngroups + 2) x nunits, scratch */
-	const TierState *held;		/* just before the instant that is being taken; NULL */
+	TierState  *held;			/* ngroups: the states just before held_at, an
+								 * instant at which something was due */
+	Instant		held_at;
 	TierDue    *due;			/* a heap, earliest on top */
 	int			ndue;
 	int			capacity;

@@ -414,6 +414,7 @@ stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
 	int			g;
 
 	walk->at = from - 1;
+	walk->held_at = INSTANT_ALWAYS;
 	walk->ndue = 0;
 	memset(walk->balances, 0, sizeof(CoreInt128) * walk->nunits);
 	for (i = 0; i < tiers->nlines && tiers->lines[i].at < from; i++)

@@ -124,6 +124,8 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 	tiers->walk.nunits = config->nunits;
 	tiers->walk.zone = &account->zone;
 	tiers->walk.states = palloc0(sizeof(TierState) * config->ngroups);
+	tiers->walk.held = palloc(sizeof(TierState) * config->ngroups);
+	tiers->walk.held_at = INSTANT_ALWAYS;
 	tiers->walk.balances = palloc(sizeof(CoreInt128) * Max(1, config->nunits));
 	tiers->walk.judged = palloc(sizeof(CoreInt128) * Max(1, config->nunits * (config->ngroups + 2)));
 	tiers->walk.grow = grow_due;

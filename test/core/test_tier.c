@@ -73,6 +73,7 @@ typedef struct Walker
 	TierStep	steps[3][4];
 	TierNeed	needs[3][4][2];
 	TierState	state;
+	TierState	held;
 	CoreInt128	balances[2];
 	CoreInt128	judged[6];
 	char		log[4000];
@@ -153,6 +154,8 @@ new_walker(void)
 	w->walk.nunits = 2;
 	w->walk.zone = &utc;
 	w->walk.states = &w->state;
+	w->walk.held = &w->held;
+	w->walk.held_at = INSTANT_ALWAYS;
 	w->walk.balances = w->balances;
 	w->walk.judged = w->judged;
 	w->walk.grow = grow;

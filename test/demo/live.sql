@@ -75,7 +75,7 @@ SELECT s.member_id AS late, c.name AS late_name, h.needed * 10 AS late_total
 FROM rewards.standing AS s JOIN shop.customers AS c ON c.customer_id = s.member_id JOIN rewards.tier AS t ON t.name = s.next_tier,
 	LATERAL (SELECT t.threshold - rewards.balance(s.member_id, 'status', at => '2026-05-12 11:00 Europe/Berlin') AS needed) AS h
 WHERE t.name IN ('Silver', 'Gold') AND s.since < '2026-04-01' AND h.needed BETWEEN 1 AND 40
-	AND EXISTS (SELECT FROM shop.orders AS o WHERE o.customer_id = s.member_id AND o.status = 'shipped' AND o.placed_at > '2026-05-13')
+	AND EXISTS (SELECT FROM rewards.history AS e WHERE e.member_id = s.member_id AND e.unit = 'status' AND e.kind = 'earn' AND e.occurred_at > '2026-05-13')
 ORDER BY t.rank DESC, h.needed, s.member_id LIMIT 1 \gset
 \if :{?late}
 SELECT rewards.set_clock('2026-07-01 10:00 Europe/Berlin') \g /dev/null

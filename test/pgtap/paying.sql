@@ -188,6 +188,8 @@ CALL rewards.backfill('old');
 SELECT is((SELECT string_agg(kind || ' ' || trim_scale(points) || ' ' || to_char(occurred_at, 'YY-MM-DD'), ', ' ORDER BY occurred_at, kind) FROM rewards.statement(20)),
 	'earn 100 25-01-01, earn 50 25-02-01, redeem -60 25-02-01, expire -40 25-04-01, expire -50 25-05-01, earn 100 25-08-01, earn 10 25-09-01, redeem -100 25-09-01, expire -10 25-12-01', 'what history spent has not expired');
 SELECT is(state(21, 'old points'), '70 available', 'a row that does not earn was paid, too');
+SELECT is((SELECT string_agg(kind || ' ' || trim_scale(points) || ' ' || to_char(occurred_at, 'YY-MM-DD'), ', ' ORDER BY entry_no) FROM rewards.statement(21)),
+	'earn 100 25-12-01, redeem -30 25-12-02', 'at its own instant, in its turn');
 SELECT is(state(22, 'old points'), '10 available', 'what was not there is not owed');
 CALL rewards.backfill('old');
 SELECT is(state(21, 'old points'), '70 available', 'nothing twice');

@@ -6,7 +6,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(15);
+SELECT plan(16);
 
 \o /dev/null
 INSERT INTO rewards.unit (name, expires, spendable) VALUES ('nights', 'to end of year', false), ('rolling', '12 months', true);
@@ -87,5 +87,15 @@ SELECT t.go('2028-11-05');
 \o
 SELECT is(rewards.balance(5, 'nights', '2029-01-02', '2028-11-02') || ' ' || rewards.balance(5, 'nights', '2029-01-02'), '110 60',
 	'what will have been carried over, as known before a threshold changed');
+
+-- -------- a row of the very instant at which a stay ends --------
+
+\o /dev/null
+SELECT t.buy(6, 60, '2029-02-02');
+UPDATE shop.orders SET total = 20 WHERE order_id = t.last_order()::bigint;
+SELECT t.go('2029-08-10'), t.late(6, 60, '2029-08-02');
+\o
+SELECT is((SELECT tier || ' ' || since || ' ' || stay_since FROM rewards.standing WHERE member_id = 6 AND tier_group = 'short'),
+	'Brass 2029-02-02 00:00:00+00 2029-08-02 00:00:00+00', 'brings back what was lost then: held without a break');
 
 \i test/pgtap/include/finish.sql
