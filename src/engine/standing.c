@@ -570,6 +570,7 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	rows = palloc(sizeof(Standing) * Max(1, config->ngroups));
 	tiers_attach(&program, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 				 PG_ARGISNULL(1));
+	tiers_foresee(&account, INSTANT_NEVER);
 	tiers_walk(&account, account.now);
 	tiers_know_lots(&account);
 	changes = may_change(&account.tiers->walk, config);

@@ -185,6 +185,7 @@ state_at(Ledger *reader, AccountState *account, int group, Instant at,
 		pages_bring_in_due(reader, account, at);
 		tiers_before_advance(account);
 	}
+	tiers_foresee(account, at);
 	tiers_walk(account, at);
 	return tiers->walk.states[group];
 }

@@ -61,6 +61,24 @@ tiers_note(void *arg, int group, const TierState *state, Instant at, TierCause c
 	tier_path_add(&tiers->path, &stay);
 }
 
+/* Keeps a lot, for which there is room. */
+static void
+take_piece(AccountTiers *tiers, const LotPiece *piece)
+{
+	TierWalk   *walk = &tiers->walk;
+	int			slot = tiers_slot(tiers->config, piece->unit);
+
+	if (slot < 0)
+		return;
+	tiers->base[tiers->nbase++] = *piece;
+	if (piece->from > walk->at)
+		tiers->next_change = Min(tiers->next_change, piece->from);
+	else if (piece->to > walk->at)
+		walk->balances[slot] += piece->points;
+	if (piece->to > walk->at && piece->to < INSTANT_ACTIVITY)
+		tiers->next_change = Min(tiers->next_change, piece->to);
+}
+
 /* Keeps the lots of qualifying units, and what they add up to. */
 static void
 take_lots(AccountTiers *tiers, AccountState *account)
@@ -76,21 +94,8 @@ take_lots(AccountTiers *tiers, AccountState *account)
 	tiers->nbase = 0;
 	tiers->next_change = INSTANT_NEVER;
 	for (i = 0; i < account->core.npieces + tiers->nspent; i++)
-	{
-		const LotPiece *piece = i < account->core.npieces ? &account->core.pieces[i] :
-			&tiers->spent[i - account->core.npieces];
-		int			slot = tiers_slot(config, piece->unit);
-
-		if (slot < 0)
-			continue;
-		tiers->base[tiers->nbase++] = *piece;
-		if (piece->from > walk->at)
-			tiers->next_change = Min(tiers->next_change, piece->from);
-		else if (piece->to > walk->at)
-			walk->balances[slot] += piece->points;
-		if (piece->to > walk->at && piece->to < INSTANT_ACTIVITY)
-			tiers->next_change = Min(tiers->next_change, piece->to);
-	}
+		take_piece(tiers, i < account->core.npieces ? &account->core.pieces[i] :
+				   &tiers->spent[i - account->core.npieces]);
 	for (i = 0; account->paged && i < config->nunits; i++)
 	{
 		Points		available = 0;
@@ -223,6 +228,41 @@ tiers_before_advance(AccountState *account)
 
 	if (tiers && !tiers->built && tiers->nlines == 0 && account->paged)
 		take_lots(tiers, account);
+}
+
+/*
+ * Takes a movement to come that changes what lots hold: points of one repay what
+ * is owed.  A MovementSink; arg is an AccountTiers.
+ */
+static void
+take_movement(void *arg, const Movement *movement)
+{
+	AccountTiers *tiers = (AccountTiers *) arg;
+	LotPiece	piece = {movement->points, Max(movement->from, movement->occurred_at),
+	movement->to, movement->unit, 0};
+
+	if (!tiers_counts(movement))
+		return;
+	tiers->base = tiers->base ?
+		repalloc_huge(tiers->base, sizeof(LotPiece) * (tiers->nbase + 1)) :
+		palloc(sizeof(LotPiece));
+	take_piece(tiers, &piece);
+}
+
+/* see tiers.h */
+void
+tiers_foresee(AccountState *account, Instant until)
+{
+	Account		core = account->core;
+
+	if (account->tiers->built || !account_owes(&core, 0))
+		return;
+	core.pieces = palloc(sizeof(LotPiece) * Max(1, core.npieces));
+	memcpy(core.pieces, account->core.pieces, sizeof(LotPiece) * core.npieces);
+	core.capacity = core.npieces;
+	core.held = palloc(sizeof(HeldPiece) * Max(1, core.nheld));
+	memcpy(core.held, account->core.held, sizeof(HeldPiece) * core.nheld);
+	core_check(account_advance(&core, account->last_at, until, take_movement, account->tiers));
 }
 
 /* The next instant at which a tier may change. */

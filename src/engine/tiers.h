@@ -190,6 +190,11 @@ extern void tiers_attach(Program *program, AccountState *account, Datum value, b
 extern void tiers_begin_by(AccountState *account, Instant now);
 /* Takes the lots as they are, before what is due is booked. */
 extern void tiers_before_advance(AccountState *account);
+/*
+ * For readers: tells the walk what will be repaid by an instant from lots that
+ * begin by then, which nobody has booked yet.
+ */
+extern void tiers_foresee(AccountState *account, Instant until);
 /* Books the changes up to the account's instant; the value for account.tiers. */
 extern Datum tiers_save(Ledger *ledger, AccountState *account, bool *isnull);
 /* A TierSink; arg is an AccountTiers. */

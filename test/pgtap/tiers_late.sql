@@ -7,7 +7,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(31);
+SELECT plan(34);
 
 \o /dev/null
 INSERT INTO rewards.unit (name, expires) VALUES ('stamps', '2 years');
@@ -124,5 +124,24 @@ SELECT t.go('2027-09-20'), t.late(7, 400, '2027-09-10');
 \o
 SELECT is(t.stays(7, 'kept') || '; ' || t.state(7, 'credit'), 'KSilver entry 2027-09-01..2027-10-01, KGold entry 2027-09-10..2027-10-10; 200 available', 'a late row that repays debt: a stay from its instant on, once');
 SELECT is(t.stays(7, 'balance'), 'Present entry 2027-09-10..2027-09-10', 'and nothing is lost for a moment');
+
+-- -------- points that begin later repay debt then: what remains ends when its own lot does --------
+\o /dev/null
+INSERT INTO rewards.unit (name, activates, expires) VALUES ('slow', '3 days', '30 days');
+INSERT INTO rewards.rule (name, unit, earn) VALUES ('slow', 'slow', '1 per 1');
+SELECT t.group('slow', 'immediately', unit => 'slow'), t.tier('Slow', 10, 50, 'slow');
+SELECT t.buy(8, 100, '2027-10-01'), t.go('2027-10-05'), rewards.spend(8, 100, unit => 'slow');
+UPDATE shop.orders SET total = 0 WHERE customer_id = 8;
+SELECT t.buy(8, 100, '2027-11-10'), t.buy(8, 100, '2027-11-12');
+CREATE FUNCTION t.slow() RETURNS text STABLE LANGUAGE sql AS $$
+	SELECT string_agg(coalesce(rewards.tier_at(8, 'slow', at), '-'), ' ' ORDER BY at)
+	FROM unnest('{2027-11-14,2027-11-15,2027-12-09,2027-12-10,2027-12-11,2027-12-12}'::timestamptz[]) AS at
+$$;
+\o
+SELECT is(t.slow(), '- Slow Slow Slow Slow -', 'what will be repaid is foreseen');
+SELECT t.go('2027-11-20') \g /dev/null
+SELECT is((SELECT concat_ws(' ', tier, since::date, until::date) FROM rewards.standing WHERE member_id = 8 AND tier_group = 'slow'), 'Slow 2027-11-15 2027-12-12', 'by standing, too');
+SELECT rewards.book_due() \g /dev/null
+SELECT is(t.slow(), '- Slow Slow Slow Slow -', 'and the same once it is booked');
 
 \i test/pgtap/include/finish.sql
