@@ -206,10 +206,10 @@ class Codes:
         if member is None:
             return False
         if member in self.members:
-            refuse(self.who(member))
+            refuse([state + ' row' for state in self.who(member)])
         elif needed:
             if self.enrolment != 'auto':
-                raise Refused('LY002', others=self.reasons(code, member, amount, reservation))
+                raise Refused('LY002 row', others=self.reasons(code, member, amount, reservation))
             self.judge_code(code, member, amount, reservation)
             return True
         return False
