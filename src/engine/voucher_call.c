@@ -231,7 +231,6 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 {
 	Ledger	   *ledger;
 	AccountState *account;
-	bool		usable;
 
 	if (!call->has_member)
 		return true;
@@ -253,8 +252,7 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 		tell_stranger(call->program, call->member, &call->refusal);
 	else if (account != NULL && account->status != ACCOUNT_ACTIVE)
 		tell_inactive(call->program, account, &call->refusal);
-	usable = call->refusal.sqlerrcode == 0;
-	if (account != NULL && usable)
+	if (account != NULL)
 	{
 		call->now = account->now;
 
@@ -270,7 +268,7 @@ code_lock_account(CodeCall *call, bool needed, int64 reservation)
 
 	/* who opens the ledger next is to see the account as it is now */
 	CommandCounterIncrement();
-	return usable;
+	return call->refusal.sqlerrcode == 0;
 }
 
 /* see voucher_call.h */

@@ -256,4 +256,12 @@ SELECT is(sqlstate_of($$DELETE FROM rewards.voucher_pool WHERE name = 'mug'$$), 
 SELECT is(sqlstate_of($$TRUNCATE rewards.voucher$$), '0A000', 'nor codes truncated');
 SELECT lives_ok($$UPDATE rewards.voucher_pool SET name = 'cup' WHERE name = 'mug'$$, 'it can get another name');
 
+-- what was due is booked, once, by a call that is refused
+INSERT INTO rewards.member (member_id) VALUES (80);
+SELECT lives_ok($$SELECT rewards.adjust(80, 5, reason => 'a gift', unit => 'points', expires_at => (SELECT clock + interval '1 day' FROM rewards.program))$$, 'points that end');
+UPDATE rewards.member SET status = 'blocked' WHERE member_id = 80;
+SELECT rewards.set_clock((SELECT clock + interval '2 days' FROM rewards.program));
+SELECT is(redeemed(code('five off'), 80) || ' ' || redeemed(code('gift', 4), 80), 'LY003 LY003', 'who is blocked uses no code');
+SELECT is((SELECT trim_scale(expired) FROM rewards.balances WHERE member_id = 80), 5::numeric, 'points lapsed once');
+
 \ir include/finish.sql
