@@ -30,7 +30,7 @@ NEEDED = {
     'of tiers':
         'upgrade, downgrade, loss, renewal, reached-again, upgrade-by-configuration, for-life, rollover, by-hand, '
         'by-hand-with-an-end, by-hand-taken, late-upgrade, late-row-before-the-first-tier, late-row-while-a-stay-runs, '
-        'late-row-after-an-expiry, late-row-beside-a-tier-given-by-hand, late-refund, kept-by-what-was-booked, topped-up, '
+        'late-row-after-an-expiry, late-row-beside-a-tier-given-by-hand, late-refund, topped-up, '
         'rollover-raised-by-a-late-row, a-member-moves, changed-threshold, changed-insert, changed-delete, changed-keep, '
         'changed-keep_renewed, changed-downgrade, changed-top_up, changed-years, changed-rollover, '
         'changed-at-the-instant-of-a-movement, benefit-used, benefit-used-again-by-its-key, benefit-given-back, '
