@@ -27,17 +27,7 @@ SELECT is((SELECT next_due FROM rewards.account WHERE member_id = 100), 'infinit
 
 -- the index finds what is due
 SET LOCAL enable_seqscan = off;
-CREATE FUNCTION t.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	result text := '';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		result := result || line || E'\n';
-	END LOOP;
-	RETURN result;
-END
-$$;
+\ir include/plan_of.sql
 SELECT matches(plan_of($$SELECT member_id FROM rewards.account WHERE next_due <= '2026-01-01' ORDER BY next_due LIMIT 10 FOR NO KEY UPDATE SKIP LOCKED$$),
 	'Index Scan using account_next_due', 'by the index on next_due');
 

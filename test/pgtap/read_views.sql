@@ -67,17 +67,7 @@ SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
 SET LOCAL max_parallel_workers_per_gather = 2;
-CREATE FUNCTION t.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	result text := '';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		result := result || line || E'\n';
-	END LOOP;
-	RETURN result;
-END
-$$;
+\ir include/plan_of.sql
 SELECT matches(plan_of('SELECT sum(available), sum(pending), sum(debt), sum(earned) FROM rewards.balances'), 'Parallel Seq Scan on account', 'balances is scanned in parallel');
 SELECT matches(plan_of('TABLE rewards.liability'), 'Parallel Seq Scan on account', 'liability too');
 SELECT is((SELECT trim_scale(sum(available)) FROM rewards.balances), (SELECT sum(rewards.balance(member_id, unit)) FROM rewards.balances), 'with the same results as balance()');

@@ -7,17 +7,7 @@ BEGIN;
 \i test/pgtap/include/tiers.sql
 SELECT plan(28);
 
-CREATE FUNCTION t.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	result text := '';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		result := result || line || E'\n';
-	END LOOP;
-	RETURN result;
-END
-$$;
+\i test/pgtap/include/plan_of.sql
 
 -- rows of a table that a statement reads
 CREATE FUNCTION t.rows_read(relation regclass, statement text) RETURNS bigint LANGUAGE plpgsql AS $$
