@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -58,25 +59,52 @@ find_account(Ledger *ledger, Datum member)
 	return found;
 }
 
+/* Tries to lock the row in the slot, and to read its latest version into it. */
+static TM_Result
+try_lock(Ledger *ledger, ItemPointerData tid, LockWaitPolicy wait)
+{
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(ledger->account.rel, &tid, ledger->snapshot,
+							  ledger->account.slot, GetCurrentCommandId(false),
+							  LockTupleNoKeyExclusive, wait,
+							  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+							  &failure);
+	ledger->account_moved = result == TM_Ok && failure.traversed;
+	return result;
+}
+
 /*
  * Locks the account row that find_account found and reads its latest version
  * into the slot.  Under REPEATABLE READ and above a row changed since the
  * snapshot is a serialization failure, as it is for UPDATE.
+ *
+ * Who finds it locked waits in a queue of the account's own: each purchase makes
+ * a new version of the row, and all who wait for a version are woken when it is
+ * replaced, only to wait for the next.
  */
 static void
 lock_account(Ledger *ledger)
 {
-	TupleTableSlot *slot = ledger->account.slot;
-	ItemPointerData tid = slot->tts_tid;
-	TM_FailureData failure;
-	TM_Result	result;
+	Relation	rel = ledger->account.rel;
+	ItemPointerData tid = ledger->account.slot->tts_tid;
+	TM_Result	result = try_lock(ledger, tid, LockWaitSkip);
 
-	result = table_tuple_lock(ledger->account.rel, &tid, ledger->snapshot, slot,
-							  GetCurrentCommandId(false), LockTupleNoKeyExclusive,
-							  LockWaitBlock,
-							  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
-							  &failure);
-	ledger->account_moved = result == TM_Ok && failure.traversed;
+	if (result == TM_WouldBlock)
+	{
+		ItemPointer found;
+		ItemPointerData queue = tid;
+
+		/* what the index names stays the same as long as updates are HOT */
+		index_rescan(ledger->account_scan, NULL, 0, NULL, 0);
+		found = index_getnext_tid(ledger->account_scan, ForwardScanDirection);
+		if (found)
+			queue = *found;
+		LockTuple(rel, &queue, ExclusiveLock);
+		result = try_lock(ledger, tid, LockWaitBlock);
+		UnlockTuple(rel, &queue, ExclusiveLock);
+	}
 	if (ledger->account_moved)
 		AcceptInvalidationMessages();
 	if (result == TM_Updated || result == TM_Deleted)
