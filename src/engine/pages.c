@@ -443,18 +443,18 @@ seconds_between(const LotPiece *near, const LotPiece *far)
 }
 
 /*
- * Where the page ends that begins with lots from a position on: before most of
- * the time that they span, if there is nothing in between.  Pages that span
- * little are found by the end of a lot.
+ * Cuts a run of lots where it has its widest gap, if that is most of the time that
+ * they span, and leaves the larger part: pages that span little are found by the
+ * end of a lot.
  */
-static int
-page_start(const LotPiece *pieces, int from, int until)
+static void
+narrow_run(const LotPiece *pieces, int *from, int *until)
 {
-	int			widest = from;
+	int			widest = *from;
 	int32		gap = 0;
 	int			i;
 
-	for (i = from + 1; i < until; i++)
+	for (i = *from + 1; i < *until; i++)
 	{
 		int32		here = seconds_between(&pieces[i], &pieces[i - 1]);
 
@@ -464,7 +464,12 @@ page_start(const LotPiece *pieces, int from, int until)
 			widest = i;
 		}
 	}
-	return gap > seconds_between(&pieces[until - 1], &pieces[from]) / 2 ? widest : from;
+	if (gap <= seconds_between(&pieces[*until - 1], &pieces[*from]) / 2)
+		return;
+	if (widest - *from > *until - widest)
+		*until = widest;
+	else
+		*from = widest;
 }
 
 /* Writes lots as a new page. */
@@ -539,7 +544,7 @@ pages_save(Ledger *ledger, AccountState *account)
 			 /* extend the run */ ;
 		if (from == until)
 			break;
-		from = page_start(core->pieces, from, until);
+		narrow_run(core->pieces, &from, &until);
 		if (account->paged == NULL)
 		{
 			account->paged = palloc0(sizeof(AccountPaged));
