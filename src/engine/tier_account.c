@@ -33,7 +33,7 @@ build(AccountTiers *tiers, int nlines)
 							 tiers->base[i].points, tiers->base[i].from, tiers->base[i].to));
 	for (i = 0; i < nlines; i++)
 	{
-		if (!tiers->lines[i].carried)
+		if (!tiers->lines[i].carried && !tiers->lines[i].lot)
 			core_check(tier_fold(walk, tiers->lines[i].slot, tiers->lines[i].points,
 								 tiers->lines[i].from, tiers->lines[i].to));
 	}
@@ -80,6 +80,7 @@ pass(AccountTiers *tiers, Instant at, int nlines)
 	{
 		core_check(tier_walk(&tiers->walk, next));
 		tiers->quiet_since = next;
+		tiers->plain_since = Max(tiers->plain_since, next);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -171,6 +172,7 @@ add_line(AccountTiers *tiers, const Movement *movement, int slot, Instant now)
 	line->points = movement->points;
 	line->slot = slot;
 	line->carried = movement->kind == ENTRY_ROLLOVER;
+	line->lot = false;
 	line->half = tiers_half(movement);
 	line->ord = tiers->nlines;
 	return line;
@@ -230,6 +232,7 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 	TierWalk   *walk = &tiers->walk;
 	int			slot = tiers_slot(tiers->config, movement->unit);
 	TierLine   *line;
+	TierLine	late;
 	int			count = 1;
 	int			known;
 	MemoryContext old;
@@ -247,6 +250,8 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 		return;
 	}
 	line = add_line(tiers, movement, slot, account->now);
+	if (line->points < 0 || line->half || line->from != line->at)
+		tiers->plain_since = Max(tiers->plain_since, line->at);
 	if (line->half)
 		return;
 	if (tiers->nlines > 1 && line[-1].half)
@@ -259,7 +264,11 @@ tiers_follow(Ledger *ledger, AccountState *account, const Movement *movement)
 		/* stays that are over by now have been told, whether or not they were booked */
 		if (!ledger->history)
 			pass(tiers, account->now, tiers->nlines - count);
-		tiers_judge_again(ledger, account, line->at);
+		late = *line;
+		if (tiers_reaches_nothing(ledger, account))
+			fold_line(tiers, &late);
+		else
+			tiers_judge_again(ledger, account, late.at);
 		return;
 	}
 	old = MemoryContextSwitchTo(tiers->context);

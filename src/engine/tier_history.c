@@ -18,7 +18,6 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/sequence.h"
-#include "common/hashfn.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -174,203 +173,6 @@ tiers_write(Ledger *ledger, AccountState *account)
 
 /* -------- judging again -------- */
 
-/* what tells that lines only moved from one key to another */
-typedef struct LineMark
-{
-	Instant		posted_at;
-	EntryKind	kind;
-	uint32		key_hash;		/* of the event */
-} LineMark;
-
-/* lines that are being read */
-typedef struct LineReader
-{
-	AccountTiers *tiers;
-	TierLine   *lines;
-	int			count;
-	int			capacity;
-	LineMark   *marks;			/* of each line */
-} LineReader;
-
-/* A hash of the event's key that a line tells. */
-static uint32
-key_hash(const EntryLine *entry)
-{
-	struct varlena *key;
-
-	if (entry->event_key == 0)
-		return 0;
-	key = PG_DETOAST_DATUM_PACKED(entry->event_key);
-	return hash_bytes((unsigned char *) VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)) ^
-		(uint32) entry->source_no;
-}
-
-/* Takes a line of the ledger; an EntryReader. */
-static void
-read_line(void *arg, int64 entry_no, const EntryLine *entry)
-{
-	LineReader *reader = (LineReader *) arg;
-	const Movement *m = &entry->movement;
-	int			slot = tiers_slot(reader->tiers->config, m->unit);
-	TierLine   *line;
-	LineMark   *mark;
-
-	if (slot < 0 || (!tiers_counts(m) && m->kind != ENTRY_ROLLOVER))
-		return;
-	if (reader->count == reader->capacity)
-	{
-		reader->capacity *= 2;
-		reader->lines = repalloc_huge(reader->lines, sizeof(TierLine) * reader->capacity);
-		reader->marks = repalloc_huge(reader->marks, sizeof(LineMark) * reader->capacity);
-	}
-	mark = &reader->marks[reader->count];
-	mark->posted_at = entry->posted_at;
-	mark->kind = m->kind;
-	mark->key_hash = key_hash(entry);
-	line = &reader->lines[reader->count++];
-	line->at = Min(m->occurred_at, entry->posted_at);
-	line->from = m->from;
-	line->to = m->to;
-	line->points = m->points;
-	line->slot = slot;
-	line->carried = m->kind == ENTRY_ROLLOVER;
-	line->half = tiers_half(m);
-}
-
-/* Whether lines take back what as many lines after them give again, under another key. */
-static bool
-is_moved(const LineReader *reader, int first, int count)
-{
-	int			i;
-
-	for (i = first; i < first + count; i++)
-	{
-		const TierLine *old = &reader->lines[i];
-		const TierLine *new = &reader->lines[i + count];
-
-		if (reader->marks[i].key_hash == reader->marks[i + count].key_hash ||
-			old->slot != new->slot || old->points != -new->points || old->at != new->at ||
-			old->from != new->from || old->to != new->to)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Makes lines count for nothing by which an event got another key: nothing is
- * judged between them.
- */
-static void
-drop_moved(LineReader *reader)
-{
-	const LineMark *marks = reader->marks;
-	int			i;
-
-	for (i = 1; i < reader->count; i++)
-	{
-		int			count = 0;
-		int			earns = 0;
-		int			k;
-
-		if (marks[i].kind != ENTRY_EARN)
-			continue;
-		while (count < i && marks[i - count - 1].kind == ENTRY_REVOKE &&
-			   marks[i - count - 1].posted_at == marks[i].posted_at)
-			count++;
-		while (earns < count && i + earns < reader->count && marks[i + earns].kind == ENTRY_EARN &&
-			   marks[i + earns].posted_at == marks[i].posted_at)
-			earns++;
-		for (count = earns; count > 0 && !is_moved(reader, i - count, count);)
-			count--;
-		for (k = i - count; k < i + count; k++)
-			reader->lines[k].points = 0;
-	}
-}
-
-/* Makes all lines known, those in the table included. */
-static void
-know_lines(Ledger *ledger, AccountState *account)
-{
-	AccountTiers *tiers = account->tiers;
-	LineReader	reader = {tiers};
-	int			i;
-
-	if (tiers->all_lines)
-		return;
-	reader.capacity = 64 + tiers->nlines;
-	reader.lines = palloc(sizeof(TierLine) * reader.capacity);
-	reader.marks = palloc(sizeof(LineMark) * reader.capacity);
-	if (ledger->journal.rel == NULL)
-		ledger->journal.rel = table_open(ledger->program->journal, AccessShareLock);
-
-	/* what others wrote while we waited for the account is among them */
-	ledger_refresh(ledger);
-	ledger_read_entries(ledger, account->member, 1, tiers->read_entries, read_line, &reader);
-	drop_moved(&reader);
-	pfree(reader.marks);
-	if (reader.count + tiers->nlines > reader.capacity)
-	{
-		reader.capacity = reader.count + tiers->nlines;
-		reader.lines = repalloc_huge(reader.lines, sizeof(TierLine) * reader.capacity);
-	}
-	if (tiers->nlines > 0)
-		memcpy(reader.lines + reader.count, tiers->lines, sizeof(TierLine) * tiers->nlines);
-	tiers->lines = reader.lines;
-	tiers->nlines += reader.count;
-	tiers->lines_capacity = reader.capacity;
-	for (i = 0; i < tiers->nlines; i++)
-		tiers->lines[i].ord = i;
-	tiers->sorted_lines = 0;
-	tiers->all_lines = true;
-}
-
-/* Order of lines: by instant, then as they were written. */
-static int
-line_order(const void *a, const void *b)
-{
-	const TierLine *left = (const TierLine *) a;
-	const TierLine *right = (const TierLine *) b;
-
-	if (left->at != right->at)
-		return left->at < right->at ? -1 : 1;
-	return left->ord < right->ord ? -1 : left->ord > right->ord;
-}
-
-/*
- * Sorts the lines.  Rows that come in any order have it done again and again,
- * for one more line.
- */
-static void
-sort_lines(AccountTiers *tiers)
-{
-	TierLine   *lines = tiers->lines;
-
-	if (tiers->nlines - tiers->sorted_lines > 8)
-		qsort(lines, tiers->nlines, sizeof(TierLine), line_order);
-	else
-	{
-		for (int i = tiers->sorted_lines; i < tiers->nlines; i++)
-		{
-			TierLine	line = lines[i];
-			int			low = 0;
-			int			high = i;
-
-			while (low < high)
-			{
-				int			middle = low + (high - low) / 2;
-
-				if (line_order(&lines[middle], &line) < 0)
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			memmove(&lines[low + 1], &lines[low], sizeof(TierLine) * (i - low));
-			lines[low] = line;
-		}
-	}
-	tiers->sorted_lines = tiers->nlines;
-}
-
 /* Gives by hand what was given by hand, up to an instant. */
 static void
 give_again(AccountTiers *tiers, const TierPath *given, int *next, Instant at)
@@ -402,28 +204,13 @@ has_ended(const TierPath *path, int index, Instant now)
 		(i == path->count || path->stays[i].at >= stay->state.until);
 }
 
-/*
- * Has the walk stand just before an instant, and forget the stays since; returns
- * the first line that is not before it.
- */
-static int
-stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
+/* Puts the walk's states back to what the stays say of just before an instant. */
+static void
+rewind_states(AccountTiers *tiers, const TierPath *before, Instant from)
 {
 	TierWalk   *walk = &tiers->walk;
-	int			i;
 	int			g;
 
-	walk->at = from - 1;
-	walk->held_at = INSTANT_ALWAYS;
-	walk->ndue = 0;
-	memset(walk->balances, 0, sizeof(CoreInt128) * walk->nunits);
-	for (i = 0; i < tiers->nlines && tiers->lines[i].at < from; i++)
-	{
-		const TierLine *line = &tiers->lines[i];
-
-		core_check(tier_fold(walk, line->slot, line->points, line->from, line->to));
-	}
-	tier_requalify(walk);
 	for (g = 0; g < walk->ngroups; g++)
 	{
 		const TierStay *stay = tier_path_find(before, g, from - 1);
@@ -441,6 +228,31 @@ stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
 	}
 	tiers_rewind_years(tiers, before, from - 1);
 	tiers_forget_carries(tiers, from);
+}
+
+/*
+ * Has the walk stand just before an instant, and forget the stays since (before:
+ * NULL if none began since); returns the first line that is not before it.
+ */
+static int
+stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
+{
+	TierWalk   *walk = &tiers->walk;
+	int			i;
+
+	walk->at = from - 1;
+	walk->held_at = INSTANT_ALWAYS;
+	walk->ndue = 0;
+	memset(walk->balances, 0, sizeof(CoreInt128) * walk->nunits);
+	for (i = 0; i < tiers->nlines && tiers->lines[i].at < from; i++)
+	{
+		const TierLine *line = &tiers->lines[i];
+
+		core_check(tier_fold(walk, line->slot, line->points, line->from, line->to));
+	}
+	tier_requalify(walk);
+	if (before)
+		rewind_states(tiers, before, from);
 	tiers->built = true;
 
 	/* what lies between is not known to be quiet any more, what was before is */
@@ -448,49 +260,29 @@ stand_before(AccountTiers *tiers, const TierPath *before, Instant from)
 	return i;
 }
 
-/* see tiers.h */
-void
-tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
+/*
+ * Has the walk stand just before an instant (before: see stand_before), and follow
+ * the lines from there on, and what was given by hand, up to another.
+ */
+static void
+follow_lines(AccountState *account, const TierPath *before, const TierPath *given,
+			 Instant from, Instant until)
 {
 	AccountTiers *tiers = account->tiers;
 	TierWalk   *walk = &tiers->walk;
-	MemoryContext old = MemoryContextSwitchTo(tiers->context);
-	Instant		until = ledger->history ? walk->at : account->now;
-	TierPath	before = {0};
-	TierPath	given = {0};
-	TierState  *booked;
-	int			nbooked = 0;
 	int			next = 0;
-	int			g;
-	int			i;
+	int			i = stand_before(tiers, before, from);
 
-	tiers_know_stays(ledger, account);
-	know_lines(ledger, account);
-	sort_lines(tiers);
-	tier_path_copy(&before, &tiers->path);
-	booked = palloc(sizeof(TierState) * Max(1, before.count));
-	for (i = 0; i < before.count; i++)
-	{
-		if (has_ended(&before, i, account->now))
-			booked[nbooked++] = before.stays[i].state;
-		if (before.stays[i].cause == TIER_BY_HAND && before.stays[i].at >= from)
-			tier_path_add(&given, &before.stays[i]);
-	}
-	walk->booked = booked;
-	walk->nbooked = nbooked;
-	i = stand_before(tiers, &before, from);
-
-	/* and what came of it */
 	while (i < tiers->nlines)
 	{
 		Instant		at = tiers->lines[i].at;
 
-		give_again(tiers, &given, &next, at);
+		give_again(tiers, given, &next, at);
 		tiers_pass(account, at);
 		walk->at = at;
 
 		/* it is late if anything has happened since */
-		if (at == from && (next < given.count || tiers->lines[tiers->nlines - 1].at > at ||
+		if (at == from && (next < given->count || tiers->lines[tiers->nlines - 1].at > at ||
 						   tier_next_due(walk) <= until))
 			tiers->cause = TIER_LATE;
 		for (; i < tiers->nlines && tiers->lines[i].at == at; i++)
@@ -509,8 +301,106 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 		}
 		tiers->cause = TIER_ENTRY;
 	}
-	give_again(tiers, &given, &next, until);
+	give_again(tiers, given, &next, until);
 	tiers_pass(account, until);
+}
+
+/*
+ * Judges again a time in which nothing happened but that points were added: none
+ * of the stays began in it, or ended.
+ */
+static void
+judge_quiet_again(Ledger *ledger, AccountState *account, Instant from, Instant until)
+{
+	const TierPath none = {0};
+
+	tiers_know_lines(ledger, account, from);
+	tiers_sort_lines(account->tiers);
+	follow_lines(account, NULL, &none, from, until);
+}
+
+/*
+ * see tiers.h: goes through the balances with the line and without it, as long as
+ * nothing began or ended but by lines
+ */
+bool
+tiers_reaches_nothing(Ledger *ledger, AccountState *account)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	CoreInt128 *without = walk->judged;
+	CoreInt128 *with = walk->judged + walk->nunits;
+	TierLine	late = tiers->lines[tiers->nlines - 1];
+	MemoryContext old;
+	int			i;
+	int			g;
+
+	if (late.points < 0 || late.from != late.at || late.to <= account->now ||
+		!tiers_lots_tell(ledger, account, late.at))
+		return false;
+	old = MemoryContextSwitchTo(tiers->context);
+	tiers_know_lines(ledger, account, late.at);
+	late = tiers->lines[tiers->nlines - 1];
+	tiers_sort_lines(tiers);
+	MemoryContextSwitchTo(old);
+	memset(walk->judged, 0, sizeof(CoreInt128) * walk->nunits * 2);
+	for (i = 0; i < tiers->nlines; i++)
+	{
+		const TierLine *line = &tiers->lines[i];
+
+		if (line->to <= late.at || line->from > account->now)
+			continue;
+		with[line->slot] += line->points;
+		if (line->ord != late.ord)
+			without[line->slot] += line->points;
+		for (g = 0; g < walk->ngroups && line->at >= late.at; g++)
+		{
+			const TierLadder *ladder = tier_ladder(&walk->groups[g], line->at);
+
+			if (tier_qualified(ladder, with) != tier_qualified(ladder, without))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* see tiers.h */
+void
+tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
+{
+	AccountTiers *tiers = account->tiers;
+	TierWalk   *walk = &tiers->walk;
+	MemoryContext old = MemoryContextSwitchTo(tiers->context);
+	Instant		until = ledger->history ? walk->at : account->now;
+	TierPath	before = {0};
+	TierPath	given = {0};
+	TierState  *booked;
+	int			nbooked = 0;
+	int			g;
+	int			i;
+
+	if (from > tiers->quiet_since && walk->ntenures == 0 && !tiers->config->carries &&
+		!tiers_top_up_any(tiers->config))
+	{
+		judge_quiet_again(ledger, account, from, until);
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	tiers_know_stays(ledger, account);
+	tiers_know_lines(ledger, account, from);
+	tiers_sort_lines(tiers);
+	tier_path_copy(&before, &tiers->path);
+	booked = palloc(sizeof(TierState) * Max(1, before.count));
+	for (i = 0; i < before.count; i++)
+	{
+		if (has_ended(&before, i, account->now))
+			booked[nbooked++] = before.stays[i].state;
+		if (before.stays[i].cause == TIER_BY_HAND && before.stays[i].at >= from)
+			tier_path_add(&given, &before.stays[i]);
+	}
+	walk->booked = booked;
+	walk->nbooked = nbooked;
+	follow_lines(account, &before, &given, from, until);
 	tiers_compare_carries(tiers, from);
 	walk->booked = NULL;
 	walk->nbooked = 0;

@@ -21,6 +21,7 @@ typedef struct StoredTiers
 {
 	Instant		at;				/* where the walk stands */
 	Instant		quiet_since;
+	Instant		plain_since;
 	int32		nstates;
 	int32		nspent;			/* points spent: LotPieces behind the states */
 	int32		ntenures;		/* StoredTenures behind those */
@@ -114,7 +115,7 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 {
 	TierConfig *config = program->tiers;
 	AccountTiers *tiers;
-	StoredTiers stored = {INSTANT_ALWAYS, INSTANT_ALWAYS};
+	StoredTiers stored = {INSTANT_ALWAYS, INSTANT_ALWAYS, INSTANT_ALWAYS};
 	bytea	   *stored_bytes = NULL;
 	int			g;
 
@@ -195,7 +196,9 @@ tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 		}
 	}
 	tiers->quiet_since = stored.quiet_since;
-	tiers->all_lines = tiers->all_stays = account->last_entry == 0 && isnull;
+	tiers->plain_since = stored.plain_since;
+	tiers->all_stays = account->last_entry == 0 && isnull;
+	tiers->lines_since = tiers->all_stays ? INSTANT_ALWAYS : INSTANT_NEVER;
 	tiers->read_entries = account->last_entry;
 	account->tiers = tiers;
 	take_lots(tiers, account);
@@ -380,6 +383,7 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 	}
 	stored.at = walk->at;
 	stored.quiet_since = tiers->quiet_since;
+	stored.plain_since = tiers->plain_since;
 	stored.nspent = tiers->nspent;
 	if (tiers->nspent > 0)
 		memcpy(at, tiers->spent, sizeof(LotPiece) * tiers->nspent);
@@ -396,7 +400,8 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 	memcpy(VARDATA(bytes), &stored, sizeof(stored));
 	SET_VARSIZE(bytes, at - (char *) bytes);
 	*isnull = stored.nstates == 0 && stored.nspent == 0 && stored.ntenures == 0 &&
-		tiers->quiet_since == INSTANT_ALWAYS && !ledger->history;
+		tiers->quiet_since == INSTANT_ALWAYS && tiers->plain_since == INSTANT_ALWAYS &&
+		!ledger->history;
 	return PointerGetDatum(bytes);
 }
 

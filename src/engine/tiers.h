@@ -64,6 +64,7 @@ typedef struct TierLine
 	Points		points;
 	int32		slot;
 	bool		carried;		/* over from the period before: the walk knows */
+	bool		lot;			/* what remains of it, or of more of one instant */
 	bool		half;			/* repays debt: the next one gives the points again,
 								 * nothing is judged between */
 	int32		ord;			/* among those of one instant */
@@ -93,6 +94,8 @@ typedef struct AccountTiers
 	MemoryContext context;
 	Instant		quiet_since;	/* since then points were only added, and nothing
 								 * changed by it; not after walk.at */
+	Instant		plain_since;	/* since then points were only added, which counted
+								 * at once, and none began or ended by itself */
 	Instant		asked_at;		/* the latest instant that was asked for */
 	LotPiece   *base;			/* lots as of the account's last instant */
 	int			nbase;
@@ -107,11 +110,12 @@ typedef struct AccountTiers
 	bool		built;			/* the walk's heap knows when lots begin and end */
 	Instant		next_change;	/* as long as it does not: nothing does before */
 
-	TierLine   *lines;			/* since the account was read, or all */
+	TierLine   *lines;			/* since the account was read, or more */
 	int			nlines;
 	int			lines_capacity;
 	int			sorted_lines;	/* so many are sorted, see tiers_judge_again */
-	bool		all_lines;
+	Instant		lines_since;	/* lines after it are all there; INSTANT_NEVER:
+								 * those before the account was read are not */
 	int64		read_entries;	/* lines there were when it was read */
 
 	TierPath	path;			/* likewise */
@@ -273,12 +277,23 @@ extern bool tiers_top_up_any(const TierConfig *config);
 
 /* Makes all stays known, those in the table included. */
 extern void tiers_know_stays(Ledger *ledger, AccountState *account);
+/* Whether the line told last, which is late, is not enough for another tier at any instant. */
+extern bool tiers_reaches_nothing(Ledger *ledger, AccountState *account);
 /* Judges again from an instant on, at which the line told last is dated. */
 extern void tiers_judge_again(Ledger *ledger, AccountState *account, Instant from);
 /* The last so many stays were reached in order, by a row of an instant that is past. */
 extern void tiers_reached(Ledger *ledger, AccountState *account, int nstays, Instant at);
 /* Has the ledger write stays that are not in the table yet. */
 extern void tiers_write(Ledger *ledger, AccountState *account);
+
+/* -------- tier_lines.c -------- */
+
+/* Whether the lots tell what lines did from an instant on. */
+extern bool tiers_lots_tell(const Ledger *ledger, const AccountState *account, Instant from);
+/* Makes all lines after an instant, and at it, known, and what was valid then. */
+extern void tiers_know_lines(Ledger *ledger, AccountState *account, Instant from);
+/* Sorts the lines by instant, then as they were written. */
+extern void tiers_sort_lines(AccountTiers *tiers);
 
 /* -------- tier_path.c -------- */
 
