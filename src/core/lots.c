@@ -18,17 +18,6 @@ compare(int64_t a, int64_t b)
 	return (a > b) - (a < b);
 }
 
-/* Sort order of pieces. */
-int
-lot_piece_cmp(const LotPiece *a, const LotPiece *b)
-{
-	if (a->to != b->to)
-		return compare(b->to, a->to);
-	if (a->from != b->from)
-		return compare(b->from, a->from);
-	return compare(a->unit, b->unit);
-}
-
 /* Is this a sum of points? */
 static inline bool
 total_fits(CoreInt128 total)
@@ -177,23 +166,6 @@ lots_negate(const LotPiece *pieces, int count, LotPiece *result)
 			return CORE_RANGE;
 	}
 	return CORE_OK;
-}
-
-/* Has a piece a unit and a range that can be? */
-CoreResult
-lot_piece_validate(const LotPiece *piece)
-{
-	if (piece->reserved != 0)
-		return CORE_SYNTAX;
-	if (piece->unit <= 0)
-		return CORE_RANGE;
-	if (piece->from != INSTANT_ALWAYS &&
-		(piece->from < INSTANT_MIN || piece->from >= INSTANT_END))
-		return CORE_RANGE;
-	if (piece->to != INSTANT_NEVER && piece->to != INSTANT_ACTIVITY &&
-		(piece->to < INSTANT_MIN || piece->to >= INSTANT_END))
-		return CORE_RANGE;
-	return piece->from < piece->to ? CORE_OK : CORE_RANGE;
 }
 
 /* Is this an array that the functions here could have made? */

@@ -33,7 +33,32 @@ typedef struct LotPiece
 } LotPiece;
 
 /* Sort order of pieces: to descending, from descending, unit ascending. */
-extern int	lot_piece_cmp(const LotPiece *a, const LotPiece *b);
+static inline int
+lot_piece_cmp(const LotPiece *a, const LotPiece *b)
+{
+	if (a->to != b->to)
+		return a->to > b->to ? -1 : 1;
+	if (a->from != b->from)
+		return a->from > b->from ? -1 : 1;
+	return (a->unit > b->unit) - (a->unit < b->unit);
+}
+
+/* CORE_SYNTAX or CORE_RANGE unless unit and range of a piece are possible. */
+static inline CoreResult
+lot_piece_validate(const LotPiece *piece)
+{
+	if (piece->reserved != 0)
+		return CORE_SYNTAX;
+	if (piece->unit <= 0)
+		return CORE_RANGE;
+	if (piece->from != INSTANT_ALWAYS &&
+		(piece->from < INSTANT_MIN || piece->from >= INSTANT_END))
+		return CORE_RANGE;
+	if (piece->to != INSTANT_NEVER && piece->to != INSTANT_ACTIVITY &&
+		(piece->to < INSTANT_MIN || piece->to >= INSTANT_END))
+		return CORE_RANGE;
+	return piece->from < piece->to ? CORE_OK : CORE_RANGE;
+}
 
 /*
  * Adds a piece to a sorted array of *count pieces that has room for one more:
@@ -83,10 +108,9 @@ extern CoreResult lots_negate(const LotPiece *pieces, int count,
 							  LotPiece *result);
 
 /*
- * CORE_SYNTAX or CORE_RANGE unless unit and range of a piece are possible, or
- * unless an array is one that the functions here could have made.
+ * CORE_SYNTAX or CORE_RANGE unless an array is one that the functions here
+ * could have made.
  */
-extern CoreResult lot_piece_validate(const LotPiece *piece);
 extern CoreResult lots_validate(const LotPiece *pieces, int count);
 
 /* A total order of balances for indexes; it means nothing. */

@@ -44,81 +44,39 @@ lots_pack(const LotPiece *pieces, int count, unsigned char *buffer)
 	for (i = 0; i < count; i++)
 	{
 		const LotPiece *piece = &pieces[i];
-		const LotPiece *next = i + 1 < count ? &pieces[i + 1] : NULL;
-		unsigned char *head = at++;
-		bool		whole = piece->points % POINTS_SCALE == 0;
+		const LotPiece *next = i + 1 < count ? piece + 1 : NULL;
+		unsigned char *to = at + 1;
+		uint64_t	points = (uint64_t) piece->points;
+		unsigned int head = 0;
 
-		*head = whole ? PACK_WHOLE : 0;
+		if (piece->points % POINTS_SCALE == 0)
+		{
+			head = PACK_WHOLE;
+			points = (uint64_t) (piece->points / POINTS_SCALE);
+		}
 		if (piece->unit <= PACK_UNIT_MAX)
-			*head |= (unsigned char) (piece->unit << PACK_UNIT_SHIFT);
+			head |= (unsigned int) piece->unit << PACK_UNIT_SHIFT;
 		else
-			at = put_varint(at, (uint64_t) piece->unit);
-		at = put_varint(at, zigzag((uint64_t) (whole ? piece->points / POINTS_SCALE :
-											   piece->points)));
+			to = put_varint(to, (uint64_t) piece->unit);
+
+		/* each of these has ten bytes of LOTS_PACK_MAX */
+		to = put_varint_wide(to, zigzag(points));
 		if (piece->from == INSTANT_ALWAYS)
-			*head |= PACK_FROM_ALWAYS;
+			head |= PACK_FROM_ALWAYS;
 		else
-			at = put_varint(at, zigzag((uint64_t) piece->from - reference_from(next)));
+			to = put_varint_wide(to, zigzag((uint64_t) piece->from - reference_from(next)));
 		if (piece->to == INSTANT_NEVER)
-			*head |= PACK_TO_NEVER;
+			head |= PACK_TO_NEVER;
 		else if (piece->to == INSTANT_ACTIVITY)
-			*head |= PACK_TO_ACTIVITY;
+			head |= PACK_TO_ACTIVITY;
 		else if (next && piece->to == next->to)
-			*head |= PACK_TO_SAME;
+			head |= PACK_TO_SAME;
 		else
-			at = put_varint(at, zigzag((uint64_t) piece->to - reference_to(next)));
+			to = put_varint_wide(to, zigzag((uint64_t) piece->to - reference_to(next)));
+		*at = (unsigned char) head;
+		at = to;
 	}
 	return (size_t) (at - buffer);
-}
-
-/* One packed piece, its differences not yet resolved. */
-static const unsigned char *
-get_piece(const unsigned char *at, const unsigned char *limit, int *to_kind,
-		  LotPiece *piece)
-{
-	unsigned char head;
-	uint64_t	value;
-
-	if (at >= limit)
-		return NULL;
-	head = *at++;
-	piece->reserved = 0;
-	piece->unit = head >> PACK_UNIT_SHIFT;
-	if (piece->unit == 0)
-	{
-		at = get_varint(at, limit, &value);
-		if (at == NULL || value <= PACK_UNIT_MAX || value > INT32_MAX)
-			return NULL;
-		piece->unit = (int32_t) value;
-	}
-	at = get_varint(at, limit, &value);
-	if (at == NULL)
-		return NULL;
-	piece->points = (Points) unzigzag(value);
-	if ((head & PACK_WHOLE) &&
-		__builtin_mul_overflow(piece->points, (Points) POINTS_SCALE, &piece->points))
-		return NULL;
-	piece->from = INSTANT_ALWAYS;
-	if ((head & PACK_FROM_ALWAYS) == 0)
-	{
-		at = get_varint(at, limit, &value);
-		if (at == NULL)
-			return NULL;
-		piece->from = (Instant) unzigzag(value);
-	}
-	*to_kind = head & PACK_TO_MASK;
-	piece->to = 0;
-	if (*to_kind == PACK_TO_DELTA)
-	{
-		at = get_varint(at, limit, &value);
-		if (at == NULL)
-			return NULL;
-		piece->to = (Instant) unzigzag(value);
-	}
-
-	/* for resolving: which kinds of bounds these are */
-	*to_kind |= head & PACK_FROM_ALWAYS;
-	return at;
 }
 
 /* see lots_pack.h */
@@ -150,34 +108,72 @@ lots_pack_count(const unsigned char *packed, size_t size)
 
 /* see lots_pack.h */
 CoreResult
-lots_unpack(const unsigned char *packed, size_t size, LotPiece *pieces, int count)
+lots_unpack(const unsigned char **packed, const unsigned char *limit,
+			LotPiece *pieces, int room, int *count)
 {
-	const unsigned char *at = packed;
-	const unsigned char *limit = packed + size;
-	int			i;
+	const unsigned char *at = *packed;
+	int			n = *count;
 
-	for (i = 0; i < count; i++)
+	for (; at < limit && n < room; n++)
 	{
-		int			kind;
+		LotPiece   *piece = &pieces[n];
+		unsigned char head = *at++;
+		uint64_t	value;
 
-		at = get_piece(at, limit, &kind, &pieces[i]);
+		piece->reserved = head & (PACK_TO_MASK | PACK_FROM_ALWAYS);
+		piece->unit = head >> PACK_UNIT_SHIFT;
+		if (piece->unit == 0)
+		{
+			at = get_varint(at, limit, &value);
+			if (at == NULL || value <= PACK_UNIT_MAX || value > INT32_MAX)
+				return CORE_SYNTAX;
+			piece->unit = (int32_t) value;
+		}
+		at = get_varint(at, limit, &value);
 		if (at == NULL)
 			return CORE_SYNTAX;
-		pieces[i].reserved = kind;
+		piece->points = (Points) unzigzag(value);
+		if ((head & PACK_WHOLE) &&
+			__builtin_mul_overflow(piece->points, (Points) POINTS_SCALE, &piece->points))
+			return CORE_SYNTAX;
+		if ((head & PACK_FROM_ALWAYS) == 0)
+		{
+			at = get_varint(at, limit, &value);
+			if (at == NULL)
+				return CORE_SYNTAX;
+			piece->from = (Instant) unzigzag(value);
+		}
+		if ((head & PACK_TO_MASK) == PACK_TO_DELTA)
+		{
+			at = get_varint(at, limit, &value);
+			if (at == NULL)
+				return CORE_SYNTAX;
+			piece->to = (Instant) unzigzag(value);
+		}
 	}
-	if (at != limit)
-		return CORE_SYNTAX;
+	*packed = at;
+	*count = n;
+	return CORE_OK;
+}
+
+/* see lots_pack.h */
+CoreResult
+lots_unpack_end(LotPiece *pieces, int count)
+{
+	const LotPiece *next = NULL;
+	int			i;
 
 	/* differences, from the last piece on */
 	for (i = count - 1; i >= 0; i--)
 	{
 		LotPiece   *piece = &pieces[i];
-		const LotPiece *next = i + 1 < count ? &pieces[i + 1] : NULL;
 		int			kind = piece->reserved;
 
 		piece->reserved = 0;
 		if ((kind & PACK_FROM_ALWAYS) == 0)
 			piece->from = (Instant) ((uint64_t) piece->from + reference_from(next));
+		else
+			piece->from = INSTANT_ALWAYS;
 		switch (kind & PACK_TO_MASK)
 		{
 			case PACK_TO_NEVER:
@@ -195,6 +191,12 @@ lots_unpack(const unsigned char *packed, size_t size, LotPiece *pieces, int coun
 				piece->to = (Instant) ((uint64_t) piece->to + reference_to(next));
 				break;
 		}
+
+		/* what lots_validate wants of it, as it is at hand */
+		TRY(lot_piece_validate(piece));
+		if (piece->points == 0 || (next && lot_piece_cmp(piece, next) >= 0))
+			return CORE_SYNTAX;
+		next = piece;
 	}
 	return CORE_OK;
 }

@@ -30,8 +30,16 @@ extern size_t lots_pack(const LotPiece *pieces, int count, unsigned char *buffer
 /* How many pieces a packed form holds; -1 if it does not hold whole ones. */
 extern int	lots_pack_count(const unsigned char *packed, size_t size);
 
-/* Unpacks that many pieces; CORE_SYNTAX if the form is malformed. */
-extern CoreResult lots_unpack(const unsigned char *packed, size_t size,
-							  LotPiece *pieces, int count);
+/*
+ * Unpacks in two steps, so that who has no room for all pieces can make more
+ * without having counted them before.  lots_unpack reads from *packed on to
+ * the limit, or until pieces[room], and moves *packed and *count on; when it
+ * has come to the limit, lots_unpack_end makes the pieces what they were.
+ * CORE_SYNTAX or CORE_RANGE, of either, if that is nothing that lots_pack
+ * made of lots as lots_validate wants them.
+ */
+extern CoreResult lots_unpack(const unsigned char **packed, const unsigned char *limit,
+							  LotPiece *pieces, int room, int *count);
+extern CoreResult lots_unpack_end(LotPiece *pieces, int count);
 
 #endif							/* LOYALTY_CORE_LOTS_PACK_H */

@@ -34,6 +34,9 @@
 #include "types/lots.h"
 #include "types/zone.h"
 
+/* an account that is read has room for so many more lots */
+#define SPARE_LOTS	8
+
 /* Finds a member's account row, as the ledger's snapshot sees it. */
 static bool
 find_account(Ledger *ledger, Datum member)
@@ -278,7 +281,6 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 	Program    *program = ledger->program;
 	RuleSet    *rules = program->rules;
 	AccountState *account = palloc0(sizeof(AccountState));
-	LotsData   *lots;
 	Datum	   *values;
 	bool	   *isnull;
 	int			i;
@@ -325,11 +327,9 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 		memcpy(account->usage, VARDATA_ANY(usage), sizeof(UsageItem) * account->nusage);
 	}
 
-	lots = DatumGetLotsP(values[ACCOUNT_LOTS]);
-	account->core.npieces = LOTS_COUNT(lots);
-	account->core.capacity = account->core.npieces + 8;
-	account->core.pieces = palloc(sizeof(LotPiece) * account->core.capacity);
-	memcpy(account->core.pieces, LOTS_PIECES(lots), sizeof(LotPiece) * account->core.npieces);
+	account->core.pieces = lots_pieces_from_datum(values[ACCOUNT_LOTS], SPARE_LOTS,
+												  &account->core.npieces);
+	account->core.capacity = account->core.npieces + SPARE_LOTS;
 	account->core.grow = grow_lots;
 	account->core.grow_recent = grow_recent;
 	account->core.zone = &account->zone;

@@ -25,6 +25,9 @@
 #define LOTS_WIRE_VERSION	1
 #define PIECE_WIRE_SIZE		(sizeof(int32) + 3 * sizeof(int64))
 
+/* a piece that expires at the end of some month takes about this packed, if not more */
+#define USUAL_PACKED_SIZE	9
+
 LOYALTY_FUNCTION(lots_in);
 LOYALTY_FUNCTION(lots_out);
 LOYALTY_FUNCTION(lots_recv);
@@ -47,44 +50,100 @@ LOYALTY_FUNCTION(lots_unnest);
  * ------------------------------------------------------------------------
  */
 
-/* The plain form of a packed value. */
-static Lots
-unpack(Lots packed)
+/* Reports that there would be more pieces than a value can have. */
+static void
+check_count(int64 n)
 {
-	const unsigned char *bytes = (const unsigned char *) packed + LOTS_HEADER_SIZE;
-	size_t		size = VARSIZE(packed) - LOTS_HEADER_SIZE;
-	int			count = lots_pack_count(bytes, size);
-	Lots		lots;
+	if (n > LOTS_MAX_PIECES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a value of type %s can have at most %d pieces",
+						"lots", LOTS_MAX_PIECES)));
+}
 
-	if (count >= 0)
+/*
+ * The pieces of a packed value, in memory of their own: behind so many bytes
+ * at its start, and with room for so many more at its end.
+ */
+static char *
+unpack(Lots packed, Size start, int spare, int *count)
+{
+	const unsigned char *at = (const unsigned char *) packed + LOTS_HEADER_SIZE;
+	const unsigned char *limit = (const unsigned char *) packed + VARSIZE(packed);
+	Size		room = (limit - at) / USUAL_PACKED_SIZE + 1;
+	char	   *memory = palloc_extended(start + sizeof(LotPiece) * (room + spare),
+										 MCXT_ALLOC_HUGE);
+
+	*count = 0;
+	while (lots_unpack(&at, limit, (LotPiece *) (memory + start), room, count) == CORE_OK)
 	{
-		lots = lots_begin(count);
-		if (lots_unpack(bytes, size, lots->pieces, count) == CORE_OK &&
-			lots_validate(lots->pieces, count) == CORE_OK)
+		int			more;
+
+		if (at == limit)
 		{
-			lots_end(lots, count);
-			return lots;
+			if (lots_unpack_end((LotPiece *) (memory + start), *count) == CORE_OK)
+				return memory;
+			break;
 		}
+		more = lots_pack_count(at, limit - at);
+		if (more < 0)
+			break;
+		room = (Size) *count + more;
+		check_count(room);
+		memory = repalloc_huge(memory, start + sizeof(LotPiece) * (room + spare));
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("a packed value of type %s is malformed", "lots")));
 }
 
-/* The value of a datum. */
-Lots
-lots_from_datum(Datum datum)
+/* What a datum holds, packed or not, of a version that is known. */
+static Lots
+stored_lots(Datum datum)
 {
 	Lots		lots = (Lots) PG_DETOAST_DATUM(datum);
 
-	if (lots->version == LOTS_VERSION && lots->flags == LOTS_PACKED)
-		return unpack(lots);
-	if (unlikely(lots->version != LOTS_VERSION || lots->flags != 0))
+	if (unlikely(lots->version != LOTS_VERSION ||
+				 (lots->flags != LOTS_PACKED && lots->flags != 0)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("unsupported version %d of type %s",
 						lots->version, "lots")));
 	return lots;
+}
+
+/* The value of a datum. */
+Lots
+lots_from_datum(Datum datum)
+{
+	Lots		lots = stored_lots(datum);
+
+	if (lots->flags == LOTS_PACKED)
+	{
+		int			count;
+
+		lots = (Lots) unpack(lots, LOTS_HEADER_SIZE, 0, &count);
+		check_count(count);
+		lots->version = LOTS_VERSION;
+		lots->flags = 0;
+		lots_end(lots, count);
+	}
+	return lots;
+}
+
+/* The pieces of a datum, to be changed. */
+LotPiece *
+lots_pieces_from_datum(Datum datum, int spare, int *count)
+{
+	Lots		lots = stored_lots(datum);
+	LotPiece   *pieces;
+
+	if (lots->flags == LOTS_PACKED)
+		return (LotPiece *) unpack(lots, 0, spare, count);
+	*count = LOTS_COUNT(lots);
+	pieces = palloc_extended(sizeof(LotPiece) * (*count + spare), MCXT_ALLOC_HUGE);
+	memcpy(pieces, LOTS_PIECES(lots), sizeof(LotPiece) * *count);
+	return pieces;
 }
 
 /* A value of n pieces in few bytes. */
@@ -107,11 +166,7 @@ lots_begin(int n)
 {
 	Lots		lots;
 
-	if (n > LOTS_MAX_PIECES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a value of type %s can have at most %d pieces",
-						"lots", LOTS_MAX_PIECES)));
+	check_count(n);
 	lots = palloc(LOTS_SIZE(n));
 	lots->version = LOTS_VERSION;
 	lots->flags = 0;

@@ -56,6 +56,11 @@ typedef LotsData *Lots;
  */
 extern Lots lots_from_datum(Datum datum);
 
+/*
+ * The pieces of a datum in an array of their own, that has room for some more.
+ */
+extern LotPiece *lots_pieces_from_datum(Datum datum, int spare, int *count);
+
 #define DatumGetLotsP(X)	lots_from_datum(X)
 #define LotsPGetDatum(X)	PointerGetDatum(X)
 #define PG_GETARG_LOTS_P(n) DatumGetLotsP(PG_GETARG_DATUM(n))

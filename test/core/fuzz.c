@@ -217,17 +217,43 @@ try_lots_struct(const char *bytes, size_t size)
 	free(pieces);
 }
 
-/* Lots packed. */
+/* Lots packed, read at once and with room for one more at a time. */
 static void
 try_lots_pack(const char *bytes, size_t size)
 {
-	int			count = lots_pack_count((const unsigned char *) bytes, size);
-	LotPiece   *pieces = malloc((count + 1) * sizeof(LotPiece));
+	const unsigned char *packed = (const unsigned char *) bytes;
+	const unsigned char *limit = packed + size;
+	const unsigned char *at = packed;
+	int			most = lots_pack_count(packed, size);
+	LotPiece   *pieces = malloc((most + 1) * sizeof(LotPiece));
+	int			count = 0;
+	CoreResult	result = most < 0 ? CORE_SYNTAX :
+		lots_unpack(&at, limit, pieces, most, &count);
 
-	if (count >= 0 &&
-		lots_unpack((const unsigned char *) bytes, size, pieces, count) == CORE_OK &&
-		lots_validate(pieces, count) == CORE_OK)
-		check_lots(pieces, count);
+	CHECK(result != CORE_OK || (at == limit && count == most));
+	if (most >= 0)
+	{
+		LotPiece   *again = malloc((most + 1) * sizeof(LotPiece));
+		int			n = 0;
+		CoreResult	second = CORE_OK;
+
+		for (at = packed; at < limit && second == CORE_OK;)
+			second = lots_unpack(&at, limit, again, n + 1, &n);
+		CHECK(second == result);
+		if (result == CORE_OK)
+		{
+			CHECK(n == count);
+			result = lots_unpack_end(pieces, count);
+			CHECK(result == lots_unpack_end(again, n));
+		}
+		if (result == CORE_OK)
+		{
+			CHECK(lots_validate(pieces, count) == CORE_OK);
+			CHECK(lots_cmp(pieces, count, again, n) == 0);
+			check_lots(pieces, count);
+		}
+		free(again);
+	}
 	free(pieces);
 }
 

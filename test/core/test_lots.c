@@ -11,6 +11,7 @@
 #include "lots_pack.h"
 
 #define ROOM	64
+#define lengthof(array) ((int) (sizeof(array) / sizeof((array)[0])))
 
 typedef struct Balance
 {
@@ -313,6 +314,100 @@ test_validate(void)
 	   "refused: without points");
 }
 
+/* Reads packed lots, at first with less room than they may need. */
+static CoreResult
+unpacked(const unsigned char *packed, size_t size, int room, Balance *b)
+{
+	const unsigned char *at = packed;
+
+	b->count = 0;
+	TRY(lots_unpack(&at, packed + size, b->pieces, room, &b->count));
+	if (at < packed + size && b->count != room)
+		return CORE_SYNTAX;
+	TRY(lots_unpack(&at, packed + size, b->pieces, ROOM, &b->count));
+	return at == packed + size ? lots_unpack_end(b->pieces, b->count) : CORE_SYNTAX;
+}
+
+/* Packs pieces, which may be none of lots, and reads them again. */
+static CoreResult
+repacked(const LotPiece *pieces, int count)
+{
+	unsigned char packed[ROOM * LOTS_PACK_MAX];
+	Balance		b;
+
+	return unpacked(packed, lots_pack(pieces, count, packed), count, &b);
+}
+
+/* The packed form: its bytes, which tables hold, and what is none. */
+static void
+test_packed(void)
+{
+	static const unsigned char bytes[] = {
+		0x15, 0x07, 0x02, 0x10, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+		0xFF, 0x01, 0xFE, 0xFF, 0x82, 0xEE, 0xD7, 0xCF, 0xC1, 0xF0, 0x05, 0x08,
+		0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0xF6, 0x03, 0xE3, 0x80, 0x83, 0xEE, 0xD7,
+		0xCF, 0xC1, 0xF0, 0x05, 0xFE, 0xFF, 0xC6, 0x94, 0xD1, 0xA4, 0xFF, 0xFF,
+		0xFF, 0x01, 0x2B, 0x02, 0x02, 0xF8, 0x80, 0x02, 0x62, 0xA8, 0xFB, 0xCD,
+		0xA6, 0xA5, 0x32, 0x18, 0x7F, 0x00, 0xD8, 0x04
+	};
+	static const LotPiece pieces[] = {
+		{-4, INSTANT_ALWAYS, INSTANT_NEVER, 1, 0},
+		{INT64_MAX, -1, INSTANT_ACTIVITY, 16, 0},
+		{2510000, INSTANT_MIN, INSTANT_END - 1, INT32_MAX, 0},
+		{10000, 50, 864000000000, 2, 0},
+		{1280000, 49, 864000000000, 15, 0},
+		{-640000, 0, 300, 1, 0}
+	};
+	LotPiece	good = {1, 0, 10, 1, 0};
+	LotPiece	p;
+	unsigned char packed[lengthof(pieces) * LOTS_PACK_MAX];
+	Balance		b;
+
+	ok(lots_pack(pieces, lengthof(pieces), packed) == sizeof(bytes) &&
+	   memcmp(packed, bytes, sizeof(bytes)) == 0, "the bytes of packed lots");
+	for (int room = 0; room <= lengthof(pieces); room++)
+		ok(unpacked(bytes, sizeof(bytes), room, &b) == CORE_OK &&
+		   lots_cmp(b.pieces, b.count, pieces, lengthof(pieces)) == 0,
+		   "unpacked, with room for %d first", room);
+	ok(unpacked(bytes, 0, 0, &b) == CORE_OK && b.count == 0, "no bytes, no lots");
+	for (int size = 1; size < sizeof(bytes); size++)
+		ok(lots_pack_count(bytes, size) >= 0 || unpacked(bytes, size, ROOM, &b) == CORE_SYNTAX,
+		   "refused: broken off after %d bytes", size);
+
+	ok(repacked(&good, 1) == CORE_OK, "a good piece is read again");
+#define BAD_PACKED(field, value) \
+	(p = good, p.field = value, \
+	 ok(repacked(&p, 1) != CORE_OK, "refused packed: %s %s", #field, #value))
+	BAD_PACKED(points, 0);
+	BAD_PACKED(from, 10);
+	BAD_PACKED(from, INSTANT_ACTIVITY);
+	BAD_PACKED(from, INSTANT_NEVER);
+	BAD_PACKED(from, INSTANT_MIN - 1);
+	BAD_PACKED(to, INSTANT_ALWAYS);
+	BAD_PACKED(to, INSTANT_END);
+	BAD_PACKED(to, INSTANT_ACTIVITY - 1);
+	ok(repacked((LotPiece[]) {{1, 0, 20, 1, 0}, {1, 0, 10, 1, 0}}, 2) == CORE_OK,
+	   "a good array is read again");
+	ok(repacked((LotPiece[]) {{1, 0, 10, 1, 0}, {1, 0, 20, 1, 0}}, 2) != CORE_OK,
+	   "refused packed: wrong order");
+	ok(repacked((LotPiece[]) {{1, 0, 10, 1, 0}, {1, 1, 10, 1, 0}}, 2) != CORE_OK,
+	   "refused packed: wrong order of starts");
+	ok(repacked((LotPiece[]) {{1, 0, 10, 2, 0}, {1, 0, 10, 1, 0}}, 2) != CORE_OK,
+	   "refused packed: wrong order of units");
+	ok(repacked((LotPiece[]) {{1, 0, 10, 1, 0}, {1, 0, 10, 1, 0}}, 2) != CORE_OK,
+	   "refused packed: the same twice");
+
+	/* what has a shorter form, and ends that nothing follows */
+	ok(unpacked((unsigned char[]) {0x0D, 0x0F, 0x02}, 3, ROOM, &b) != CORE_OK,
+	   "refused: a unit told at length");
+	ok(unpacked((unsigned char[]) {0x0D, 0x80, 0x80, 0x80, 0x80, 0x08, 0x02}, 7, ROOM, &b) != CORE_OK,
+	   "refused: a unit that is too large");
+	ok(unpacked((unsigned char[]) {0x1F, 0x02}, 2, ROOM, &b) != CORE_OK,
+	   "refused: the end of a piece that is not there");
+	ok(unpacked((unsigned char[]) {0x1D, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F}, 9, ROOM, &b)
+	   != CORE_OK, "refused: too many whole points");
+}
+
 /* ------------------------------------------------------------------------
  * Properties
  * ------------------------------------------------------------------------
@@ -606,9 +701,9 @@ packing(void)
 	if (lots_normalize(b.pieces, &b.count) != CORE_OK)
 		return true;
 	size = lots_pack(b.pieces, b.count, packed);
-	again.count = lots_pack_count(packed, size);
-	if (again.count != b.count || size > (size_t) b.count * LOTS_PACK_MAX ||
-		lots_unpack(packed, size, again.pieces, again.count) != CORE_OK ||
+	if (lots_pack_count(packed, size) != b.count ||
+		size > (size_t) b.count * LOTS_PACK_MAX ||
+		unpacked(packed, size, b.count - (b.count > 0 ? below(b.count) : 0), &again) != CORE_OK ||
 		!same(&b, &again))
 	{
 		printf("# %s\n", written(&b));
@@ -662,6 +757,7 @@ main(void)
 	test_queries();
 	test_spend();
 	test_validate();
+	test_packed();
 	test_range();
 	property("commutative group", 10000, group);
 	property("available and pending point by point", 10000, pointwise);
