@@ -235,18 +235,23 @@ wake_at_renewal(Ledger *ledger, AccountState *account, Catalogue *catalogue)
 void
 auto_redeem(Ledger *ledger, AccountState *account)
 {
-	Catalogue  *catalogue = catalogue_get(ledger->program);
+	Catalogue  *catalogue;
 
-	if (catalogue->nautomatic > 0)
-		auto_redeem_these(ledger, account, catalogue->automatic, catalogue->nautomatic);
+	if (!catalogue_has_automatic(ledger->program))
+		return;
+	catalogue = catalogue_get(ledger->program);
+	auto_redeem_these(ledger, account, catalogue->automatic, catalogue->nautomatic);
 }
 
 /* see catalogue.h */
 void
 auto_redeem_later(Ledger *ledger, AccountState *account)
 {
-	Catalogue  *catalogue = catalogue_get(ledger->program);
+	Catalogue  *catalogue;
 
+	if (!catalogue_has_automatic(ledger->program))
+		return;
+	catalogue = catalogue_get(ledger->program);
 	if (!auto_redeem_affordable(ledger, account, catalogue->automatic, catalogue->nautomatic))
 		return;
 	if (account->due_unknown)

@@ -256,7 +256,24 @@ catalogue_get(Program *program)
 bool
 catalogue_has_automatic(Program *program)
 {
-	return catalogue_get(program)->nautomatic > 0;
+	RightsSave	rights;
+	ConfigTable *table;
+	ConfigRow	row;
+
+	if (program->catalogue)
+		return program->catalogue->nautomatic > 0;
+	if (program->automatic_known)
+		return program->automatic;
+	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
+	PushActiveSnapshot(config_snapshot());
+	table = config_table_open(&program->ref, "reward");
+	while (!program->automatic && config_table_next(table, &row))
+		program->automatic = config_bool(&row, "auto_redeem") && config_bool(&row, "enabled");
+	config_table_close(table);
+	PopActiveSnapshot();
+	rights_leave(&rights);
+	program->automatic_known = true;
+	return program->automatic;
 }
 
 /* see catalogue.h */

@@ -73,7 +73,7 @@ typedef struct Catalogue
 } Catalogue;
 
 extern Catalogue *catalogue_get(Program *program);
-/* Are there rewards that go by themselves? */
+/* Are there rewards that go by themselves?  Does not load the others for it. */
 extern bool catalogue_has_automatic(Program *program);
 
 /* by name or number; NULL if there is none */

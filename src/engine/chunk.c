@@ -213,7 +213,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 	chunk.accounts = accounts;
 
 	/* accounts come before budgets, and before what members redeem by themselves */
-	if (ordered || (nmembers > 1 && catalogue_get(batch->program)->nautomatic > 0))
+	if (ordered || (nmembers > 1 && catalogue_has_automatic(batch->program)))
 	{
 		Datum	   *ids = palloc(sizeof(Datum) * Max(1, nmembers));
 

@@ -154,6 +154,21 @@ static const ColumnSpec stock_columns[] = {
 	{"room", INT8OID, NULL},
 };
 
+/* see layout.h */
+void
+layout_check_table(const ProgramRef *ref, Relation rel)
+{
+	if (rel->rd_rel->relkind != RELKIND_RELATION ||
+		rel->rd_rel->relispartition ||
+		rel->rd_rel->relnamespace != ref->nspid ||
+		rel->rd_rel->relowner != ref->owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s.%s\" must be a plain table of the program's owner",
+						get_namespace_name(RelationGetNamespace(rel)),
+						RelationGetRelationName(rel))));
+}
+
 /* Checks the columns of one table, from column "first" on. */
 static void
 check_columns(const Program *program, Oid relid, const ColumnSpec *columns,
@@ -163,15 +178,7 @@ check_columns(const Program *program, Oid relid, const ColumnSpec *columns,
 	Oid			loyalty = get_namespace_oid("loyalty", false);
 	int			i;
 
-	if (rel->rd_rel->relkind != RELKIND_RELATION ||
-		rel->rd_rel->relispartition ||
-		rel->rd_rel->relnamespace != program->ref.nspid ||
-		rel->rd_rel->relowner != program->ref.owner)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s.%s\" must be a plain table of the program's owner",
-						get_namespace_name(RelationGetNamespace(rel)),
-						RelationGetRelationName(rel))));
+	layout_check_table(&program->ref, rel);
 	for (i = 0; i < ncolumns; i++)
 	{
 		const ColumnSpec *column = &columns[i];

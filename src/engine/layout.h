@@ -8,6 +8,9 @@
 #ifndef LOYALTY_LAYOUT_H
 #define LOYALTY_LAYOUT_H
 
+#include "engine/engine.h"
+#include "utils/relcache.h"
+
 /* columns of account, see sql/program/10-tables.sql */
 enum AccountColumn
 {
@@ -150,5 +153,8 @@ enum TierChangeColumn
 	TIER_CHANGE_CAUSE,
 	TIER_CHANGE_COLUMNS
 };
+
+/* Refuses what is not a plain table of the program's owner in its schema. */
+extern void layout_check_table(const ProgramRef *ref, Relation rel);
 
 #endif							/* LOYALTY_LAYOUT_H */

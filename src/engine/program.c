@@ -255,12 +255,13 @@ program_get(Oid relid)
 CalendarUnit
 program_cap_period(const Program *program, int32 rule_no)
 {
+	const RuleSet *rules = program->rules;
 	int			i;
 
-	for (i = 0; i < program->ncapped; i++)
+	for (i = 0; i < rules->ncapped; i++)
 	{
-		if (program->capped[i].rule_no == rule_no)
-			return program->capped[i].period;
+		if (rules->capped[i].rule_no == rule_no)
+			return rules->capped[i].period;
 	}
 	return CALENDAR_NONE;
 }

@@ -61,6 +61,13 @@ typedef struct RuleConfig
 	int			ntiers;			/* 0: any or none */
 } RuleConfig;
 
+/* a rule whose points for a member are capped */
+typedef struct CappedRule
+{
+	int32		rule_no;
+	CalendarUnit period;
+} CappedRule;
+
 /* the enabled rules and the units of one configuration version */
 typedef struct RuleSet
 {
@@ -72,6 +79,8 @@ typedef struct RuleSet
 	int			nunits;
 	RuleConfig *rules;			/* by unit, then priority desc, name */
 	int			nrules;
+	CappedRule *capped;			/* those with a cap, enabled or not */
+	int			ncapped;
 } RuleSet;
 
 #define MAX_KEY_COLUMNS 32
@@ -128,13 +137,6 @@ typedef struct LostSource
 	bool		table_gone;
 } LostSource;
 
-/* a rule whose points for a member are capped, enabled or not */
-typedef struct CappedRule
-{
-	int32		rule_no;
-	CalendarUnit period;
-} CappedRule;
-
 typedef struct Program
 {
 	ProgramRef	ref;
@@ -173,8 +175,6 @@ typedef struct Program
 
 	RuleSet    *rules;			/* of config_version */
 	List	   *old_rules;		/* RuleSets of earlier versions, as needed */
-	CappedRule *capped;
-	int			ncapped;
 	struct TierConfig *tiers;	/* NULL: there are none, see tiers.h */
 	SourceConfig *sources;		/* attached ones */
 	int			nsources;
@@ -182,6 +182,8 @@ typedef struct Program
 
 	List	   *plans;			/* see plan.c */
 	struct Catalogue *catalogue;	/* rewards, loaded when needed; see catalogue.h */
+	bool		automatic_known;	/* whether any of them go by themselves, which */
+	bool		automatic;		/* needs less */
 	List	   *watched;		/* OIDs whose invalidation makes this stale */
 } Program;
 

@@ -16,7 +16,6 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -30,27 +29,6 @@
 #include "engine/amount.h"
 #include "engine/ledger.h"
 #include "engine/tiers.h"
-
-/* Loads which rules have caps now. */
-static void
-load_caps(Program *program)
-{
-	uint64		i;
-
-	config_query(&program->ref,
-				 "SELECT rule_no, cap_period FROM %s.rule"
-				 " WHERE cap_period IS NOT NULL", 0, 0, 0);
-	MemoryContextSwitchTo(program->context);
-	program->ncapped = (int) SPI_processed;
-	program->capped = palloc(sizeof(CappedRule) * Max(1, program->ncapped));
-	for (i = 0; i < SPI_processed; i++)
-	{
-		ConfigRow	row = config_row(i);
-
-		program->capped[i].rule_no = config_int(&row, "rule_no", 0);
-		program->capped[i].period = cap_period_from_text(config_text(&row, "cap_period"));
-	}
-}
 
 /* The columns of the key of a source's posting table, and where it reads them. */
 static void
@@ -139,27 +117,24 @@ load_payment(SourceConfig *source, const ConfigRow *row)
 static void
 load_sources(Program *program)
 {
+	static const char *const by_number[] = {"source_no"};
+	ConfigTable *table = config_table_read(&program->ref, "source");
 	char	  **reduces;
-	uint64		n;
-	uint64		i;
+	int			i;
 	int			k;
 
-	config_query(&program->ref,
-				 "SELECT name, source_no, relation, pin, posting, key_columns,"
-				 " purchase, reduces, on_delete, spend_unit, spend_min, spend_max,"
-				 " spend_max_share, spend_step FROM %s.source"
-				 " WHERE attached ORDER BY source_no", 0, 0, 0);
-	MemoryContextSwitchTo(program->context);
-	n = SPI_processed;
-	program->sources = palloc0(sizeof(SourceConfig) * Max(1, n));
-	reduces = palloc0(sizeof(char *) * Max(1, n));
-	for (i = 0; i < n; i++)
+	config_table_sort(table, by_number, lengthof(by_number));
+	program->sources = palloc0(sizeof(SourceConfig) * Max(1, table->nrows));
+	reduces = palloc0(sizeof(char *) * Max(1, table->nrows));
+	for (i = 0; i < table->nrows; i++)
 	{
-		ConfigRow	row = config_row(i);
+		ConfigRow	row = table->rows[i];
 		SourceConfig *source = &program->sources[program->nsources];
 		Oid			pin = config_regclass(&row, "pin");
 		char	   *on_delete = config_text(&row, "on_delete");
 
+		if (!config_bool(&row, "attached"))
+			continue;
 		source->name = config_text(&row, "name");
 		source->source_no = config_int(&row, "source_no", 0);
 		source->relid = config_regclass(&row, "relation");
@@ -203,6 +178,7 @@ load_sources(Program *program)
 		program->watched = lappend_oid(program->watched, source->relid);
 		program->watched = lappend_oid(program->watched, source->pin->viewid);
 	}
+	config_table_close(table);
 	for (k = 0; k < program->nsources; k++)
 	{
 		SourceConfig *source = &program->sources[k];
@@ -213,6 +189,32 @@ load_sources(Program *program)
 		if (source->reduces)
 			source->reduces->reducers = lappend(source->reduces->reducers, source);
 	}
+}
+
+/* Loads the program's own row. */
+static void
+load_program_row(Program *program)
+{
+	ConfigTable *table = config_table_read(&program->ref, "program");
+	ConfigRow	row;
+	char	   *enrolment;
+
+	if (table->nrows != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table program of \"%s\" must have exactly one row",
+						program->ref.name)));
+	row = table->rows[0];
+	program->currency_decimals = currency_decimals(config_text(&row, "currency"));
+	program->queue_errors = strcmp(config_text(&row, "on_error"), "queue") == 0;
+	enrolment = config_text(&row, "enrolment");
+	program->enrolment = enrolment[0];
+	program->clock = config_instant(&row, "clock", INSTANT_ALWAYS);
+	program->test_clock = config_bool(&row, "test_clock") && program->clock != INSTANT_ALWAYS;
+	if (!program->test_clock)
+		program->clock = GetCurrentTimestamp();
+	program->config_version = config_int(&row, "config_version", 0);
+	config_table_close(table);
 }
 
 /* see program_load.h */
@@ -231,10 +233,6 @@ program_load(Oid relid, MemoryContext parent)
 	MemoryContext context;
 	MemoryContext old;
 	RightsSave	rights;
-	ConfigRow	row;
-	char	   *enrolment;
-	bool		isnull;
-	Datum		clock;
 	int			i;
 
 	program_identify(relid, &ref);
@@ -267,28 +265,8 @@ program_load(Oid relid, MemoryContext parent)
 
 	rights_enter(ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	PushActiveSnapshot(config_snapshot());
-	SPI_connect();
-	config_query(&ref,
-				 "SELECT currency, on_error, enrolment, test_clock, clock, config_version"
-				 " FROM %s.program", 0, 0, 0);
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table program of \"%s\" must have exactly one row", ref.name)));
-	row = config_row(0);
-	MemoryContextSwitchTo(context);
-	program->currency_decimals = currency_decimals(config_text(&row, "currency"));
-	program->queue_errors = strcmp(config_text(&row, "on_error"), "queue") == 0;
-	enrolment = config_text(&row, "enrolment");
-	program->enrolment = enrolment[0];
-	program->test_clock = config_bool(&row, "test_clock");
-	clock = config_datum(&row, "clock", TIMESTAMPTZOID, &isnull);
-	program->clock = isnull ? GetCurrentTimestamp() : DatumGetTimestampTz(clock);
-	if (isnull)
-		program->test_clock = false;
-	program->config_version = config_int(&row, "config_version", 0);
+	load_program_row(program);
 	program->rules = load_rules(program, program->config_version, 0, 0);
-	load_caps(program);
 	program->tiers = tiers_load(program);
 	load_sources(program);
 	for (i = 0; i < program->rules->nrules; i++)
@@ -297,7 +275,6 @@ program_load(Oid relid, MemoryContext parent)
 			program->watched = lappend_oid(program->watched,
 										   program->rules->rules[i].pin->viewid);
 	}
-	SPI_finish();
 	PopActiveSnapshot();
 	ledger_check_layout(program);
 	rights_leave(&rights);

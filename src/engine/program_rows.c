@@ -13,9 +13,21 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/rangetypes.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "engine/amount.h"
+
+/* see program_load.h */
+Oid
+config_type(const ConfigRow *row, const char *column)
+{
+	int			number = SPI_fnumber(row->desc, column);
+
+	return number > 0 ? TupleDescAttr(row->desc, number - 1)->atttypid : InvalidOid;
+}
 
 /* see program_load.h */
 Datum
@@ -56,9 +68,10 @@ int32
 config_int(const ConfigRow *row, const char *column, int32 if_null)
 {
 	bool		isnull;
-	Datum		value = config_datum(row, column, INT4OID, &isnull);
+	bool		is_small = config_type(row, column) == INT2OID;
+	Datum		value = config_datum(row, column, is_small ? INT2OID : INT4OID, &isnull);
 
-	return isnull ? if_null : DatumGetInt32(value);
+	return isnull ? if_null : is_small ? DatumGetInt16(value) : DatumGetInt32(value);
 }
 
 /* see program_load.h */
@@ -66,6 +79,58 @@ bool
 config_bool(const ConfigRow *row, const char *column)
 {
 	return DatumGetBool(config_datum(row, column, BOOLOID, NULL));
+}
+
+/* see program_load.h */
+Instant
+config_instant(const ConfigRow *row, const char *column, Instant if_null)
+{
+	bool		isnull;
+	Datum		value = config_datum(row, column, TIMESTAMPTZOID, &isnull);
+
+	return isnull ? if_null : DatumGetTimestampTz(value);
+}
+
+/* The instant after a bound of a range. */
+static Instant
+next_instant(Instant at)
+{
+	return TIMESTAMP_NOT_FINITE(at) ? at : at + 1;
+}
+
+/* see program_load.h */
+void
+config_range(const ConfigRow *row, const char *column, Instant *from, Instant *until)
+{
+	RangeType  *range = DatumGetRangeTypeP(config_datum(row, column, TSTZRANGEOID, NULL));
+	char		infinite = RANGE_LB_INF | RANGE_UB_INF;
+	RangeBound	lower;
+	RangeBound	upper;
+	bool		empty;
+
+	*from = INSTANT_ALWAYS;
+	*until = INSTANT_NEVER;
+	if ((range_get_flags(range) & infinite) == infinite)
+		return;					/* most are */
+	range_deserialize(lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO), range,
+					  &lower, &upper, &empty);
+	if (empty)
+	{
+		*until = *from;
+		return;
+	}
+	if (!lower.infinite)
+	{
+		*from = DatumGetTimestampTz(lower.val);
+		if (!lower.inclusive)
+			*from = next_instant(*from);
+	}
+	if (!upper.infinite)
+	{
+		*until = DatumGetTimestampTz(upper.val);
+		if (upper.inclusive)
+			*until = next_instant(*until);
+	}
 }
 
 /* see program_load.h */

@@ -10,7 +10,6 @@
 #include "engine/program_load.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -70,9 +69,13 @@ rounding_from_text(const char *text)
 		ROUNDING_FLOOR;
 }
 
-/* Reads a unit's configuration from a row of unit_version. */
+/*
+ * Reads a unit's configuration from a row of unit_version; what has no versions,
+ * from its row of unit (NULL: it is gone).
+ */
 static void
-load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
+load_unit(const ConfigRow *row, const ConfigRow *present, Stacking stacking,
+		  UnitConfig *unit)
 {
 	Datum		value;
 	bool		isnull;
@@ -84,13 +87,18 @@ load_unit(const ConfigRow *row, Stacking stacking, UnitConfig *unit)
 	config_struct(row, "expires", "period", &unit->expires, sizeof(Period));
 	unit->decimals = config_int(row, "decimals", 0);
 	unit->forgive = strcmp(config_text(row, "on_shortfall"), "forgive") == 0;
-	unit->spendable = config_bool(row, "spendable");
-	unit->transferable = config_bool(row, "transferable");
-	value = config_datum(row, "value", NUMERICOID, &isnull);
-	unit->has_value = !isnull;
-	unit->value = isnull ? FRAC_ZERO : amount_from_numeric(value, "value");
-	if (!config_struct(row, "return_grace", "period", &unit->return_grace, sizeof(Period)))
-		unit->return_grace.kind = 0;
+	unit->spendable = true;
+	unit->value = FRAC_ZERO;
+	if (present)
+	{
+		unit->spendable = config_bool(present, "spendable");
+		unit->transferable = config_bool(present, "transferable");
+		value = config_datum(present, "value", NUMERICOID, &isnull);
+		unit->has_value = !isnull;
+		if (!isnull)
+			unit->value = amount_from_numeric(value, "value");
+		config_struct(present, "return_grace", "period", &unit->return_grace, sizeof(Period));
+	}
 	unit->judge.stacking = stacking;
 	unit->judge.rounding = rounding_from_text(config_text(row, "rounding"));
 	unit->judge.step = POINTS_SCALE;
@@ -137,16 +145,7 @@ load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
 	rule->has_min_amount = !isnull;
 	rule->min_amount = isnull ? FRAC_ZERO : amount_from_numeric(value, "min_amount");
 
-	/* the range's bounds, as the half-open interval that the discrete clock allows */
-	rule->valid_from = INSTANT_ALWAYS;
-	rule->valid_until = INSTANT_NEVER;
-	value = config_datum(row, "valid_from", TIMESTAMPTZOID, &isnull);
-	if (!isnull)
-		rule->valid_from = DatumGetTimestampTz(value);
-	value = config_datum(row, "valid_until", TIMESTAMPTZOID, &isnull);
-	if (!isnull)
-		rule->valid_until = DatumGetTimestampTz(value);
-
+	config_range(row, "valid", &rule->valid_from, &rule->valid_until);
 	cap_period = config_text(row, "cap_period");
 	if (config_points(row, "max_per_member", &rule->max_per_member) && cap_period)
 		rule->cap_period = cap_period_from_text(cap_period);
@@ -185,31 +184,29 @@ load_rule(const ConfigRow *row, RuleSet *rules, List **groups, int rank,
 	}
 }
 
-/* see program_load.h */
-RuleSet *
-load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_version)
+/* Loads what the program itself was in a configuration version; returns its stacking. */
+static Stacking
+load_zone(const ProgramRef *ref, RuleSet *rules, MemoryContext context)
 {
-	const ProgramRef *ref = &program->ref;
-	MemoryContext old = MemoryContextSwitchTo(program->context);
-	RuleSet    *rules = palloc0(sizeof(RuleSet));
-	List	   *groups = NIL;
-	Stacking	stacking;
+	ConfigTable *table = config_table_open(ref, "program_version");
 	ConfigRow	row;
-	uint64		i;
+	int32		latest = 0;
+	Stacking	stacking = STACKING_ADDITIVE;
 
-	rules->config_version = config_version;
-	config_query(ref,
-				 "SELECT time_zone, stacking FROM %s.program_version"
-				 " WHERE config_version OPERATOR(pg_catalog.<=) $1"
-				 " ORDER BY config_version DESC LIMIT 1",
-				 config_version, 0, 0);
-	if (SPI_processed == 0)
+	while (config_table_next(table, &row))
+	{
+		int32		version = config_int(&row, "config_version", 0);
+
+		if (version <= latest || version > rules->config_version)
+			continue;
+		latest = version;
+		rules->zone_name = MemoryContextStrdup(context, config_text(&row, "time_zone"));
+		stacking = stacking_from_text(config_text(&row, "stacking"));
+	}
+	config_table_close(table);
+	if (latest == 0)
 		elog(ERROR, "program \"%s\" has no configuration of version %d",
-			 ref->name, config_version);
-	row = config_row(0);
-	MemoryContextSwitchTo(program->context);
-	rules->zone_name = config_text(&row, "time_zone");
-	stacking = stacking_from_text(config_text(&row, "stacking"));
+			 ref->name, rules->config_version);
 	rules->tz = zone_lookup(rules->zone_name);
 	if (rules->tz == NULL)
 		ereport(ERROR,
@@ -217,72 +214,101 @@ load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_ver
 				 errmsg("time zone \"%s\" of program \"%s\" does not exist",
 						rules->zone_name, ref->name)));
 	rules->zone = zone_for_tz(rules->tz);
+	return stacking;
+}
 
-	config_query(ref,
-				 "SELECT v.unit_no::pg_catalog.int4, v.name, v.activates, v.expires,"
-				 " v.decimals::pg_catalog.int4, v.rounding, v.max_per_event, v.on_shortfall,"
-				 " u.spendable IS NOT FALSE AS spendable,"
-				 " u.transferable IS TRUE AS transferable, u.return_grace, u.value"
-				 " FROM %s.unit_version AS v"
-				 " JOIN (SELECT unit_no, pg_catalog.max(config_version) AS config_version"
-				 "  FROM %s.unit_version WHERE config_version OPERATOR(pg_catalog.<=) $1"
-				 "  GROUP BY unit_no"
+/* The row of a number among those kept; NULL if there is none. */
+static const ConfigRow *
+find_row(const ConfigTable *table, const char *number_column, int32 number)
+{
+	int			i;
 
-	/* the unit of the rule that is as of another version, if it was not there */
-				 "  UNION ALL SELECT unit_no, pg_catalog.max(config_version)"
-				 "  FROM %s.unit_version"
-				 "  WHERE unit_no OPERATOR(pg_catalog.=) (SELECT unit_no FROM %s.rule_version"
-				 "   WHERE rule_no OPERATOR(pg_catalog.=) $2"
-				 "   AND config_version OPERATOR(pg_catalog.<=) $3"
-				 "   ORDER BY config_version DESC LIMIT 1)"
-				 "  AND config_version OPERATOR(pg_catalog.<=) $3"
-				 "  GROUP BY unit_no"
-				 "  HAVING pg_catalog.min(config_version) OPERATOR(pg_catalog.>) $1) AS l"
-				 " ON l.unit_no OPERATOR(pg_catalog.=) v.unit_no"
-				 " AND l.config_version OPERATOR(pg_catalog.=) v.config_version"
-				 " LEFT JOIN %s.unit AS u ON u.unit_no OPERATOR(pg_catalog.=) v.unit_no"
-				 " WHERE NOT v.deleted ORDER BY v.unit_no",
-				 config_version, rule_no, rule_version);
-	MemoryContextSwitchTo(program->context);
-	rules->nunits = (int) SPI_processed;
-	rules->units = palloc0(sizeof(UnitConfig) * Max(1, rules->nunits));
-	for (i = 0; i < SPI_processed; i++)
+	for (i = 0; i < table->nrows; i++)
 	{
-		row = config_row(i);
-		load_unit(&row, stacking, &rules->units[i]);
+		if (config_int(&table->rows[i], number_column, 0) == number)
+			return &table->rows[i];
 	}
+	return NULL;
+}
 
-	config_query(ref,
-				 "SELECT v.rule_no, v.name, v.source_no, v.unit_no::pg_catalog.int4, v.earn,"
-				 " v.amount, v.condition, v.min_amount, v.priority, v.exclusive_group,"
-				 " v.max_per_event, v.max_per_member, v.cap_period, v.budget,"
-				 " v.activates, v.expires, v.pin, v.tiers,"
-				 " CASE WHEN pg_catalog.lower_inf(v.valid) THEN NULL"
-				 "  WHEN pg_catalog.lower_inc(v.valid) THEN pg_catalog.lower(v.valid)"
-				 "  ELSE pg_catalog.lower(v.valid) OPERATOR(pg_catalog.+)"
-				 "   pg_catalog.make_interval(secs => 0.000001) END AS valid_from,"
-				 " CASE WHEN pg_catalog.upper_inf(v.valid) THEN NULL"
-				 "  WHEN NOT pg_catalog.upper_inc(v.valid) THEN pg_catalog.upper(v.valid)"
-				 "  ELSE pg_catalog.upper(v.valid) OPERATOR(pg_catalog.+)"
-				 "   pg_catalog.make_interval(secs => 0.000001) END AS valid_until"
-				 " FROM %s.rule_version AS v"
-				 " JOIN (SELECT rule_no, pg_catalog.max(config_version) AS config_version"
-				 "  FROM %s.rule_version WHERE config_version OPERATOR(pg_catalog.<=)"
-				 "   CASE WHEN rule_no OPERATOR(pg_catalog.=) $2 THEN $3 ELSE $1 END"
-				 "  GROUP BY rule_no) AS l"
-				 " ON l.rule_no OPERATOR(pg_catalog.=) v.rule_no"
-				 " AND l.config_version OPERATOR(pg_catalog.=) v.config_version"
-				 " WHERE NOT v.deleted AND v.enabled"
-				 " ORDER BY v.name COLLATE pg_catalog.\"C\"",
-				 config_version, rule_no, rule_version);
-	MemoryContextSwitchTo(program->context);
-	rules->nrules = (int) SPI_processed;
-	rules->rules = palloc0(sizeof(RuleConfig) * Max(1, rules->nrules));
-	for (i = 0; i < SPI_processed; i++)
+/*
+ * Loads the units of a version, and the unit of the rule that is as of another
+ * version if it was not there.
+ */
+static void
+load_units(const ProgramRef *ref, RuleSet *rules, Stacking stacking, int32 rule_unit,
+		   int32 rule_version)
+{
+	static const char *const by_number[] = {"unit_no"};
+	int32		version = rules->config_version;
+	ConfigTable *present = config_table_read(ref, "unit");
+	ConfigTable *table = config_table_read_latest(ref, "unit_version", "unit_no", version, 0, 0);
+	int			i;
+
+	if (rule_unit != 0 && find_row(table, "unit_no", rule_unit) == NULL)
 	{
-		row = config_row(i);
-		load_rule(&row, rules, &groups, (int) i, &rules->rules[i], program->context);
+		config_table_close(table);
+		table = config_table_read_latest(ref, "unit_version", "unit_no", version,
+										 rule_unit, rule_version);
 	}
+	config_table_sort(table, by_number, lengthof(by_number));
+	rules->units = palloc0(sizeof(UnitConfig) * Max(1, table->nrows));
+	for (i = 0; i < table->nrows; i++)
+	{
+		const ConfigRow *row = &table->rows[i];
+
+		if (!config_bool(row, "deleted"))
+			load_unit(row, find_row(present, "unit_no", config_int(row, "unit_no", 0)), stacking,
+					  &rules->units[rules->nunits++]);
+	}
+	config_table_close(table);
+	config_table_close(present);
+}
+
+/* see program_load.h */
+RuleSet *
+load_rules(Program *program, int32 config_version, int32 rule_no, int32 rule_version)
+{
+	static const char *const by_name[] = {"name"};
+	const ProgramRef *ref = &program->ref;
+	MemoryContext old = MemoryContextSwitchTo(program->context);
+	RuleSet    *rules = palloc0(sizeof(RuleSet));
+	List	   *groups = NIL;
+	Stacking	stacking;
+	ConfigTable *table;
+	const ConfigRow *other;
+	int			i;
+
+	rules->config_version = config_version;
+	stacking = load_zone(ref, rules, program->context);
+	table = config_table_read_latest(ref, "rule_version", "rule_no", config_version,
+									 rule_no, rule_version);
+	other = rule_no == 0 ? NULL : find_row(table, "rule_no", rule_no);
+	load_units(ref, rules, stacking, other ? config_int(other, "unit_no", 0) : 0, rule_version);
+	config_table_sort(table, by_name, lengthof(by_name));
+	rules->rules = palloc0(sizeof(RuleConfig) * Max(1, table->nrows));
+	rules->capped = palloc(sizeof(CappedRule) * Max(1, table->nrows));
+	for (i = 0; i < table->nrows; i++)
+	{
+		const ConfigRow *row = &table->rows[i];
+		char	   *cap_period = config_text(row, "cap_period");
+
+		if (config_bool(row, "deleted"))
+			continue;
+		if (cap_period)
+		{
+			CappedRule *capped = &rules->capped[rules->ncapped++];
+
+			capped->rule_no = config_int(row, "rule_no", 0);
+			capped->period = cap_period_from_text(cap_period);
+		}
+		if (!config_bool(row, "enabled"))
+			continue;
+		load_rule(row, rules, &groups, rules->nrules, &rules->rules[rules->nrules],
+				  program->context);
+		rules->nrules++;
+	}
+	config_table_close(table);
 	qsort(rules->rules, rules->nrules, sizeof(RuleConfig), rule_order);
 	MemoryContextSwitchTo(old);
 	return rules;
@@ -307,9 +333,7 @@ program_rules(Program *program, int32 config_version)
 	}
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	PushActiveSnapshot(config_snapshot());
-	SPI_connect();
 	rules = load_rules(program, config_version, 0, 0);
-	SPI_finish();
 	PopActiveSnapshot();
 	rights_leave(&rights);
 	old = MemoryContextSwitchTo(program->context);
@@ -327,9 +351,7 @@ program_rules_with(Program *program, int32 config_version, int32 rule_no)
 
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &rights);
 	PushActiveSnapshot(config_snapshot());
-	SPI_connect();
 	rules = load_rules(program, config_version, rule_no, program->config_version);
-	SPI_finish();
 	PopActiveSnapshot();
 	rights_leave(&rights);
 	return rules;

@@ -10,7 +10,6 @@
 #include "engine/tiers.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -229,30 +228,27 @@ tier_reader_end(TierReader *reader)
 TierConfig *
 tiers_load(Program *program)
 {
+	static const char *const group_order[] = {"group_no", "config_version"};
+	static const char *const tier_order[] = {"group_no", "config_version", "rank", "tier_no"};
 	MemoryContext old;
 	TierReader *reader;
-	SPITupleTable *groups;
-	uint64		ngroups;
-	uint64		i;
+	ConfigTable *groups = config_table_read(&program->ref, "tier_group_version");
+	ConfigTable *tiers;
+	int			i;
 
-	config_query(&program->ref,
-				 "SELECT group_no::pg_catalog.int4, config_version, since, name, keep,"
-				 " keep_renewed, downgrade, deleted, top_up, unit_no::pg_catalog.int4,"
-				 " rollover, rollover_max, rollover_window"
-				 " FROM %s.tier_group_version ORDER BY group_no, config_version", 0, 0, 0);
-	if (SPI_processed == 0)
-		return NULL;
-	groups = SPI_tuptable;
-	ngroups = SPI_processed;
-	config_query(&program->ref,
-				 "SELECT group_no::pg_catalog.int4, config_version, tier_no, name, rank,"
-				 " qualify, closed, life_years, units, thresholds FROM %s.tier_version"
-				 " ORDER BY group_no, config_version, rank, tier_no", 0, 0, 0);
-	old = MemoryContextSwitchTo(program->context);
-	reader = tier_reader_begin(ngroups, SPI_processed);
-	for (i = 0; i < ngroups; i++)
+	if (groups->nrows == 0)
 	{
-		ConfigRow	row = {groups->vals[i], groups->tupdesc};
+		config_table_close(groups);
+		return NULL;
+	}
+	config_table_sort(groups, group_order, lengthof(group_order));
+	tiers = config_table_read(&program->ref, "tier_version");
+	config_table_sort(tiers, tier_order, lengthof(tier_order));
+	old = MemoryContextSwitchTo(program->context);
+	reader = tier_reader_begin(groups->nrows, tiers->nrows);
+	for (i = 0; i < groups->nrows; i++)
+	{
+		ConfigRow	row = groups->rows[i];
 		TierLadder	ladder = {0};
 
 		ladder.since = DatumGetTimestampTz(config_datum(&row, "since", TIMESTAMPTZOID, NULL));
@@ -267,9 +263,9 @@ tiers_load(Program *program)
 						  config_int(&row, "config_version", 0), config_text(&row, "name"),
 						  config_bool(&row, "deleted"), config_bool(&row, "top_up"), &ladder);
 	}
-	for (i = 0; i < SPI_processed; i++)
+	for (i = 0; i < tiers->nrows; i++)
 	{
-		ConfigRow	row = config_row(i);
+		ConfigRow	row = tiers->rows[i];
 		TierStep	step = {0};
 
 		step.tier_no = config_int(&row, "tier_no", 0);
@@ -283,6 +279,8 @@ tiers_load(Program *program)
 						 &step);
 	}
 	tier_reader_end(reader);
+	config_table_close(tiers);
+	config_table_close(groups);
 	MemoryContextSwitchTo(old);
 	return reader->config;
 }
