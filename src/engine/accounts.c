@@ -41,7 +41,6 @@
 static bool
 find_account(Ledger *ledger, Datum member)
 {
-	ScanKeyData key;
 	Relation	rel = ledger->account.rel;
 	MemoryContext old = MemoryContextSwitchTo(ledger->context);
 	bool		found;
@@ -52,10 +51,17 @@ find_account(Ledger *ledger, Datum member)
 	if (ledger->account_scan == NULL)
 		ledger->account_scan = loyalty_index_beginscan(rel, ledger->account_pk,
 													   ledger->snapshot, 1, 0);
-	ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, InvalidOid,
-						   ledger->account_pk->rd_indcollation[0],
-						   equality_function(ledger->program->ref.member_type), member);
-	index_rescan(ledger->account_scan, &key, 1, NULL, 0);
+	if (ledger->account_key == NULL)
+	{
+		MemoryContextSwitchTo(ledger->kept ? ledger->account.context : ledger->context);
+		ledger->account_key = palloc0(sizeof(ScanKeyData));
+		ScanKeyEntryInitialize(ledger->account_key, 0, 1, BTEqualStrategyNumber, InvalidOid,
+							   ledger->account_pk->rd_indcollation[0],
+							   equality_function(ledger->program->ref.member_type), member);
+		MemoryContextSwitchTo(ledger->context);
+	}
+	ledger->account_key->sk_argument = member;
+	index_rescan(ledger->account_scan, ledger->account_key, 1, NULL, 0);
 	found = index_getnext_slot(ledger->account_scan, ForwardScanDirection,
 							   ledger->account.slot);
 	MemoryContextSwitchTo(old);

@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "engine/kept.h"
 #include "engine/layout.h"
 #include "engine/writer.h"
 
@@ -91,6 +92,28 @@ prepare_triggers(Ledger *ledger)
 	ledger->estate->es_output_cid = GetCurrentCommandId(true);
 }
 
+/* Opens one of the ledger's own tables. */
+static void
+open_table(Ledger *ledger, TableWriter *writer, Oid relid)
+{
+	if (ledger->kept)
+		kept_open(ledger, writer, relid);
+	else
+		writer_open(ledger, writer, relid);
+}
+
+/* Closes it, if it is open. */
+static void
+close_table(Ledger *ledger, TableWriter *writer)
+{
+	if (writer->rel == NULL)
+		return;
+	if (ledger->kept)
+		kept_close(ledger, writer);
+	else
+		writer_close(writer);
+}
+
 /* see ledger.h */
 Ledger *
 ledger_open(Program *program, SourceConfig *source, bool dry)
@@ -104,11 +127,14 @@ ledger_open(Program *program, SourceConfig *source, bool dry)
 	rights_enter(program->ref.owner, SECURITY_NOFORCE_RLS, &ledger->rights);
 	if (!dry)
 		PreventCommandIfReadOnly("posting points");
-	ledger->estate = CreateExecutorState();
-	writer_open(ledger, &ledger->account, program->account);
-	writer_open(ledger, &ledger->journal, program->journal);
+	if (source && !dry)
+		kept_take(ledger);
+	else
+		ledger->estate = CreateExecutorState();
+	open_table(ledger, &ledger->account, program->account);
+	open_table(ledger, &ledger->journal, program->journal);
 	if (source && OidIsValid(source->posting))
-		writer_open(ledger, &ledger->posting, source->posting);
+		open_table(ledger, &ledger->posting, source->posting);
 	if (ledger->fires_triggers)
 	{
 		prepare_triggers(ledger);
@@ -128,7 +154,7 @@ add_table(Ledger *ledger, TableWriter *writer, Oid relid)
 	if (writer->rel)
 		return;
 	old = MemoryContextSwitchTo(ledger->context);
-	writer_open(ledger, writer, relid);
+	open_table(ledger, writer, relid);
 	if (!writer->plain)
 	{
 		prepare_triggers(ledger);
@@ -195,19 +221,18 @@ ledger_close(Ledger *ledger)
 	}
 	if (ledger->account_pk)
 		index_close(ledger->account_pk, NoLock);
-	if (ledger->posting_pk)
+	if (ledger->posting_pk && !ledger->posting.indices_open)
 		index_close(ledger->posting_pk, NoLock);
-	writer_close(&ledger->account);
-	writer_close(&ledger->journal);
-	if (ledger->posting.rel)
-		writer_close(&ledger->posting);
-	if (ledger->usage.rel)
-		writer_close(&ledger->usage);
-	if (ledger->operation.rel)
-		writer_close(&ledger->operation);
-	if (ledger->tier_change.rel)
-		writer_close(&ledger->tier_change);
-	FreeExecutorState(ledger->estate);
+	close_table(ledger, &ledger->account);
+	close_table(ledger, &ledger->journal);
+	close_table(ledger, &ledger->posting);
+	close_table(ledger, &ledger->usage);
+	close_table(ledger, &ledger->operation);
+	close_table(ledger, &ledger->tier_change);
+	if (ledger->kept)
+		kept_put(ledger);
+	else
+		FreeExecutorState(ledger->estate);
 	rights_leave(&ledger->rights);
 	pfree(ledger);
 }

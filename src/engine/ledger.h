@@ -136,7 +136,12 @@ typedef struct Posting
 typedef struct TableWriter
 {
 	Relation	rel;
+	Oid			relid;
+	TupleDesc	desc;			/* of slots */
+	MemoryContext context;		/* where all this is */
 	ResultRelInfo *info;
+	Oid		   *indices;		/* NULL: not known yet */
+	bool		indices_open;
 	TupleTableSlot *slot;
 	bool		plain;			/* no row triggers: written directly */
 	TupleTableSlot **buffer;	/* new rows waiting to be written */
@@ -179,6 +184,7 @@ typedef struct Ledger
 	bool		dry;			/* nothing is locked or written */
 	bool		history;		/* of a backfill: tiers stay where its rows are */
 	MemoryContext context;
+	struct KeptLedger *kept;	/* NULL: there is nothing to keep, see kept.h */
 	EState	   *estate;
 	bool		fires_triggers;
 	Snapshot	snapshot;
@@ -193,6 +199,7 @@ typedef struct Ledger
 	Relation	posting_pk;
 	IndexScanDesc account_scan;
 	IndexScanDesc posting_scan;
+	ScanKeyData *account_key;
 	ScanKeyData *posting_keys;
 	bool		account_moved;	/* the account locked last had changed since the
 								 * snapshot */

@@ -22,6 +22,25 @@
 #include "engine/layout.h"
 #include "engine/writer.h"
 
+/* Opens the posting table's primary key, which new postings are written by, too. */
+static Relation
+open_primary_key(Ledger *ledger)
+{
+	TableWriter *posting = &ledger->posting;
+	Oid			index = loyalty_primary_key(posting->rel);
+	int			i;
+
+	if (ledger->dry)
+		return index_open(index, AccessShareLock);
+	writer_open_indices(posting);
+	for (i = 0; i < posting->info->ri_NumIndices; i++)
+	{
+		if (posting->indices[i] == index)
+			return posting->info->ri_IndexRelationDescs[i];
+	}
+	elog(ERROR, "a posting table has lost its primary key");
+}
+
 /* Begins a scan of the posting table's primary key, if there is none. */
 static void
 begin_posting_scan(Ledger *ledger)
@@ -33,16 +52,18 @@ begin_posting_scan(Ledger *ledger)
 	if (ledger->posting_scan)
 		return;
 	if (ledger->posting_pk == NULL)
-		ledger->posting_pk = index_open(loyalty_primary_key(rel), AccessShareLock);
+		ledger->posting_pk = open_primary_key(ledger);
 	if (ledger->posting_keys == NULL)
 	{
-		ledger->posting_keys = MemoryContextAllocZero(ledger->context,
-													  sizeof(ScanKeyData) * source->nkeys);
+		MemoryContext old = MemoryContextSwitchTo(ledger->posting.context);
+
+		ledger->posting_keys = palloc0(sizeof(ScanKeyData) * source->nkeys);
 		for (i = 0; i < source->nkeys; i++)
 			ScanKeyEntryInitialize(&ledger->posting_keys[i], 0, i + 1,
 								   BTEqualStrategyNumber, InvalidOid,
 								   ledger->posting_pk->rd_indcollation[i],
 								   equality_function(source->key_type[i]), (Datum) 0);
+		MemoryContextSwitchTo(old);
 	}
 	ledger->posting_scan = loyalty_index_beginscan(rel, ledger->posting_pk, ledger->snapshot,
 												   source->nkeys, 0);

@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "engine/kept.h"
 #include "engine/writer.h"
 
 /* Whether a table has row triggers that an insert or update must fire. */
@@ -34,23 +35,34 @@ has_row_triggers(Relation rel)
 		 triggers->trig_insert_instead_row || triggers->trig_update_instead_row);
 }
 
-/* Opens the indexes for writing: an update that is HOT needs none of them. */
-static void
-open_indices(Ledger *ledger, TableWriter *writer)
+/* see writer.h */
+void
+writer_open_indices(TableWriter *writer)
 {
 	MemoryContext old;
 	int			i;
 
-	if (writer->info->ri_IndexRelationDescs || !writer->rel->rd_rel->relhasindex)
+	if (writer->indices_open || !writer->rel->rd_rel->relhasindex)
 		return;
-	old = MemoryContextSwitchTo(ledger->context);
+	writer->indices_open = true;
+	if (writer->indices)
+	{
+		/* what is to be known of them is known from before */
+		for (i = 0; i < writer->info->ri_NumIndices; i++)
+			writer->info->ri_IndexRelationDescs[i] = index_open(writer->indices[i],
+																RowExclusiveLock);
+		return;
+	}
+	old = MemoryContextSwitchTo(writer->context);
 	ExecOpenIndices(writer->info, false);
+	writer->indices = palloc(sizeof(Oid) * Max(1, writer->info->ri_NumIndices));
 
 	/* predicates come ready from the cache: the executor would plan them each time */
 	for (i = 0; i < writer->info->ri_NumIndices; i++)
 	{
 		IndexInfo  *index = writer->info->ri_IndexRelationInfo[i];
 
+		writer->indices[i] = RelationGetRelid(writer->info->ri_IndexRelationDescs[i]);
 		if (index->ii_Predicate && index->ii_PredicateState == NULL)
 			index->ii_PredicateState = ExecInitQual(index->ii_Predicate, NULL);
 	}
@@ -64,18 +76,39 @@ writer_open(Ledger *ledger, TableWriter *writer, Oid relid)
 	LOCKMODE	mode = ledger->dry ? AccessShareLock : RowExclusiveLock;
 
 	writer->rel = table_open(relid, mode);
-	writer->slot = table_slot_create(writer->rel, NULL);
+	writer->desc = RelationGetDescr(writer->rel);
+	writer_make(ledger, writer);
+}
+
+/* Makes a slot for rows of the table. */
+static TupleTableSlot *
+make_slot(TableWriter *writer)
+{
+	return MakeSingleTupleTableSlot(writer->desc, table_slot_callbacks(writer->rel));
+}
+
+/* see writer.h */
+void
+writer_make(Ledger *ledger, TableWriter *writer)
+{
+	writer->context = CurrentMemoryContext;
+	writer->relid = RelationGetRelid(writer->rel);
+	writer->slot = make_slot(writer);
 	if (ledger->dry)
 		return;
 	writer->info = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer->info, writer->rel, 1, NULL, 0);
+	/* it is in no range table, where who reports an error would look for it */
+	InitResultRelInfo(writer->info, writer->rel, 0, NULL, 0);
 	writer->plain = !has_row_triggers(writer->rel) &&
 		!(writer->rel->rd_att->constr && writer->rel->rd_att->constr->has_generated_stored);
 	if (!writer->plain)
 	{
-		open_indices(ledger, writer);
+		writer_open_indices(writer);
 		ledger->fires_triggers = true;
 	}
+	if (ledger->kept && (!writer->plain || (writer->rel->rd_att->constr &&
+											writer->rel->rd_att->constr->num_check > 0)))
+		ledger->kept->spoilt = true;
 }
 
 /* see writer.h */
@@ -86,7 +119,7 @@ writer_close(TableWriter *writer)
 
 	for (i = 0; i < writer->nslots; i++)
 		ExecDropSingleTupleTableSlot(writer->buffer[i]);
-	if (writer->info)
+	if (writer->indices_open)
 		ExecCloseIndices(writer->info);
 	ExecDropSingleTupleTableSlot(writer->slot);
 	table_close(writer->rel, NoLock);
@@ -100,7 +133,7 @@ write_rows(Ledger *ledger, TableWriter *writer)
 
 	if (writer->plain)
 	{
-		open_indices(ledger, writer);
+		writer_open_indices(writer);
 		table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
 						   GetCurrentCommandId(true), 0, NULL);
 		for (i = 0; i < writer->nbuffered; i++)
@@ -196,7 +229,7 @@ writer_next(Ledger *ledger, TableWriter *writer)
 		writer_flush(ledger, writer);
 	if (writer->nbuffered == writer->nslots)
 	{
-		MemoryContext old = MemoryContextSwitchTo(ledger->context);
+		MemoryContext old = MemoryContextSwitchTo(writer->context);
 
 		/* most statements write a row or two */
 		if (writer->nslots == writer->capacity)
@@ -206,7 +239,7 @@ writer_next(Ledger *ledger, TableWriter *writer)
 				repalloc(writer->buffer, sizeof(TupleTableSlot *) * writer->capacity) :
 				palloc(sizeof(TupleTableSlot *) * writer->capacity);
 		}
-		slot = table_slot_create(writer->rel, NULL);
+		slot = make_slot(writer);
 
 		/* columns that somebody has added stay so */
 		memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
@@ -299,7 +332,7 @@ writer_try_update(Ledger *ledger, TableWriter *writer, ItemPointer tid, Snapshot
 			 RelationGetRelationName(writer->rel));
 	if (update_indexes != TU_None)
 	{
-		open_indices(ledger, writer);
+		writer_open_indices(writer);
 		loyalty_update_index_tuples(writer->info, slot, ledger->estate, update_indexes);
 	}
 	ResetPerTupleExprContext(ledger->estate);

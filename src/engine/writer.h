@@ -14,6 +14,12 @@
 extern void writer_open(Ledger *ledger, TableWriter *writer, Oid relid);
 extern void writer_close(TableWriter *writer);
 
+/* The same for a table that is open already, and its descriptor. */
+extern void writer_make(Ledger *ledger, TableWriter *writer);
+
+/* Opens the indexes for writing, unless they are: an update that is HOT needs none. */
+extern void writer_open_indices(TableWriter *writer);
+
 /*
  * A slot to fill with the next new row, then to be given to writer_insert,
  * which keeps it to be written with others by writer_flush.
