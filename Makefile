@@ -12,7 +12,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$(top)/loya
 MODULE_big = loyalty
 OBJS = $(patsubst $(srcdir)/%.c,%.o,$(sort $(wildcard $(srcdir)/src/core/*.c $(srcdir)/src/types/*.c $(srcdir)/src/engine/*.c)))
 PG_CPPFLAGS = -I$(srcdir)/src -I./src -DLOYALTY_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -fvisibility=hidden
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -fvisibility=hidden -fno-plt
 
 DATA_built = sql/loyalty--$(EXTVERSION).sql
 EXTRA_CLEAN = sql/loyalty--$(EXTVERSION).sql src/engine/program_sql.h
