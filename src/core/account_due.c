@@ -112,8 +112,12 @@ account_owes(const Account *account, int32_t unit)
 		int			n;
 		int			ndebts;
 		LotPiece   *pieces = account_run(account, run, &n);
-		LotPiece   *debts = account_debts(pieces, n, &ndebts);
+		LotPiece   *debts;
 
+		/* most accounts have nothing that never ends */
+		if (n == 0 || pieces[0].to != DEBT_TO)
+			continue;
+		debts = account_debts(pieces, n, &ndebts);
 		for (int i = 0; i < ndebts; i++)
 		{
 			if (piece_is_debt(&debts[i]) && (unit == 0 || debts[i].unit == unit))

@@ -32,6 +32,37 @@
 static const char read_usage_plan = 0;
 static const char write_usage_plan = 0;
 
+/*
+ * The span that was asked for last: mostly the next event is in it, too.  It is
+ * that of all its instants, see calendar_span.
+ */
+typedef struct KnownSpan
+{
+	void	   *zone;			/* the zone's arg; NULL if none is known */
+	CalendarUnit period;
+	Instant		start;
+	Instant		end;
+} KnownSpan;
+
+static KnownSpan known_span;
+
+/* The start of the span that contains an instant. */
+static Instant
+span_start(CalendarUnit period, Instant at, const Zone *zone)
+{
+	KnownSpan  *known = &known_span;
+
+	if (known->zone != zone->arg || known->period != period || at < known->start ||
+		at >= known->end)
+	{
+		known->zone = NULL;
+		core_check(calendar_span(period, at, zone, &known->start, &known->end));
+		known->zone = zone->arg;
+		known->period = period;
+	}
+	return known->start;
+}
+
 /* Has queries see the rows that wait to be inserted. */
 static void
 flush_usage(Batch *batch)
@@ -163,9 +194,8 @@ current_usage(Batch *batch, AccountState *account, int32 rule_no, CalendarUnit p
 			  RuleSet *rules, Instant at, Instant *span)
 {
 	UsageItem  *item = account_usage(account, rule_no, true);
-	Instant		end;
 
-	core_check(calendar_span(period, at, &rules->zone, span, &end));
+	*span = span_start(period, at, &rules->zone);
 	if (item->at == *span)
 		return item;
 	if (item->at > *span)

@@ -26,6 +26,10 @@
 
 #define UNIX_EPOCH		(-(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
+/* stretches of time, 102 days each, of which is kept what offset each begins with */
+#define STRETCH_BITS	43
+#define STRETCHES		((int) (((TABLE_END - TABLE_START) * USECS_PER_SEC >> STRETCH_BITS) + 1))
+
 /* from an instant on, local time is UTC + offset (microseconds) */
 typedef struct ZoneOffset
 {
@@ -42,8 +46,8 @@ typedef struct ZoneTable
 {
 	pg_tz	   *tz;				/* hash key */
 	int			count;
-	int			last;			/* where the last search ended */
 	ZoneOffset *offsets;
+	uint16	   *first;			/* by stretch since the first offset's start */
 } ZoneTable;
 
 /* all zones used in this backend, and the latest of them */
@@ -90,8 +94,8 @@ zone_for_tz(pg_tz *tz)
 		{
 			/* should building fail, the table is a valid, empty one */
 			table->count = 0;
-			table->last = 0;
 			table->offsets = NULL;
+			table->first = NULL;
 			build_table(table);
 		}
 		latest_table = table;
@@ -110,8 +114,11 @@ build_table(ZoneTable *table)
 	int			count = 0;
 	ZoneOffset *offsets = MemoryContextAlloc(TopMemoryContext,
 											 room * sizeof(ZoneOffset));
+	uint16	   *first;
 	pg_time_t	start = TABLE_START;
 	int			more = 1;
+	int			at = 0;
+	int			i;
 
 	while (more == 1 && start < TABLE_END)
 	{
@@ -143,33 +150,36 @@ build_table(ZoneTable *table)
 	offsets[count].start = more == 1 ? start * USECS_PER_SEC + UNIX_EPOCH :
 		INSTANT_NEVER;
 	offsets[count].offset = 0;
+	first = MemoryContextAlloc(TopMemoryContext, STRETCHES * sizeof(uint16));
+	for (i = 0; i < STRETCHES; i++)
+	{
+		while (at + 1 < count &&
+			   offsets[at + 1].start <= offsets[0].start + ((int64) i << STRETCH_BITS))
+			at++;
+		first[i] = (uint16) at;
+	}
 	table->offsets = offsets;
+	table->first = first;
 	table->count = count;
 }
 
 /* Finds the offset in force at an instant; -1 if it is not kept. */
 static inline int
-find_offset(ZoneTable *table, Instant at)
+find_offset(const ZoneTable *table, Instant at)
 {
 	const ZoneOffset *offsets = table->offsets;
-	int			low = 0;
-	int			high = table->count;
+	uint64		stretch;
+	int			i;
 
-	if (high == 0 || at < offsets[0].start || at >= offsets[high].start)
+	if (table->count == 0 || at < offsets[0].start || at >= offsets[table->count].start)
 		return -1;
-	if (at >= offsets[table->last].start && at < offsets[table->last + 1].start)
-		return table->last;
-	while (high - low > 1)
-	{
-		int			middle = (low + high) / 2;
 
-		if (at < offsets[middle].start)
-			high = middle;
-		else
-			low = middle;
-	}
-	table->last = low;
-	return low;
+	/* the clocks are changed so rarely that it is this one or the next */
+	stretch = ((uint64) at - (uint64) offsets[0].start) >> STRETCH_BITS;
+	i = table->first[Min(stretch, STRETCHES - 1)];
+	while (at >= offsets[i + 1].start)
+		i++;
+	return i;
 }
 
 /* Local time of an instant. */
