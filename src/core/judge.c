@@ -99,19 +99,18 @@ judge_clamp(const JudgeUnit *unit, JudgeTerm *term, Frac pays)
 }
 
 /*
- * What a base or flat rule pays.  The sum of the amounts it matches goes to
- * *sum, for those who spread the contribution over the rows.
+ * What a base or flat rule pays before its limits.  The sum of the amounts it
+ * matches goes to *sum, for those who spread the contribution over the rows.
  */
 static CoreResult
-pay_base(const Judgement *j, JudgeTerm *term, Frac *sum)
+base_pays(const Judgement *j, const JudgeTerm *term, Frac *sum, Frac *pays)
 {
-	Frac		pays = FRAC_ZERO;
-
 	*sum = FRAC_ZERO;
+	*pays = FRAC_ZERO;
 	if (term->rule->earn.kind == RATE_FLAT)
 	{
 		if (matches_any(term, j->nrows))
-			TRY(rate_pays(&term->rule->earn, FRAC_ZERO, &pays));
+			return rate_pays(&term->rule->earn, FRAC_ZERO, pays);
 	}
 	else if (term->amount != NULL)
 	{
@@ -129,9 +128,51 @@ pay_base(const Judgement *j, JudgeTerm *term, Frac *sum)
 			}
 		}
 		if (frac_sign(*sum) > 0)
-			TRY(rate_pays(&term->rule->earn, *sum, &pays));
+			return rate_pays(&term->rule->earn, *sum, pays);
 	}
-	return judge_clamp(j->unit, term, pays);
+	return CORE_OK;
+}
+
+/* Whether a rule that is alone in its unit has its contribution rounded, and no more. */
+static inline bool
+is_unlimited(const JudgeUnit *unit, const JudgeTerm *term)
+{
+	return term->room == POINTS_MAX && !term->was_short && !is_multiplier(term) &&
+		!term->rule->has_max_per_event && !unit->has_max_per_event;
+}
+
+/* Judges such a rule, which is what most events come to. */
+static CoreResult
+judge_alone(const Judgement *j, Points *total)
+{
+	const JudgeUnit *unit = j->unit;
+	JudgeTerm  *term = j->terms;
+	Frac		steps;
+	CoreInt128	whole;
+	Frac		rest;
+
+	*total = 0;
+	term->trimmed = 0;
+	term->is_short = false;
+	term->share = 0;
+	TRY(base_pays(j, term, &rest, &steps));
+	term->new_want = term->new_got = term->exact = steps;
+	if (steps.num == 0)
+		return CORE_OK;
+	if (unit->step != POINTS_SCALE)
+		TRY(frac_mul(steps, judge_steps_per_point(unit), &steps));
+	judge_split_steps(steps, &whole, &rest);
+	if (rest.num != 0)
+	{
+		if (judge_rounds_up(unit->rounding, whole, rest))
+			whole++;
+		else
+			term->trimmed = TRIM_ROUNDING;
+	}
+	if (whole > POINTS_MAX / unit->step)
+		return CORE_RANGE;
+	*total = term->share = (Points) whole * unit->step;
+	return CORE_OK;
 }
 
 /*
@@ -218,6 +259,8 @@ judge_unit(const JudgeUnit *unit, JudgeTerm *terms, int nterms, int nrows,
 	bool		has_multiplier = false;
 	bool		has_group = false;
 
+	if (nterms == 1 && is_unlimited(unit, terms))
+		return judge_alone(&j, total);
 	for (int i = 0; i < nterms; i++)
 	{
 		JudgeTerm  *term = &terms[i];
@@ -229,7 +272,12 @@ judge_unit(const JudgeUnit *unit, JudgeTerm *terms, int nterms, int nrows,
 		if (is_multiplier(term))
 			has_multiplier = true;
 		else
-			TRY(pay_base(&j, term, &j.per_term[i]));
+		{
+			Frac		pays;
+
+			TRY(base_pays(&j, term, &j.per_term[i], &pays));
+			TRY(judge_clamp(unit, term, pays));
+		}
 	}
 	if (has_group)
 		decide_base_groups(&j);
@@ -248,6 +296,8 @@ judge_change(const Points *held, const Points *computed, int n, Points *delta)
 {
 	CoreInt128	rest = 0;
 
+	if (n == 1)
+		return points_sub(computed[0], held[0], &delta[0]) ? CORE_OK : CORE_RANGE;
 	for (int i = 0; i < n; i++)
 	{
 		Points		gap;

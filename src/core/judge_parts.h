@@ -130,6 +130,14 @@ extern CoreResult judge_multipliers(Judgement *j, bool has_group);
 
 /* -------- judge_round.c: the one rounding -------- */
 
+/* How many steps a point has. */
+static inline Frac
+judge_steps_per_point(const JudgeUnit *unit)
+{
+	return POINTS_SCALE % unit->step == 0 ?
+		make_frac(POINTS_SCALE / unit->step, 1) : make_frac(POINTS_SCALE, unit->step);
+}
+
 /* A value >= 0 as whole steps and a rest below one, of the same denominator. */
 extern void judge_split_steps(Frac value, CoreInt128 *whole, Frac *rest);
 

@@ -76,14 +76,10 @@ CoreResult
 judge_round_shares(const Judgement *j, Points *total)
 {
 	const JudgeUnit *unit = j->unit;
-	Frac		steps_per_point;
+	Frac		steps_per_point = judge_steps_per_point(unit);
 	Frac		rests = FRAC_ZERO;
 	CoreInt128	whole = 0;
 	CoreInt128	extra;
-
-	steps_per_point = POINTS_SCALE % unit->step == 0 ?
-		make_frac(POINTS_SCALE / unit->step, 1) :
-		make_frac(POINTS_SCALE, unit->step);
 
 	for (int i = 0; i < j->nterms; i++)
 	{

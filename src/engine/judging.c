@@ -22,7 +22,6 @@ note_wanted(Judgement *j, const UnitConfig *unit, const int *index, const Points
 	bool		lapsed = false;
 	int			i;
 
-	j->nwanted = 0;
 	for (i = 0; i < j->nown; i++)
 		lapsed |= j->own[i].unit == unit->unit_no && j->own[i].lapsed != 0;
 	if (!lapsed || nterms < 2)
@@ -203,6 +202,124 @@ sum_points(const Points *points, int n)
 	return sum;
 }
 
+/* Whether a rule pays for the amount. */
+static inline bool
+is_base(const RuleConfig *rule)
+{
+	return rule->judge.earn.kind != RATE_FLAT && rule->judge.earn.kind != RATE_MULTIPLIER;
+}
+
+/* Why a rule has no say in an event that is entitled to something; NULL if it has one. */
+static const char *
+why_not_paid(const Judgement *j, const RuleConfig *rule, int index, const EventRow *rows, Frac net)
+{
+	const Event *event = j->event;
+	bool		any = false;
+	int			i;
+
+	if (event->at < rule->valid_from || event->at >= rule->valid_until)
+		return "not valid at the event's instant";
+	if (rule->has_min_amount && frac_cmp(net, rule->min_amount) < 0)
+		return "below the minimum amount";
+	if (rule->ntiers > 0 && !event_has_tier(j->batch->reader, rule))
+		return "the member held none of its tiers";
+	for (i = 0; i < event->nrows && !any; i++)
+		any = event_row_matches(&rows[i], index);
+	if (!any)
+		return "its condition does not hold";
+	if (rule->amount < 0 && j->batch->source->amount < 0 && is_base(rule))
+		return "the source has no amount";
+	return NULL;
+}
+
+/* Begins what an observer is told of a rule. */
+static pg_noinline void
+begin_judged(const Judgement *j, const RuleConfig *rule, const char *reason, JudgedRule *judged)
+{
+	int32		unit_no = j->rules->units[rule->unit].unit_no;
+
+	judged->rule = rule;
+	judged->reason = reason;
+	judged->amount = FRAC_ZERO;
+	judged->cap_room = judged->budget_room = POINTS_MAX;
+	judged->held = held_points(j, unit_no, rule->rule_no);
+	judged->entry_no = first_line(j, unit_no, rule->rule_no);
+}
+
+/* Tells an observer what a rate is applied to. */
+static pg_noinline void
+add_judged_amounts(JudgedRule *judged, const JudgeTerm *term, int nrows)
+{
+	int			k;
+
+	for (k = 0; term->amount && k < nrows; k++)
+	{
+		if (term->match[k])
+			core_check(frac_add(judged->amount, term->amount[k], &judged->amount));
+	}
+}
+
+/* Tells an observer what became of a rule that had a say. */
+static pg_noinline void
+end_judged(JudgedRule *judged, const JudgeTerm *term, Points held, Points delta)
+{
+	judged->term = palloc(sizeof(JudgeTerm));
+	memcpy((void *) judged->term, term, sizeof(JudgeTerm));
+	judged->held = held;
+	judged->delta = delta;
+}
+
+/* Which rows a rule matches, and what they count for it; net if that is one row's all. */
+static pg_noinline void
+tell_rows(const Judgement *j, const RuleConfig *rule, int index, const EventRow *rows,
+		  Frac gross, Frac net, JudgeTerm *term)
+{
+	int			nrows = Max(j->event->nrows, 1);
+	bool	   *match = palloc(sizeof(bool) * nrows);
+	Frac	   *amounts;
+	Frac		factor;
+	int			k;
+
+	for (k = 0; k < nrows; k++)
+		match[k] = event_row_matches(&rows[k], index);
+	term->match = match;
+	if (!is_base(rule))
+		return;
+	amounts = palloc(sizeof(Frac) * nrows);
+	for (k = 0; k < nrows; k++)
+	{
+		if (rule->amount < 0)
+			amounts[k] = event_row_amount(&rows[k]);
+		else
+			amounts[k] = rows[k].own && match[k] ? rows[k].own[index] : FRAC_ZERO;
+	}
+
+	/* what a reduction takes from the event it takes from each part */
+	if (frac_cmp(net, gross) != 0)
+	{
+		core_check(frac_div(net, gross, &factor));
+		for (k = 0; k < nrows; k++)
+			core_check(frac_mul(amounts[k], factor, &amounts[k]));
+	}
+	term->amount = amounts;
+}
+
+/* Notes how short of room a rule was, for the next time. */
+static pg_noinline void
+note_short(Posting *posting, int32 rule_no, const JudgeTerm *term)
+{
+	ShortItem  *item;
+
+	posting->shorts = posting->shorts ?
+		repalloc(posting->shorts, sizeof(ShortItem) * (posting->nshort + 1)) :
+		palloc(sizeof(ShortItem));
+	item = &posting->shorts[posting->nshort++];
+	memset(item, 0, sizeof(ShortItem));
+	item->rule_no = rule_no;
+	item->want = term->is_short ? term->new_want : term->want;
+	item->got = term->is_short ? term->new_got : term->got;
+}
+
 /* see judgement.h */
 void
 judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross, Frac net,
@@ -228,11 +345,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	int			n;
 	int			i;
 	int			k;
-	Frac	   *amounts = NULL;
-	Frac		amount_inline;
 	int32		rule_no_inline[8];
 	bool		match_inline = true;
-	bool		has_amount = batch->source->amount >= 0;
 	bool		both_ways = false;
 	int			pass;
 
@@ -253,99 +367,33 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	{
 		RuleConfig *rule = &rules->rules[i];
 		JudgeTerm  *term;
-		bool		base;
-		bool		any = false;
-		const char *reason = NULL;
+		const char *reason;
 
 		if (rule->unit != unit_index || !rule_concerns(rule, batch->source))
 			continue;
-		base = rule->judge.earn.kind != RATE_FLAT && rule->judge.earn.kind != RATE_MULTIPLIER;
-		for (k = 0; k < event->nrows && !any; k++)
-			any = event_row_matches(&rows[k], i);
-		if (why_not)
-			reason = why_not;
-		else if (event->at < rule->valid_from || event->at >= rule->valid_until)
-			reason = "not valid at the event's instant";
-		else if (rule->has_min_amount && frac_cmp(net, rule->min_amount) < 0)
-			reason = "below the minimum amount";
-		else if (!event_has_tier(batch->reader, rule))
-			reason = "the member held none of its tiers";
-		else if (!any)
-			reason = "its condition does not hold";
-		else if (base && !has_amount && rule->amount < 0)
-			reason = "the source has no amount";
-		if (judged)
-		{
-			judged[i].rule = rule;
-			judged[i].reason = reason;
-			judged[i].amount = FRAC_ZERO;
-			judged[i].cap_room = judged[i].budget_room = POINTS_MAX;
-			judged[i].held = held_points(j, unit->unit_no, rule->rule_no);
-			judged[i].entry_no = first_line(j, unit->unit_no, rule->rule_no);
-		}
+		reason = why_not ? why_not : why_not_paid(j, rule, i, rows, net);
+		if (unlikely(judged != NULL))
+			begin_judged(j, rule, reason, &judged[i]);
 		if (reason)
 			continue;
 
 		term = &terms[nterms];
 		memset(term, 0, sizeof(JudgeTerm));
 		term->rule = &rule->judge;
-		index[nterms] = i;
-		if (nrows == 1)
+		index[nterms++] = i;
+		if (likely(nrows == 1 && (rule->amount < 0 || !is_base(rule))))
+		{
 			term->match = &match_inline;
+			term->amount = is_base(rule) ? &net : NULL;
+		}
 		else
-		{
-			bool	   *match = palloc(sizeof(bool) * nrows);
-
-			for (k = 0; k < nrows; k++)
-				match[k] = event_row_matches(&rows[k], i);
-			term->match = match;
-		}
-		if (base)
-		{
-			if (rule->amount < 0 && amounts == NULL)
-			{
-				amounts = nrows == 1 ? &amount_inline : palloc(sizeof(Frac) * nrows);
-				if (nrows == 1)
-					amounts[0] = net;
-				else
-				{
-					for (k = 0; k < nrows; k++)
-						amounts[k] = event_row_amount(&rows[k]);
-				}
-			}
-			if (rule->amount < 0)
-				term->amount = amounts;
-			else
-			{
-				Frac	   *own = palloc(sizeof(Frac) * nrows);
-
-				for (k = 0; k < nrows; k++)
-					own[k] = rows[k].own && event_row_matches(&rows[k], i) ?
-						rows[k].own[i] : FRAC_ZERO;
-				term->amount = own;
-			}
-
-			/* what a reduction takes from the event it takes from each part */
-			if ((nrows > 1 || rule->amount >= 0) && frac_cmp(net, gross) != 0)
-			{
-				Frac	   *reduced = palloc(sizeof(Frac) * nrows);
-				Frac		factor;
-
-				core_check(frac_div(net, gross, &factor));
-				for (k = 0; k < nrows; k++)
-					core_check(frac_mul(term->amount[k], factor, &reduced[k]));
-				term->amount = reduced;
-			}
-			for (k = 0; judged && k < nrows; k++)
-			{
-				if (term->match[k])
-					core_check(frac_add(judged[i].amount, term->amount[k],
-										&judged[i].amount));
-			}
-		}
+			tell_rows(j, rule, i, rows, gross, net, term);
+		if (unlikely(judged != NULL))
+			add_judged_amounts(&judged[i], term, nrows);
 		term->held = j->nown > 0 ? held_points(j, unit->unit_no, rule->rule_no) : 0;
-		find_room(j, rule, unit->unit_no, term, claims, judged ? &judged[i] : NULL);
-		nterms++;
+		term->room = POINTS_MAX;
+		if (rule->cap_period != CALENDAR_NONE || rule->has_budget)
+			find_room(j, rule, unit->unit_no, term, claims, judged ? &judged[i] : NULL);
 	}
 
 	judge_terms(unit, terms, nterms, nrows);
@@ -381,7 +429,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	 * Less is due without claiming room than the event holds: what it may still
 	 * claim stands in for what it holds otherwise.  It gets no more by that.
 	 */
-	if (!claims && j->account && sum_points(computed, n) < sum_points(held, n))
+	if (unlikely(!claims) && j->account && sum_points(computed, n) < sum_points(held, n))
 	{
 		for (i = 0; i < nterms; i++)
 			find_room(j, &rules->rules[index[i]], unit->unit_no, &terms[i], true,
@@ -392,9 +440,9 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		if (sum_points(computed, n) > sum_points(held, n))
 			memcpy(computed, held, sizeof(Points) * n);
 	}
-	if (j->account == NULL && claims)
+	if (unlikely(j->account == NULL) && claims)
 		j->needs_room |= !is_settled(j, terms, index, rule_no, held, nterms, n);
-	if (j->probes)
+	if (unlikely(j->probes))
 	{
 		CoreInt128	change = 0;
 
@@ -405,14 +453,16 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		return;
 	}
 	core_check(judge_change(held, computed, n, delta));
-	note_wanted(j, unit, index, delta, nterms);
+	j->nwanted = 0;
+	if (j->nown > 0)
+		note_wanted(j, unit, index, delta, nterms);
 	j->noted = false;
 
 	/*
 	 * What is topped up may go from one rule to another.  Room of a cap is
 	 * claimed by what its rule holds: then each rule gets what it computed.
 	 */
-	for (i = 0; i < nterms && batch->options.tops_up; i++)
+	for (i = 0; unlikely(batch->options.tops_up) && i < nterms; i++)
 	{
 		if (terms[i].room == POINTS_MAX || held[i] + delta[i] == computed[i])
 			continue;
@@ -431,7 +481,7 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		bool		released;
 		Points		claim;
 
-		i = pass % n;
+		i = pass < n ? pass : pass - n;
 		if (both_ways && (delta[i] < 0) != (pass >= n))
 			continue;
 		rule = i < nterms ? &rules->rules[index[i]] : rules_rule(rules, rule_no[i]);
@@ -448,14 +498,11 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 			budget_claim(batch, rule_no[i], claim);
 		if (i < nterms && (delta[i] > 0 || judged))
 			rule_lot(j, rule, &from, &to);
-		if (judged && i < nterms)
+		if (unlikely(judged != NULL) && i < nterms)
 		{
 			JudgedRule *out = &judged[index[i]];
 
-			out->term = palloc(sizeof(JudgeTerm));
-			memcpy((void *) out->term, &terms[i], sizeof(JudgeTerm));
-			out->held = held[i];
-			out->delta = delta[i];
+			end_judged(out, &terms[i], held[i], delta[i]);
 			out->from = from;
 			out->to = to;
 		}
@@ -475,22 +522,10 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 		}
 	}
 
-	/* what was short of room, for the next time */
+	/* one that lost its group claims no room, but stays short */
 	for (i = 0; i < nterms; i++)
 	{
-		ShortItem  *item;
-
-		/* one that lost its group claims no room, but stays short */
-		if (!terms[i].is_short &&
-			!(terms[i].was_short && (terms[i].trimmed & TRIM_GROUP)))
-			continue;
-		posting->shorts = posting->shorts ?
-			repalloc(posting->shorts, sizeof(ShortItem) * (posting->nshort + 1)) :
-			palloc(sizeof(ShortItem));
-		item = &posting->shorts[posting->nshort++];
-		memset(item, 0, sizeof(ShortItem));
-		item->rule_no = rule_no[i];
-		item->want = terms[i].is_short ? terms[i].new_want : terms[i].want;
-		item->got = terms[i].is_short ? terms[i].new_got : terms[i].got;
+		if (terms[i].is_short || (terms[i].was_short && (terms[i].trimmed & TRIM_GROUP)))
+			note_short(posting, rule_no[i], &terms[i]);
 	}
 }

@@ -43,7 +43,7 @@ event_amounts(const Event *event, const EventRow *rows, Frac *gross, Frac *net)
 }
 
 /* Adds the block of lines just written to what the posting knows. */
-static void
+static inline void
 posting_add_block(Judgement *j, Posting *posting)
 {
 	if (j->nlines == 0)
@@ -63,7 +63,7 @@ posting_add_block(Judgement *j, Posting *posting)
 }
 
 /* A member's own zone, and facts that rules read, are frozen with the event. */
-static struct varlena *
+static pg_noinline struct varlena *
 freeze(Batch *batch, AccountState *account, RuleSet *rules, bool uses_facts)
 {
 	struct varlena *facts = uses_facts ? event_freeze_facts(batch->reader, rules) : NULL;
@@ -112,8 +112,22 @@ most_claimed(const RuleConfig *rule, int index, const Event *event, const EventR
 	return points > POINTS_MAX ? POINTS_MAX : (Points) points;
 }
 
+/* Whether any rule that concerns the source has a budget. */
+static inline bool
+any_budget(const RuleSet *rules, const SourceConfig *source)
+{
+	int			i;
+
+	for (i = 0; i < rules->nrules; i++)
+	{
+		if (rules->rules[i].has_budget && rule_concerns(&rules->rules[i], source))
+			return true;
+	}
+	return false;
+}
+
 /* Locks what the event may need of budgets, in the order of their rules. */
-static void
+static pg_noinline void
 reserve_budgets(Judgement *j, const EventRow *rows, bool entitled)
 {
 	int32		after = 0;
@@ -181,8 +195,28 @@ match_member_rules(void *arg)
 	}
 }
 
+/*
+ * Evaluates the rules that read member.*, by the facts of now or those frozen.
+ * False if an expression failed: then the event is queued.
+ */
+static pg_noinline bool
+match_by_facts(Batch *batch, Event *event, RuleSet *rules, AccountState *account)
+{
+	MatchMember match = {batch, rules, event, event->rows ? event->rows : &event->row};
+	EvalError	error;
+
+	if (event->posting)
+		event_facts_frozen(batch->reader, event->posting->facts);
+	else
+		event_facts_now(batch->reader, batch->ledger, rules, account);
+	if (guarded(batch, match_member_rules, &match, &error))
+		return true;
+	failed_event_add(batch, event->key, &error);
+	return false;
+}
+
 /* Revokes all an event has posted: its member or instant is another now. */
-static void
+static pg_noinline void
 revoke_all(Batch *batch, Event *event, Posting *posting, AccountState *account)
 {
 	Judgement	j;
@@ -223,18 +257,9 @@ give_back_claims(Batch *batch, Event *event, AccountState *account)
 		 (member_cmp(batch->program, posting->member, event->member) != 0 ||
 		  posting->occurred_at != event->at)))
 		return true;
-	if (event->nrows > 0 && event_rules_use_member(batch->source, event->rules))
-	{
-		MatchMember match = {batch, event->rules, event, event->rows ? event->rows : &event->row};
-		EvalError	error;
-
-		event_facts_frozen(batch->reader, posting->facts);
-		if (!guarded(batch, match_member_rules, &match, &error))
-		{
-			failed_event_add(batch, event->key, &error);
-			return false;
-		}
-	}
+	if (event->nrows > 0 && event_rules_use_member(batch->source, event->rules) &&
+		!match_by_facts(batch, event, event->rules, account))
+		return false;
 	memset(&j, 0, sizeof(j));
 	j.batch = batch;
 	j.event = event;
@@ -272,6 +297,36 @@ may_top_up(const Batch *batch, const Event *event, const AccountState *account)
 		(event->at < account->last_at || account->next_due <= account->now);
 }
 
+/* Writes a line of no points: the event stays on record. */
+static pg_noinline void
+record_nothing(Judgement *j)
+{
+	Movement	nothing;
+
+	memset(&nothing, 0, sizeof(nothing));
+	nothing.kind = ENTRY_EARN;
+	nothing.unit = j->rules->units[0].unit_no;
+	nothing.from = nothing.occurred_at = j->event->at;
+	nothing.to = INSTANT_NEVER;
+	event_sink(j, &nothing);
+}
+
+/* Why an event is entitled to nothing; NULL if rules decide. */
+static const char *
+why_nothing(const Batch *batch, const Event *event, const Posting *posting, Frac net)
+{
+	if (event->rules == NULL)
+		return "it has not been posted";
+	if (event->nrows == 0)
+		return event->nfound == 0 ? "its rows are gone" :
+			"the source's condition does not hold";
+	if (posting->flags & POSTING_BLOCKED)
+		return "the member was not active when it was judged first";
+	if (batch->source->amount >= 0 && frac_sign(net) <= 0)
+		return "its amount is not above zero";
+	return NULL;
+}
+
 /* see batch.h */
 bool
 post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_account)
@@ -288,7 +343,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	bool		uses_tiers;
 	bool		moved;
 	bool		claims;
-	const char *why_not = NULL;
+	const char *why_not;
 	Frac		gross;
 	Frac		net;
 	int			i;
@@ -301,13 +356,13 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 		old_account = account;
 
 	/* late activities of new events are told together; what was posted hangs on them */
-	if (before)
+	if (unlikely(before != NULL))
 	{
 		activity_settle(batch->ledger, account);
 		if (old_account != account)
 			activity_settle(batch->ledger, old_account);
 	}
-	if (moved)
+	if (unlikely(moved))
 	{
 		event->posting = NULL;
 		if (rules != batch->program->rules && batch->choose_rules == NULL)
@@ -331,9 +386,9 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	j.line.event_key = ledger_key(batch, event);
 
 	/* the event does not count among the purchases that its rules see */
-	if (before)
+	if (unlikely(before != NULL))
 		uncount_purchase(old_account, before);
-	if (event->posting)
+	if (unlikely(event->posting != NULL))
 	{
 		*posting = *before;
 		posting->nshort = 0;
@@ -356,47 +411,31 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	}
 	posting->config_version = rules->config_version;
 
-	if (uses_tiers && event->posting)
+	if (unlikely(uses_tiers) && event->posting)
 		event_tiers_frozen(batch->reader, before->facts);
-	else if (uses_tiers)
+	else if (unlikely(uses_tiers))
 		event_tiers_now(batch->reader, batch->ledger, account, event->at);
-	if (uses_member && event->nrows > 0)
+	if (unlikely(uses_member) && event->nrows > 0 &&
+		!match_by_facts(batch, event, rules, account))
 	{
-		MatchMember match = {batch, rules, event, rows};
-		EvalError	error;
-
-		if (event->posting)
-			event_facts_frozen(batch->reader, before->facts);
-		else
-			event_facts_now(batch->reader, batch->ledger, rules, account);
-		if (!guarded(batch, match_member_rules, &match, &error))
-		{
-			if (before)
-				recount_purchase(old_account, before);
-			failed_event_add(batch, event->key, &error);
-			return false;
-		}
+		if (before)
+			recount_purchase(old_account, before);
+		return false;
 	}
 	if (event->posting == NULL)
-		posting->facts = freeze(batch, account, rules, uses_member || uses_tiers);
+		posting->facts = unlikely(uses_member || uses_tiers || account->zone_name) ?
+			freeze(batch, account, rules, uses_member || uses_tiers) : NULL;
 	if ((moved || may_top_up(batch, event, account)) && batch->nevents == 1 && !batch->options.dry)
 		budget_lock_all(batch);
-	if (moved)
+	if (unlikely(moved))
 		revoke_all(batch, event, before, old_account);
 
 	event_amounts(event, rows, &gross, &net);
-	if (unposts)
-		why_not = "it has not been posted";
-	else if (event->nrows == 0)
-		why_not = event->nfound == 0 ? "its rows are gone" :
-			"the source's condition does not hold";
-	else if (posting->flags & POSTING_BLOCKED)
-		why_not = "the member was not active when it was judged first";
-	else if (batch->source->amount >= 0 && frac_sign(net) <= 0)
-		why_not = "its amount is not above zero";
+	why_not = why_nothing(batch, event, posting, net);
 	claims = !(batch->options.no_claims && event->posting);
-	reserve_budgets(&j, rows, why_not == NULL);
-	if (batch->options.tops_up)
+	if (any_budget(rules, batch->source))
+		reserve_budgets(&j, rows, why_not == NULL);
+	if (unlikely(batch->options.tops_up))
 	{
 		/* a higher tier is never to the member's disadvantage */
 		j.probes = true;
@@ -411,7 +450,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 			return true;
 		}
 	}
-	if (batch->observer)
+	if (unlikely(batch->observer != NULL))
 		judged = palloc0(sizeof(JudgedRule) * Max(1, rules->nrules));
 	for (i = 0; i < rules->nunits; i++)
 		judge_event_unit(&j, i, rows, gross, net, why_not, claims, posting, judged);
@@ -420,22 +459,13 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	if (event->posting == NULL && event->nrows > 0 && j.nlines == 0 &&
 		((posting->flags & POSTING_BLOCKED) ||
 		 (uses_tiers && why_not == NULL && tiers_top_up_any(batch->program->tiers))))
-	{
-		Movement	nothing;
-
-		memset(&nothing, 0, sizeof(nothing));
-		nothing.kind = ENTRY_EARN;
-		nothing.unit = rules->units[0].unit_no;
-		nothing.from = nothing.occurred_at = event->at;
-		nothing.to = INSTANT_NEVER;
-		event_sink(&j, &nothing);
-	}
+		record_nothing(&j);
 	if (batch->source->purchase && why_not == NULL)
 		count_purchase(account, posting, net);
 	posting_add_block(&j, posting);
 	if (before || account_owes(&account->core, 0))
 		activity_settle(batch->ledger, account);
-	if (batch->observer)
+	if (unlikely(batch->observer != NULL))
 		batch->observer(batch->observer_arg, batch, account, event, judged, rules->nrules,
 						why_not);
 	if (j.nlines > 0)

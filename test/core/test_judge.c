@@ -996,6 +996,57 @@ test_sums(void)
 	ok(!judge_can_sum(&limited), "a rule with a cap of its own is limited");
 }
 
+/* A rule that is alone pays what it pays beside one that pays nothing. */
+static void
+test_alone(void)
+{
+	static const Points steps[] = {1, 3, 10, 100, 1000, POINTS_SCALE, 2 * POINTS_SCALE};
+	static const char *const rates[] = {"1 per 1", "1 per 3", "2.5 per 7", "3 per full 10", "1.7%",
+	"12.3456", "0 per 1", "900000000000 per 0.0001"};
+	int			n = 20000;
+	int			wrong = 0;
+	int			paid = 0;
+
+	for (int k = 0; k < n; k++)
+	{
+		int			nrows = 1 + below(3);
+		Event		alone = event(STACKING_ADDITIVE, (Rounding) (ROUNDING_FLOOR + below(5)), nrows);
+		Event		beside;
+		JudgeTerm  *a = &alone.terms[0];
+		JudgeTerm  *b = &beside.terms[0];
+		CoreResult	result;
+		CoreResult	expected;
+
+		alone.unit.step = steps[below(7)];
+		rule(&alone, rates[below(8)], "0");
+		for (int i = 0; i < nrows; i++)
+		{
+			alone.match[0][i] = below(5) != 0;
+			alone.amount[0][i] = frac(below(1000000) - 100000);
+			if (below(10) == 0)
+				alone.amount[0][i].num *= 1000000000000;
+		}
+		beside = alone;
+		rule(&beside, "0", "0");
+		result = judge(&alone);
+		expected = judge(&beside);
+		paid += expected == CORE_OK && b->share > 0;
+		if (result == expected &&
+			(result != CORE_OK ||
+			 (alone.total == beside.total && a->share == b->share && a->trimmed == b->trimmed &&
+			  a->is_short == b->is_short && frac_cmp(a->exact, b->exact) == 0 &&
+			  frac_cmp(a->new_want, b->new_want) == 0 && frac_cmp(a->new_got, b->new_got) == 0)))
+			continue;
+		if (wrong++ < 5)
+			printf("# event %d: %" PRId64 " trimmed %x, expected %" PRId64 " trimmed %x\n", k,
+				   alone.total, (unsigned) a->trimmed, beside.total, (unsigned) b->trimmed);
+	}
+	if (wrong > 0)
+		printf("# rerun with SEED=%" PRIu64 "\n", first_seed);
+	ok(paid > n / 2, "rules alone pay (%d of %d)", paid, n);
+	ok(wrong == 0, "rules alone pay what they pay beside one that pays nothing");
+}
+
 /* Properties of changes. */
 static void
 test_change_properties(void)
@@ -1063,6 +1114,7 @@ main(void)
 	test_range();
 	test_properties();
 	test_sums();
+	test_alone();
 	test_change_properties();
 	return end_tests();
 }
