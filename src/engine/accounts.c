@@ -104,10 +104,12 @@ lock_account(Ledger *ledger)
 	{
 		ItemPointer found;
 		ItemPointerData queue = tid;
+		MemoryContext old = MemoryContextSwitchTo(ledger->context);
 
 		/* what the index names stays the same as long as updates are HOT */
-		index_rescan(ledger->account_scan, NULL, 0, NULL, 0);
+		index_rescan(ledger->account_scan, NULL, 1, NULL, 0);	/* the same member */
 		found = index_getnext_tid(ledger->account_scan, ForwardScanDirection);
+		MemoryContextSwitchTo(old);
 		if (found)
 			queue = *found;
 		LockTuple(rel, &queue, ExclusiveLock);
