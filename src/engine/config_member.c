@@ -20,6 +20,7 @@
 
 #include "engine/config.h"
 #include "engine/ledger.h"
+#include "engine/tiers.h"
 #include "types/zone.h"
 
 
@@ -78,7 +79,8 @@ book_before_moves(const ProgramRef *ref)
 	Datum		values[1] = {TimestampTzGetDatum(program_clock(program))};
 	uint64		count = config_execute(ref,
 									   "SELECT a.member_id FROM @.account a"
-									   " WHERE a.next_due OPERATOR(pg_catalog.<=) $1"
+									   " WHERE (a.next_due OPERATOR(pg_catalog.<=) $1"
+									   "  OR a.tiers IS NOT NULL)"
 									   " AND EXISTS (SELECT FROM new_rows n"
 									   "  WHERE n.member_id OPERATOR(pg_catalog.=) a.member_id"
 									   "  AND n.time_zone IS DISTINCT FROM a.time_zone)"
@@ -106,6 +108,7 @@ book_before_moves(const ProgramRef *ref)
 		AccountState *account = ledger_account(ledger, members[i]);
 
 		CHECK_FOR_INTERRUPTS();
+		tiers_zone_changes(account);
 		account->dirty = true;
 		ledger_save_account(ledger, account);
 	}

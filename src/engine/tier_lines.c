@@ -212,6 +212,16 @@ tiers_lots_tell(const Ledger *ledger, const AccountState *account, Instant from)
 
 /* see tiers.h */
 void
+tiers_zone_changes(AccountState *account)
+{
+	AccountTiers *tiers = account->tiers;
+
+	if (tiers)
+		tiers->plain_since = Max(tiers->plain_since, account->now);
+}
+
+/* see tiers.h */
+void
 tiers_know_lines(Ledger *ledger, AccountState *account, Instant from)
 {
 	AccountTiers *tiers = account->tiers;

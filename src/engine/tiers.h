@@ -290,6 +290,11 @@ extern void tiers_write(Ledger *ledger, AccountState *account);
 
 /* Whether the lots tell what lines did from an instant on. */
 extern bool tiers_lots_tell(const Ledger *ledger, const AccountState *account, Instant from);
+/*
+ * The member moves to another time zone: a row of earlier than now will have all
+ * stays since its instant judged again, by the new one.
+ */
+extern void tiers_zone_changes(AccountState *account);
 /* Makes all lines after an instant, and at it, known, and what was valid then. */
 extern void tiers_know_lines(Ledger *ledger, AccountState *account, Instant from);
 /* Sorts the lines by instant, then as they were written. */
