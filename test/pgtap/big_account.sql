@@ -98,4 +98,18 @@ SELECT rewards.set_clock('2026-09-12 08:00Z');
 SELECT is(state(20, 'visits'), '0 available', 'and lapsed');
 SELECT run('SELECT rewards.book_due()');
 
+-- a busy account with lots of two units, whose ends are far apart: a page takes many
+-- lots at a time, and all of them count
+INSERT INTO rewards.unit (name, expires) VALUES ('soon', '30 days'), ('later', '5 years');
+UPDATE rewards.rule SET enabled = false;
+INSERT INTO rewards.rule (name, source, unit, earn) VALUES ('soon', 'orders', 'soon', '1 per 1'), ('later', 'orders', 'later', '1 per 1');
+SELECT run(format('INSERT INTO shop.orders VALUES (%s, 21, 2, timestamptz ''2026-09-12 08:00Z'' - %s * interval ''1 minute'')', 30000 + i, 400 - i)) FROM generate_series(1, 400) i;
+SELECT cmp_ok((SELECT count(*) FROM rewards.account_page WHERE member_id = 21), '>', 0::bigint, 'two units, one purchase after the other: there are pages');
+SELECT cmp_ok((SELECT count(*) FROM rewards.account_page WHERE member_id = 21), '<=', 800 / 16::bigint, 'of 16 lots and more');
+SELECT is(state(21, 'soon') || ', ' || state(21, 'later'), '800 available, 800 available', 'all of them count');
+SELECT rewards.set_clock('2026-10-12 04:59Z');
+SELECT is(state(21, 'soon') || ', ' || state(21, 'later'), '362 available, 800 available', 'until they lapse');
+SELECT run('SELECT rewards.book_due()');
+SELECT is_empty('SELECT * FROM rewards.verify(21)', 'verify() is clean');
+
 \ir include/finish.sql
