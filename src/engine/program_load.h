@@ -38,21 +38,12 @@ extern CalendarUnit cap_period_from_text(const char *text);
 
 /* -------- program_rows.c -------- */
 
-/*
- * Runs a query over the program's tables; %s stands for the quoted schema, $1
- * for a configuration version, except for rule $2, which is as of version $3.
- */
-extern void config_query(const ProgramRef *ref, const char *format, int32 version,
-						 int32 rule_no, int32 rule_version);
-
-/* One row of its result, read by column name. */
+/* A row of a configuration table, read by column name. */
 typedef struct ConfigRow
 {
 	HeapTuple	tuple;
 	TupleDesc	desc;
 } ConfigRow;
-
-extern ConfigRow config_row(uint64 number);
 
 /* The type of a column; InvalidOid if there is none. */
 extern Oid	config_type(const ConfigRow *row, const char *column);

@@ -32,15 +32,17 @@
 ConfigTable *
 config_table_open(const ProgramRef *ref, const char *name)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "loyalty configuration",
+	MemoryContext context = AllocSetContextCreate(CurTransactionContext, "loyalty configuration",
 												  ALLOCSET_DEFAULT_SIZES);
-	ConfigTable *table = MemoryContextAllocZero(context, sizeof(ConfigTable));
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ConfigTable *table = palloc0(sizeof(ConfigTable));
 
 	table->context = context;
 	table->rel = relation_open(program_relation(ref, name), AccessShareLock);
 	layout_check_table(ref, table->rel);
 	table->slot = table_slot_create(table->rel, NULL);
 	table->scan = table_beginscan(table->rel, GetActiveSnapshot(), 0, NULL);
+	MemoryContextSwitchTo(old);
 	return table;
 }
 

@@ -36,14 +36,14 @@ SELECT is(earned(10, 'stars'), 3::numeric, 'pays it');
 -- -------- what is not the program's --------
 CREATE ROLE regress_stranger;
 GRANT ALL ON SCHEMA rewards TO regress_stranger;
-CREATE FUNCTION t.after(statement text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION t.after(statement text, next text DEFAULT 'INSERT INTO shop.orders (order_id, customer_id, total) VALUES (99, 9, 10)') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	message text;
 BEGIN
 	EXECUTE statement;
 	UPDATE rewards.member SET status = status;
 	UPDATE rewards.source SET purchase = purchase;
-	INSERT INTO shop.orders (order_id, customer_id, total) VALUES (99, 9, 10);
+	EXECUTE next;
 	RAISE 'posted';
 EXCEPTION
 	WHEN OTHERS THEN
@@ -58,5 +58,11 @@ FROM unnest(ARRAY['program_version', 'unit', 'unit_version', 'rule_version', 'ti
 SELECT is(after(format('ALTER TABLE rewards.%I RENAME TO mine; CREATE VIEW rewards.%1$I AS SELECT * FROM rewards.mine', name)),
 	format('42809 "rewards.%s" must be a plain table of the program''s owner', name), format('nor a view that is called %s', name))
 FROM unnest(ARRAY['unit_version', 'rule_version', 'tier_group_version', 'reward']) name;
+INSERT INTO rewards.reward (name) VALUES ('mug');
+INSERT INTO rewards.reward_price (reward, unit, points) VALUES ('mug', 'points', 5);
+SELECT is(after('SELECT', $$SELECT rewards.redeem(2, 'mug')$$), 'P0001 posted', 'a reward is redeemed');
+SELECT is(after(format('ALTER TABLE rewards.%I OWNER TO regress_stranger', name), $$SELECT rewards.redeem(2, 'mug')$$),
+	format('42809 "rewards.%s" must be a plain table of the program''s owner', name), format('but not by %s of somebody else', name))
+FROM unnest(ARRAY['choice_set', 'reward_price', 'reward_sweep']) name;
 
 \ir include/finish.sql
