@@ -8,7 +8,7 @@ BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
 \i test/pgtap/include/rows_read.sql
-SELECT plan(46);
+SELECT plan(48);
 
 \o /dev/null
 DELETE FROM rewards.rule;
@@ -200,5 +200,13 @@ SELECT is((SELECT string_agg(until::text, ' ' ORDER BY member_id) FROM rewards.s
 SELECT t.miss(15, 'status', 10, '2027-07-05 12:00'), t.both(15, 'status', 10, '2027-07-06');
 \o
 SELECT is(t.comes(15), 'nothing', 'or before');
+
+-- -------- two tiers of one group at one instant, a late row for another group --------
+\o /dev/null
+SELECT t.miss(16, 'coins', 1000, '2027-07-10'), t.both(16, 'status', 1500, '2027-07-11'), t.both(16, 'status', 1500, '2027-07-11'), t.both(16, 'status', 1, '2027-07-12');
+SELECT t.comes(16);
+\o
+SELECT is(t.stands(16), t.stands(1016), 'two tiers at one instant, a late row for another group: as in order');
+SELECT is(t.stays(16), t.stays(1016), 'nothing is written of the group that it does not concern');
 
 \i test/pgtap/include/finish.sql
