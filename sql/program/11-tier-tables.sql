@@ -63,7 +63,7 @@ CREATE TABLE @program@.tier_version (
 
 CREATE TABLE @program@.tier_change (
 	member_id		@member_column@ NOT NULL,
-	change_no		bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+	change_no		bigint NOT NULL,
 	occurred_at		timestamptz NOT NULL,
 	posted_at		timestamptz NOT NULL,
 	since			timestamptz NOT NULL,
@@ -129,7 +129,7 @@ COMMENT ON COLUMN @program@.tier_version.life_years IS 'tier.life_years then';
 COMMENT ON COLUMN @program@.tier_version.closed IS 'It was removed: it takes no new members, and keeps its holders until their stay ends';
 COMMENT ON TABLE @program@.tier_change IS 'Who came to a tier, or stayed in it, when and why; see the view tier_history';
 COMMENT ON COLUMN @program@.tier_change.member_id IS 'The member';
-COMMENT ON COLUMN @program@.tier_change.change_no IS 'Number of the row: what a later row says of an instant holds';
+COMMENT ON COLUMN @program@.tier_change.change_no IS 'Number of the row among the member''s: what a later row says of an instant holds';
 COMMENT ON COLUMN @program@.tier_change.occurred_at IS 'From when on it holds';
 COMMENT ON COLUMN @program@.tier_change.posted_at IS 'When it was written';
 COMMENT ON COLUMN @program@.tier_change.since IS 'Since when the tier has been held without a break';

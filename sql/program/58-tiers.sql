@@ -52,7 +52,7 @@ COMMENT ON COLUMN @program@.tier_history.cause IS 'entry, expiry (a stay ended, 
 COMMENT ON COLUMN @program@.tier_history.reason IS 'Why a tier was given by hand';
 COMMENT ON COLUMN @program@.tier_history.actor IS 'Who gave it';
 COMMENT ON COLUMN @program@.tier_history.operation IS 'Number of the operation by which it was given';
-COMMENT ON COLUMN @program@.tier_history.change_no IS 'Number of the row';
+COMMENT ON COLUMN @program@.tier_history.change_no IS 'Number of the row among the member''s';
 
 /*
  * Every member and every group: an account, brought up to now.  Of its pages

@@ -77,7 +77,7 @@ typedef struct TierGroup
 	int			nladders;
 } TierGroup;
 
-/* where somebody stands in a group; 56 bytes, stored as it is */
+/* where somebody stands in a group */
 typedef struct TierState
 {
 	int32_t		group_no;

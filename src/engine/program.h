@@ -158,7 +158,6 @@ typedef struct Program
 	Oid			redemption;
 	Oid			reward_stock;
 	Oid			tier_change;
-	Oid			tier_change_seq;	/* of tier_change.change_no */
 	Oid			member;
 	Oid			member_facts;
 	Oid			lots_type;

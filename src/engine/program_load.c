@@ -256,7 +256,6 @@ program_load(Oid relid, MemoryContext parent)
 	program->redemption = program_relation(&ref, "redemption");
 	program->reward_stock = program_relation(&ref, "reward_stock");
 	program->tier_change = program_relation(&ref, "tier_change");
-	program->tier_change_seq = program_relation(&ref, "tier_change_change_no_seq");
 	program->member = program_relation(&ref, "member");
 	program->member_facts = program_relation(&ref, "member_facts");
 	program->points_type = get_atttype(program->operation, get_attnum(program->operation, "points"));

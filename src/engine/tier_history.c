@@ -17,7 +17,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "commands/sequence.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -67,8 +66,7 @@ add_row(Ledger *ledger, AccountState *account, const TierStay *stay, Instant at)
 	isnull = slot->tts_isnull;
 	memset(isnull, 0, sizeof(bool) * TIER_CHANGE_COLUMNS);
 	values[TIER_CHANGE_MEMBER_ID] = account->member;
-	values[TIER_CHANGE_CHANGE_NO] =
-		Int64GetDatum(nextval_internal(ledger->program->tier_change_seq, false));
+	values[TIER_CHANGE_CHANGE_NO] = Int64GetDatum(++account->tiers->nchanges);
 	values[TIER_CHANGE_OCCURRED_AT] = TimestampTzGetDatum(at);
 	values[TIER_CHANGE_POSTED_AT] = TimestampTzGetDatum(account->now);
 	values[TIER_CHANGE_SINCE] = TimestampTzGetDatum(stay->state.since);

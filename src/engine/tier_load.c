@@ -188,7 +188,10 @@ tier_reader_end(TierReader *reader)
 
 	config->group_texts = palloc(sizeof(text *) * Max(1, config->ngroups));
 	for (g = 0; g < config->ngroups; g++)
+	{
 		config->group_texts[g] = cstring_to_text(config->group_names[g]);
+		config->tops_up |= config->group_tops_up[g];
+	}
 	config->tier_texts = palloc(sizeof(text *) * Max(1, config->ntiers));
 	for (t = 0; t < config->ntiers; t++)
 		config->tier_texts[t] = cstring_to_text(config->tier_names[t]);

@@ -16,26 +16,6 @@
 
 #include "engine/pages.h"
 
-/* what the account's row holds, before the states of groups */
-typedef struct StoredTiers
-{
-	Instant		at;				/* where the walk stands */
-	Instant		quiet_since;
-	Instant		plain_since;
-	int32		nstates;
-	int32		nspent;			/* points spent: LotPieces behind the states */
-	int32		ntenures;		/* StoredTenures behind those */
-	int32		reserved;
-} StoredTiers;
-
-/* time for which a tier, or a higher one, has been held by the account's instant */
-typedef struct StoredTenure
-{
-	int32		tier_no;
-	int32		reserved;
-	int64		held;
-} StoredTenure;
-
 /* Makes room for more that is due; see TierWalk.grow. */
 static void
 grow_due(TierWalk *walk, int capacity)
@@ -109,94 +89,110 @@ take_lots(AccountTiers *tiers, AccountState *account)
 		tiers->next_change = Min(tiers->next_change, account->paged->summary.next_due);
 }
 
+/* The tiers of an account of which nothing is known, in one piece of memory. */
+static AccountTiers *
+make_tiers(TierConfig *config, AccountState *account)
+{
+	Size		states = sizeof(TierState) * config->ngroups;
+	Size		balances = sizeof(CoreInt128) * Max(1, config->nunits);
+	Size		tenures = sizeof(TierTenure) * config->ntenures;
+	AccountTiers *tiers = palloc(sizeof(AccountTiers) + states * 2 +
+								 balances * (config->ngroups + 3) + tenures);
+	TierWalk   *walk = &tiers->walk;
+	char	   *at = (char *) (tiers + 1);
+	int			i;
+
+	memset(tiers, 0, sizeof(AccountTiers) + states);
+	tiers->config = config;
+	tiers->context = CurrentMemoryContext;
+	walk->states = (TierState *) at;
+	walk->held = walk->states + config->ngroups;
+	walk->balances = (CoreInt128 *) (at + states * 2);
+	walk->judged = walk->balances + Max(1, config->nunits);
+	walk->groups = config->groups;
+	walk->ngroups = config->ngroups;
+	walk->nunits = config->nunits;
+	walk->zone = &account->zone;
+	walk->held_at = INSTANT_ALWAYS;
+	walk->grow = grow_due;
+	walk->sink = tiers_note;
+	walk->carry = tiers_note_carry;
+	walk->arg = tiers;
+	walk->at = account->last_at != DT_NOBEGIN ? account->last_at : account->joined_at;
+	tiers->asked_at = account->last_at;
+	tiers->quiet_since = tiers->plain_since = INSTANT_ALWAYS;
+	for (i = 0; i < config->ngroups; i++)
+	{
+		walk->states[i].group_no = config->groups[i].group_no;
+		walk->states[i].until = INSTANT_NEVER;
+		walk->states[i].since = walk->states[i].counted_at = INSTANT_ALWAYS;
+	}
+	walk->ntenures = config->ntenures;
+	if (tenures > 0)
+	{
+		walk->tenures = (TierTenure *) (at + states * 2 + balances * (config->ngroups + 3));
+		memcpy(walk->tenures, config->tenures, tenures);
+	}
+	return tiers;
+}
+
+/* Takes what the account's row says. */
+static void
+take_stored(AccountTiers *tiers, bytea *bytes)
+{
+	TierWalk   *walk = &tiers->walk;
+	TierUnpack	from;
+	int			i;
+	int			g;
+
+	tiers_unpack(bytes, &from);
+	walk->at = from.stands_at;
+	tiers->quiet_since = from.quiet_since;
+	tiers->plain_since = from.plain_since;
+	tiers->nchanges = from.nchanges;
+	for (i = 0; i < from.nstates; i++)
+	{
+		TierState	state;
+
+		tiers_unpack_state(&from, &state);
+		for (g = 0; g < walk->ngroups; g++)
+		{
+			if (walk->groups[g].group_no == state.group_no)
+				walk->states[g] = state;
+		}
+	}
+	for (i = 0; i < from.ntenures; i++)
+	{
+		int64		held;
+		int32		tier_no = tiers_unpack_tenure(&from, &held);
+
+		for (g = 0; g < walk->ntenures; g++)
+		{
+			if (walk->tenures[g].tier_no == tier_no)
+				walk->tenures[g].held = held;
+		}
+	}
+	tiers->nspent = tiers->spent_capacity = from.nspent;
+	if (from.nspent > 0)
+		tiers->spent = palloc(sizeof(LotPiece) * from.nspent);
+	tiers_unpack_spent(&from, tiers->spent);
+}
+
 /* see tiers.h */
 void
 tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
 {
-	TierConfig *config = program->tiers;
 	AccountTiers *tiers;
-	StoredTiers stored = {INSTANT_ALWAYS, INSTANT_ALWAYS, INSTANT_ALWAYS};
-	bytea	   *stored_bytes = NULL;
-	int			g;
+	int			i;
 
 	account->tiers = NULL;
-	if (config == NULL)
+	if (program->tiers == NULL)
 		return;
-	tiers = palloc0(sizeof(AccountTiers));
-	tiers->config = config;
-	tiers->context = CurrentMemoryContext;
-	tiers->walk.groups = config->groups;
-	tiers->walk.ngroups = config->ngroups;
-	tiers->walk.nunits = config->nunits;
-	tiers->walk.zone = &account->zone;
-	tiers->walk.states = palloc0(sizeof(TierState) * config->ngroups);
-	tiers->walk.held = palloc(sizeof(TierState) * config->ngroups);
-	tiers->walk.held_at = INSTANT_ALWAYS;
-	tiers->walk.balances = palloc(sizeof(CoreInt128) * Max(1, config->nunits));
-	tiers->walk.judged = palloc(sizeof(CoreInt128) * Max(1, config->nunits * (config->ngroups + 2)));
-	tiers->walk.grow = grow_due;
-	tiers->walk.sink = tiers_note;
-	tiers->walk.carry = tiers_note_carry;
-	tiers->walk.arg = tiers;
-	tiers->walk.at = account->last_at != DT_NOBEGIN ? account->last_at : account->joined_at;
-	tiers->asked_at = account->last_at;
+	tiers = make_tiers(program->tiers, account);
 	if (!isnull)
-	{
-		stored_bytes = DatumGetByteaPP(value);
-		memcpy(&stored, VARDATA_ANY(stored_bytes), sizeof(StoredTiers));
-		tiers->walk.at = stored.at;
-	}
-	for (g = 0; g < config->ngroups; g++)
-	{
-		TierState  *state = &tiers->walk.states[g];
-
-		state->group_no = config->groups[g].group_no;
-		state->until = INSTANT_NEVER;
-		state->since = state->counted_at = INSTANT_ALWAYS;
-	}
-	if (config->ntenures > 0)
-	{
-		tiers->walk.ntenures = config->ntenures;
-		tiers->walk.tenures = palloc(sizeof(TierTenure) * config->ntenures);
-		memcpy(tiers->walk.tenures, config->tenures, sizeof(TierTenure) * config->ntenures);
-		for (g = 0; g < config->ntenures; g++)
-			tiers->walk.tenures[g].at = tiers->walk.at;
-	}
-	if (!isnull)
-	{
-		char	   *at = VARDATA_ANY(stored_bytes) + sizeof(StoredTiers);
-		int			i;
-
-		tiers->nspent = tiers->spent_capacity = stored.nspent;
-		tiers->spent = palloc(sizeof(LotPiece) * Max(1, stored.nspent));
-		memcpy(tiers->spent, at + sizeof(TierState) * stored.nstates,
-			   sizeof(LotPiece) * stored.nspent);
-		for (i = 0; i < stored.nstates; i++)
-		{
-			TierState	state;
-
-			memcpy(&state, at + sizeof(TierState) * i, sizeof(TierState));
-			for (g = 0; g < config->ngroups; g++)
-			{
-				if (config->groups[g].group_no == state.group_no)
-					tiers->walk.states[g] = state;
-			}
-		}
-		at += sizeof(TierState) * stored.nstates + sizeof(LotPiece) * stored.nspent;
-		for (i = 0; i < stored.ntenures; i++)
-		{
-			StoredTenure tenure;
-
-			memcpy(&tenure, at + sizeof(StoredTenure) * i, sizeof(StoredTenure));
-			for (g = 0; g < config->ntenures; g++)
-			{
-				if (tiers->walk.tenures[g].tier_no == tenure.tier_no)
-					tiers->walk.tenures[g].held = tenure.held;
-			}
-		}
-	}
-	tiers->quiet_since = stored.quiet_since;
-	tiers->plain_since = stored.plain_since;
+		take_stored(tiers, DatumGetByteaPP(value));
+	for (i = 0; i < tiers->walk.ntenures; i++)
+		tiers->walk.tenures[i].at = tiers->walk.at;
 	tiers->all_stays = account->last_entry == 0 && isnull;
 	tiers->lines_since = tiers->all_stays ? INSTANT_ALWAYS : INSTANT_NEVER;
 	tiers->read_entries = account->last_entry;
@@ -349,60 +345,20 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 {
 	AccountTiers *tiers = account->tiers;
 	TierWalk   *walk = &tiers->walk;
-	StoredTiers stored;
-	bytea	   *bytes;
-	char	   *at;
-	bool		lags;
+	Instant		next;
 	int			g;
-	int			i;
 
 	if (!ledger->history || starts_in_pages(account))
 		tiers_pass(account, account->now);
 	tiers_write(ledger, account);
-	account->next_due = Min(account->next_due, next_tier_change(account));
-	lags = next_tier_change(account) <= account->now;
-	keep_spent(tiers, lags ? walk->at : account->now);
-	memset(&stored, 0, sizeof(stored));
-	for (g = 0; g < walk->ngroups; g++)
+	next = next_tier_change(account);
+	account->next_due = Min(account->next_due, next);
+	if (tiers->nspent + tiers->nended > 0)
+		keep_spent(tiers, next <= account->now ? walk->at : account->now);
+	for (g = 0; g < walk->ngroups && walk->ntenures > 0; g++)
 		core_check(tier_count_years(walk, g, walk->at));
-	for (i = 0; i < walk->ntenures; i++)
-		stored.ntenures += walk->tenures[i].held > 0;
-	bytes = palloc0(VARHDRSZ + sizeof(StoredTiers) + sizeof(TierState) * walk->ngroups +
-					sizeof(LotPiece) * tiers->nspent +
-					sizeof(StoredTenure) * stored.ntenures);
-	at = VARDATA(bytes) + sizeof(stored);
-	for (g = 0; g < walk->ngroups; g++)
-	{
-		const TierState *state = &walk->states[g];
-
-		if (state->tier_no == 0 && state->qualified == 0 && state->given == 0)
-			continue;
-		memcpy(at, state, sizeof(TierState));
-		at += sizeof(TierState);
-		stored.nstates++;
-	}
-	stored.at = walk->at;
-	stored.quiet_since = tiers->quiet_since;
-	stored.plain_since = tiers->plain_since;
-	stored.nspent = tiers->nspent;
-	if (tiers->nspent > 0)
-		memcpy(at, tiers->spent, sizeof(LotPiece) * tiers->nspent);
-	at += sizeof(LotPiece) * tiers->nspent;
-	for (i = 0; i < walk->ntenures; i++)
-	{
-		StoredTenure tenure = {walk->tenures[i].tier_no, 0, walk->tenures[i].held};
-
-		if (tenure.held <= 0)
-			continue;
-		memcpy(at, &tenure, sizeof(tenure));
-		at += sizeof(tenure);
-	}
-	memcpy(VARDATA(bytes), &stored, sizeof(stored));
-	SET_VARSIZE(bytes, at - (char *) bytes);
-	*isnull = stored.nstates == 0 && stored.nspent == 0 && stored.ntenures == 0 &&
-		tiers->quiet_since == INSTANT_ALWAYS && tiers->plain_since == INSTANT_ALWAYS &&
-		!ledger->history;
-	return PointerGetDatum(bytes);
+	*isnull = !tiers_say_anything(tiers) && !ledger->history;
+	return *isnull ? (Datum) 0 : PointerGetDatum(tiers_pack(tiers));
 }
 
 /*
@@ -413,25 +369,19 @@ Datum
 loyalty_account_tiers(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-	char	   *at = VARDATA_ANY(bytes);
-	StoredTiers stored;
+	TierUnpack	from;
+	int64		held;
 	int			i;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (VARSIZE_ANY_EXHDR(bytes) < sizeof(stored))
-		return (Datum) 0;
-	memcpy(&stored, at, sizeof(stored));
-	at += sizeof(stored);
-	for (i = 0; i < stored.nstates &&
-		 at + sizeof(TierState) <= VARDATA_ANY(bytes) + VARSIZE_ANY_EXHDR(bytes); i++)
+	tiers_unpack(PG_GETARG_BYTEA_PP(0), &from);
+	for (i = 0; i < from.nstates; i++)
 	{
 		TierState	state;
 		Datum		values[7];
 		bool		isnull[7] = {0};
 
-		memcpy(&state, at, sizeof(state));
-		at += sizeof(state);
+		tiers_unpack_state(&from, &state);
 		values[0] = Int16GetDatum((int16) state.group_no);
 		values[1] = Int32GetDatum(state.tier_no);
 		values[2] = Int32GetDatum(state.qualified);
@@ -441,5 +391,8 @@ loyalty_account_tiers(PG_FUNCTION_ARGS)
 		values[6] = Int32GetDatum(state.life);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
 	}
+	for (i = 0; i < from.ntenures; i++)
+		(void) tiers_unpack_tenure(&from, &held);
+	tiers_unpack_spent(&from, palloc(sizeof(LotPiece) * from.nspent));
 	return (Datum) 0;
 }

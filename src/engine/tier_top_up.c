@@ -39,20 +39,6 @@ rank_of(const TierConfig *config, int group, int32 tier_no)
 	return step ? step->rank : PG_INT64_MIN;
 }
 
-/* see tiers.h */
-bool
-tiers_top_up_any(const TierConfig *config)
-{
-	int			g;
-
-	for (g = 0; config != NULL && g < config->ngroups; g++)
-	{
-		if (config->group_tops_up[g])
-			return true;
-	}
-	return false;
-}
-
 /* Whether a rule pays some tier of a group, and not one above it. */
 static bool
 leaves_out_higher(const TierConfig *config, int group, const RuleConfig *rule)

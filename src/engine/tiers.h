@@ -36,6 +36,7 @@ typedef struct TierConfig
 	int			ntiers;
 	text	   *zone_name;		/* the program's; only of views */
 	bool		carries;		/* some group carries points over, or did */
+	bool		tops_up;		/* some group tops up */
 	int			ntenures;		/* tiers that are for life after some years */
 	TierTenure *tenures;		/* of nobody yet */
 	int32	   *tier_nos;
@@ -117,6 +118,7 @@ typedef struct AccountTiers
 	Instant		lines_since;	/* lines after it are all there; INSTANT_NEVER:
 								 * those before the account was read are not */
 	int64		read_entries;	/* lines there were when it was read */
+	int64		nchanges;		/* rows of tier_change, numbered from 1 */
 
 	TierPath	path;			/* likewise */
 	bool		all_stays;
@@ -138,6 +140,13 @@ tiers_counts(const Movement *m)
 
 		/* lots end by themselves */
 		(m->kind != ENTRY_EXPIRE || m->to == INSTANT_ACTIVITY);
+}
+
+/* Whether any group of a program tops up. */
+static inline bool
+tiers_top_up_any(const TierConfig *config)
+{
+	return config != NULL && config->tops_up;
 }
 
 /* Whether a line takes from a lot what the next gives to the unit's debt. */
@@ -205,6 +214,36 @@ extern Datum tiers_save(Ledger *ledger, AccountState *account, bool *isnull);
 extern void tiers_note(void *arg, int group, const TierState *state, Instant at,
 					   TierCause cause);
 
+/* -------- tier_pack.c -------- */
+
+/* what an account's row says, while it is being read */
+typedef struct TierUnpack
+{
+	Instant		stands_at;		/* where the walk stands */
+	Instant		quiet_since;
+	Instant		plain_since;
+	int64		nchanges;
+	int			nstates;
+	int			ntenures;
+	int			nspent;
+	const unsigned char *at;
+	const unsigned char *limit;
+} TierUnpack;
+
+/* Whether there is anything to keep. */
+extern bool tiers_say_anything(const AccountTiers *tiers);
+/* The value for account.tiers. */
+extern bytea *tiers_pack(const AccountTiers *tiers);
+/*
+ * Reads it: the head, then all states, all tenures (the tier, for how long it has
+ * been held), and the spent lots, for which there is room.  An error if it is
+ * malformed.
+ */
+extern void tiers_unpack(const bytea *bytes, TierUnpack *from);
+extern void tiers_unpack_state(TierUnpack *from, TierState *state);
+extern int32 tiers_unpack_tenure(TierUnpack *from, int64 *held);
+extern void tiers_unpack_spent(TierUnpack *from, LotPiece *spent);
+
 /* -------- tier_account.c -------- */
 
 /* Follows a line of the ledger. */
@@ -270,8 +309,6 @@ extern void tiers_top_up(Program *program, List *top_ups);
  * is a cap.
  */
 extern bool tiers_top_up_in_order(const Program *program);
-/* Whether any group of a program tops up. */
-extern bool tiers_top_up_any(const TierConfig *config);
 
 /* -------- tier_history.c -------- */
 
