@@ -420,6 +420,10 @@ judge_group(TierWalk *walk, int g, Instant at, TierCause cause)
 		return CORE_OK;
 	qualified = qualified_no(ladder, walk->balances);
 
+	/* most lines meet no threshold */
+	if (qualified == state->qualified && (state->tier_no == 0 || state->until > at))
+		return CORE_OK;
+
 	/* reached, for the first time or again; a change of thresholds leaves a stay its end */
 	if (rank_of(ladder, qualified) > rank_of(ladder, state->qualified) &&
 		rank_of(ladder, qualified) >=

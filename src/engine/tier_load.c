@@ -289,20 +289,6 @@ tiers_load(Program *program)
 }
 
 /* see tiers.h */
-int
-tiers_slot(const TierConfig *config, int32 unit_no)
-{
-	int			i;
-
-	for (i = 0; i < config->nunits; i++)
-	{
-		if (config->units[i] == unit_no)
-			return i;
-	}
-	return -1;
-}
-
-/* see tiers.h */
 const char *
 tiers_name(const TierConfig *config, int32 tier_no)
 {

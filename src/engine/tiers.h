@@ -118,7 +118,6 @@ typedef struct AccountTiers
 	Instant		lines_since;	/* lines after it are all there; INSTANT_NEVER:
 								 * those before the account was read are not */
 	int64		read_entries;	/* lines there were when it was read */
-	int64		nchanges;		/* rows of tier_change, numbered from 1 */
 
 	TierPath	path;			/* likewise */
 	bool		all_stays;
@@ -129,6 +128,7 @@ typedef struct AccountTiers
 	bool		rests;			/* lines are told that change nothing in sum */
 	TierCause	cause;			/* of what the walk tells */
 	int64		operation_no;
+	int64		nchanges;		/* rows of tier_change, numbered from 1 */
 } AccountTiers;
 
 /* Whether a line moves what qualifies: not those by which points are spent. */
@@ -140,6 +140,18 @@ tiers_counts(const Movement *m)
 
 		/* lots end by themselves */
 		(m->kind != ENTRY_EXPIRE || m->to == INSTANT_ACTIVITY);
+}
+
+/* The slot of a unit; -1 if it has none. */
+static inline int
+tiers_slot(const TierConfig *config, int32 unit_no)
+{
+	for (int slot = 0; slot < config->nunits; slot++)
+	{
+		if (config->units[slot] == unit_no)
+			return slot;
+	}
+	return -1;
 }
 
 /* Whether any group of a program tops up. */
@@ -181,9 +193,8 @@ extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, 
 extern TierConfig *tier_reader_end(TierReader *reader);
 /* The same from program.tiers, which views bring; in standing.c. */
 extern TierConfig *tiers_from_view(Datum json);
-/* The slot of a unit, which it gets if it has none; -1 if it has none. */
+/* The slot of a unit, which it gets if it has none. */
 extern int	tiers_make_slot(TierConfig *config, int32 unit_no);
-extern int	tiers_slot(const TierConfig *config, int32 unit_no);
 extern const char *tiers_name(const TierConfig *config, int32 tier_no);
 /* Names of tiers held, by group: as JSON, NULL: none; that in the first group, NULL: none. */
 extern char *tiers_json(const TierConfig *config, const char **held);
