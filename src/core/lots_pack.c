@@ -46,13 +46,14 @@ lots_pack(const LotPiece *pieces, int count, unsigned char *buffer)
 		const LotPiece *piece = &pieces[i];
 		const LotPiece *next = i + 1 < count ? piece + 1 : NULL;
 		unsigned char *to = at + 1;
-		uint64_t	points = (uint64_t) piece->points;
+		Points		whole = piece->points / POINTS_SCALE;
+		uint64_t	points = zigzag((uint64_t) piece->points);
 		unsigned int head = 0;
 
-		if (piece->points % POINTS_SCALE == 0)
+		if (whole * POINTS_SCALE == piece->points)
 		{
 			head = PACK_WHOLE;
-			points = (uint64_t) (piece->points / POINTS_SCALE);
+			points = zigzag((uint64_t) whole);
 		}
 		if (piece->unit <= PACK_UNIT_MAX)
 			head |= (unsigned int) piece->unit << PACK_UNIT_SHIFT;
@@ -60,7 +61,7 @@ lots_pack(const LotPiece *pieces, int count, unsigned char *buffer)
 			to = put_varint(to, (uint64_t) piece->unit);
 
 		/* each of these has ten bytes of LOTS_PACK_MAX */
-		to = put_varint_wide(to, zigzag(points));
+		to = points < 0x80 ? put_varint(to, points) : put_varint_wide(to, points);
 		if (piece->from == INSTANT_ALWAYS)
 			head |= PACK_FROM_ALWAYS;
 		else
