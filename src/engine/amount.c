@@ -25,6 +25,7 @@
 #define DIGIT_DECIMALS			4
 
 #define MAX_AMOUNT_DECIMALS		20	/* in whole groups of four */
+#define AMOUNT_MAX				(PG_INT64_MAX / POINTS_SCALE - 1)	/* whole part */
 
 pg_noreturn static void amount_out_of_range(Datum numeric, const char *what);
 
@@ -101,7 +102,7 @@ amount_from_numeric(Datum numeric, const char *what)
 	for (i = 0; i < decimals; i += DIGIT_DECIMALS)
 		result.den *= DIGIT_BASE;
 	result.num = negative ? -mantissa : mantissa;
-	if (mantissa / result.den > PG_INT64_MAX / POINTS_SCALE - 1)
+	if (mantissa > AMOUNT_MAX && mantissa / result.den > AMOUNT_MAX)
 		amount_out_of_range(numeric, what);
 	return result;
 }
@@ -114,6 +115,15 @@ amount_to_points(Frac amount)
 	CoreInt128	den = amount.den;
 	CoreInt128	whole;
 	CoreInt128	rest;
+
+	/* a 128-bit division is a call */
+	if (num >= 0 && num <= AMOUNT_MAX && den <= PG_INT64_MAX / 2)
+	{
+		int64		scaled = (int64) num * POINTS_SCALE;
+		int64		narrow = (int64) den;
+
+		return scaled / narrow + (scaled % narrow * 2 >= narrow ? 1 : 0);
+	}
 
 	/* amounts are within the range of points, so that this cannot overflow */
 	whole = num / den;

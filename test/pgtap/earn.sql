@@ -103,6 +103,11 @@ INSERT INTO shop.orders VALUES (64, 8, 1, DEFAULT, 'paid');
 SELECT is((SELECT format('%s purchases, spend %s', purchases, trim_scale(spend)) FROM rewards.member_facts WHERE member_id = 8),
 	'4 purchases, spend 81', 'a cancelled purchase no longer counts');
 UPDATE rewards.rule SET enabled = false WHERE name = 'third';
+INSERT INTO shop.orders VALUES (9060, 9060, 0.00005), (9061, 9061, 0.00004999), (9062, 9062, 1.000149999999),
+	(9063, 9063, 900719925474.09925), (9064, 9064, 90071992547409.000049999999), (9065, 9065, 90071992547409.00005);
+SELECT is(ARRAY(SELECT spend FROM rewards.member_facts WHERE member_id BETWEEN 9060 AND 9065 ORDER BY member_id),
+	'{0.0001,0,1.0001,900719925474.0993,90071992547409.0000,90071992547409.0001}'::numeric[],
+	'the spend is of amounts rounded to four decimals, half away from zero');
 
 INSERT INTO rewards.member (member_id, joined_at, birthday, attributes) VALUES (9, '2025-06-01', '1980-01-10', '{"vip": true}');
 INSERT INTO rewards.rule (name, source, earn, condition) VALUES
