@@ -21,6 +21,7 @@
 #include "engine/tiers.h"
 
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 /* see batch.h */
 Batch *
@@ -32,7 +33,9 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 	Batch	   *batch = palloc0(sizeof(Batch));
 	int			i;
 
-	source_require_all_rows(&program->ref, source->relid);
+	if (options == NULL || options->relation == NULL ||
+		options->relation->rd_rel->relrowsecurity)
+		source_require_all_rows(&program->ref, source->relid);
 	for (i = 0; i < program->nsources; i++)
 	{
 		if (program->sources[i].reduces == source)
@@ -47,7 +50,7 @@ batch_open(Program *program, SourceConfig *source, const BatchOptions *options)
 	batch->chunk = AllocSetContextCreate(context, "loyalty chunk", ALLOCSET_DEFAULT_SIZES);
 	batch->window_from = DT_NOBEGIN;
 	batch->window_until = DT_NOEND;
-	batch->reader = event_reader_open(program, source);
+	batch->reader = event_reader_open_on(program, source, batch->options.relation);
 	batch->reader->context = batch->chunk;
 	batch->reader->assume_condition = batch->options.assume_condition;
 	batch->reader->instant_is_now = batch->options.instant_is_now;
@@ -85,7 +88,7 @@ batch_new_event(Batch *batch)
 	{
 		Size		size;
 
-		batch->capacity = Max(16, batch->capacity * 2);
+		batch->capacity = Max(2, batch->capacity * (batch->capacity < 64 ? 4 : 2));
 		size = sizeof(Event) * (Size) batch->capacity;
 		batch->events = batch->events ? repalloc_huge(batch->events, size) :
 			MemoryContextAllocHuge(batch->context, size);

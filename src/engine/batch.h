@@ -50,6 +50,7 @@ typedef struct BatchOptions
 	bool		own_rows;		/* this statement has written the rows, so that
 								 * nobody else can change them meanwhile */
 	RowsFrom	rows_from;
+	Relation	relation;		/* the source's table if it is open already */
 	int64		operation_no;	/* of the lines, 0: none */
 } BatchOptions;
 

@@ -25,9 +25,35 @@
 #include "engine/facts.h"
 #include "types/zone.h"
 
+/*
+ * The descriptor of a source's table, which is open.  It is copied once for a
+ * program that is told of changes of the table, so long as there are none.
+ */
+static TupleDesc
+source_desc(Program *program, SourceConfig *source, Relation relation)
+{
+	if (!program->valid)
+		return CreateTupleDescCopy(RelationGetDescr(relation));
+	if (source->desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(program->context);
+
+		source->desc = CreateTupleDescCopy(RelationGetDescr(relation));
+		MemoryContextSwitchTo(old);
+	}
+	return source->desc;
+}
+
 /* see event.h */
 EventReader *
 event_reader_open(Program *program, SourceConfig *source)
+{
+	return event_reader_open_on(program, source, NULL);
+}
+
+/* see event.h */
+EventReader *
+event_reader_open_on(Program *program, SourceConfig *source, Relation relation)
 {
 	EventReader *reader = palloc0(sizeof(EventReader));
 	int			i;
@@ -36,8 +62,9 @@ event_reader_open(Program *program, SourceConfig *source)
 	reader->source = source;
 	reader->context = CurrentMemoryContext;
 	reader->econtext = CreateStandaloneExprContext();
-	reader->relation = table_open(source->relid, AccessShareLock);
-	reader->desc = CreateTupleDescCopy(RelationGetDescr(reader->relation));
+	reader->borrowed = relation != NULL;
+	reader->relation = relation ? relation : table_open(source->relid, AccessShareLock);
+	reader->desc = source_desc(program, source, reader->relation);
 	reader->slot_context = CurrentMemoryContext;
 	reader->tz = program->rules->tz;
 	reader->builtin = source->pin->is_builtin;
@@ -60,7 +87,8 @@ event_reader_close(EventReader *reader)
 	if (reader->facts)
 		ExecDropSingleTupleTableSlot(reader->facts);
 	FreeExprContext(reader->econtext, true);
-	table_close(reader->relation, AccessShareLock);
+	if (!reader->borrowed)
+		table_close(reader->relation, AccessShareLock);
 	pfree(reader);
 }
 

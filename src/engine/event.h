@@ -82,6 +82,7 @@ typedef struct EventReader
 	TupleTableSlot *row_slot;	/* see event_row_slot */
 	TupleTableSlot *facts;		/* member.*, if it was filled */
 	Relation	relation;
+	bool		borrowed;		/* it is somebody else's to close */
 	PinScope	scope;
 	pg_tz	   *tz;
 	bool		builtin;
@@ -94,6 +95,9 @@ typedef struct EventReader
 } EventReader;
 
 extern EventReader *event_reader_open(Program *program, SourceConfig *source);
+/* The same if the source's table is open, and stays so; NULL: it is not. */
+extern EventReader *event_reader_open_on(Program *program, SourceConfig *source,
+										 Relation relation);
 extern void event_reader_close(EventReader *reader);
 
 /* The reader's own slot for rows kept as tuples. */

@@ -125,6 +125,7 @@ typedef struct SourceConfig
 	Bitmapset  *read_attnos;	/* columns that any expression or the key reads,
 								 * offset like PinExpr.row_attnos */
 	bool		reads_whole_row;
+	TupleDesc	desc;			/* of the table; NULL: not copied yet */
 	struct KeptLedger *kept;	/* see kept.h */
 } SourceConfig;
 

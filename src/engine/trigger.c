@@ -142,6 +142,8 @@ begin_call(Call *call)
 	options.own_rows = posted == call->source;
 	options.rows_from = !options.own_rows ? ROWS_REDUCING :
 		TRIGGER_FIRED_BY_INSERT(call->data->tg_event) ? ROWS_NEW : ROWS_CHANGED;
+	if (RelationGetRelid(rel) == posted->relid)
+		options.relation = rel;
 	call->batch = batch_open(call->program, posted, &options);
 	if (RelationGetRelid(rel) != call->source->relid)
 		call->map = convert_tuples_by_name(RelationGetDescr(rel), call->batch->reader->desc);

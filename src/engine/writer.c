@@ -134,8 +134,13 @@ write_rows(Ledger *ledger, TableWriter *writer)
 	if (writer->plain)
 	{
 		writer_open_indices(writer);
-		table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
-						   GetCurrentCommandId(true), 0, NULL);
+		/* a single row goes the way of the statement's own: its code is at hand */
+		if (writer->nbuffered == 1)
+			table_tuple_insert(writer->rel, writer->buffer[0], GetCurrentCommandId(true), 0,
+							   NULL);
+		else
+			table_multi_insert(writer->rel, writer->buffer, writer->nbuffered,
+							   GetCurrentCommandId(true), 0, NULL);
 		for (i = 0; i < writer->nbuffered; i++)
 		{
 			loyalty_insert_index_tuples(writer->info, writer->buffer[i], ledger->estate);
