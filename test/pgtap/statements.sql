@@ -30,6 +30,18 @@ ALTER TABLE rewards.posting_orders DROP COLUMN remark;
 INSERT INTO shop.orders VALUES (9, 1, 6);
 SELECT is(t.earned(9), 6::numeric, 'one that is dropped, too');
 
+-- columns of the source
+UPDATE rewards.rule SET condition = $$note IS DISTINCT FROM 'never'$$ WHERE name = 'base';
+INSERT INTO shop.orders VALUES (31, 5, 1);
+SAVEPOINT columns;
+ALTER TABLE shop.orders DROP COLUMN channel, ADD COLUMN weight numeric DEFAULT 7;
+INSERT INTO shop.orders (order_id, customer_id, total, note) VALUES (32, 5, 2, 'now'), (33, 5, 3, 'never');
+UPDATE shop.orders SET total = total + 1 WHERE order_id IN (31, 32, 33);
+SELECT is(t.ledger(5), 'earn 1, earn 2, earn 1, earn 1', 'columns of the source come and go');
+ROLLBACK TO columns;
+INSERT INTO shop.orders VALUES (32, 5, 4, DEFAULT, DEFAULT, 'app', 'now'), (33, 5, 5, DEFAULT, DEFAULT, 'app', 'never');
+SELECT is(t.ledger(5), 'earn 1, earn 4', 'and come back');
+
 -- indexes
 CREATE INDEX journal_posted ON rewards.journal (posted_at);
 CREATE UNIQUE INDEX posting_twice ON rewards.posting_orders ((key1 * 2));
@@ -53,7 +65,7 @@ $$;
 SELECT results_eq($$SELECT * FROM t.by_index('SELECT count(*) FROM rewards.journal WHERE posted_at > ''2026-01-01''')$$,
 	$$SELECT 'journal_posted', count(*) FROM rewards.journal$$, 'an index that is new has all rows');
 SELECT results_eq($$SELECT * FROM t.by_index('SELECT count(*) FROM rewards.posting_orders WHERE key1 * 2 > 0')$$,
-	$$VALUES ('posting_twice', 11::bigint)$$, 'one of expressions, too');
+	$$SELECT 'posting_twice', count(*) FROM rewards.posting_orders$$, 'one of expressions, too');
 SELECT results_eq($$SELECT * FROM t.by_index('SELECT count(*) FROM rewards.posting_orders WHERE amount > 5 AND key1 > 0')$$,
 	$$SELECT 'posting_some', count(*) FROM rewards.posting_orders WHERE amount > 5$$, 'one with a condition, too');
 DROP INDEX rewards.journal_posted, rewards.posting_twice, rewards.posting_some;
