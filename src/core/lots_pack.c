@@ -60,12 +60,11 @@ lots_pack(const LotPiece *pieces, int count, unsigned char *buffer)
 		else
 			to = put_varint(to, (uint64_t) piece->unit);
 
-		/* each of these has ten bytes of LOTS_PACK_MAX */
-		to = points < 0x80 ? put_varint(to, points) : put_varint_wide(to, points);
+		to = put_varint(to, points);
 		if (piece->from == INSTANT_ALWAYS)
 			head |= PACK_FROM_ALWAYS;
 		else
-			to = put_varint_wide(to, zigzag((uint64_t) piece->from - reference_from(next)));
+			to = put_varint(to, zigzag((uint64_t) piece->from - reference_from(next)));
 		if (piece->to == INSTANT_NEVER)
 			head |= PACK_TO_NEVER;
 		else if (piece->to == INSTANT_ACTIVITY)
@@ -73,7 +72,7 @@ lots_pack(const LotPiece *pieces, int count, unsigned char *buffer)
 		else if (next && piece->to == next->to)
 			head |= PACK_TO_SAME;
 		else
-			to = put_varint_wide(to, zigzag((uint64_t) piece->to - reference_to(next)));
+			to = put_varint(to, zigzag((uint64_t) piece->to - reference_to(next)));
 		*at = (unsigned char) head;
 		at = to;
 	}

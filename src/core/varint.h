@@ -37,36 +37,6 @@ put_varint(unsigned char *at, uint64_t value)
 	return at;
 }
 
-/* The same; what stands in the ten bytes from there on may be overwritten. */
-static inline unsigned char *
-put_varint_wide(unsigned char *at, uint64_t value)
-{
-	uint64_t	word = value;
-	int			last;			/* of its bytes, from 0 */
-
-	if (value >= UINT64_C(1) << 56)
-		return put_varint(at, value);
-
-	/* seven bits to each byte, by halves; then all bytes but the last go on */
-	word = (word & UINT64_C(0x000000000FFFFFFF)) |
-		(word & UINT64_C(0x00FFFFFFF0000000)) << 4;
-	word = (word & UINT64_C(0x00003FFF00003FFF)) |
-		(word & UINT64_C(0x0FFFC0000FFFC000)) << 2;
-	word = (word & UINT64_C(0x007F007F007F007F)) |
-		(word & UINT64_C(0x3F803F803F803F80)) << 1;
-	last = (63 - __builtin_clzll(word | 1)) >> 3;
-	word |= UINT64_C(0x8080808080808080) & ((UINT64_C(1) << (8 * last)) - 1);
-	at[0] = (unsigned char) word;
-	at[1] = (unsigned char) (word >> 8);
-	at[2] = (unsigned char) (word >> 16);
-	at[3] = (unsigned char) (word >> 24);
-	at[4] = (unsigned char) (word >> 32);
-	at[5] = (unsigned char) (word >> 40);
-	at[6] = (unsigned char) (word >> 48);
-	at[7] = (unsigned char) (word >> 56);
-	return at + last + 1;
-}
-
 /* Reads one; NULL if it does not end before the limit or is too large. */
 static inline const unsigned char *
 get_varint(const unsigned char *at, const unsigned char *limit, uint64_t *value)
