@@ -131,28 +131,57 @@ has_budgets(Batch *batch)
 	return false;
 }
 
+/* the table of rows that are looked at again */
+typedef struct RowTable
+{
+	Relation	rel;			/* NULL: none yet */
+	TupleTableSlot *slot;
+} RowTable;
+
+/* Closes it. */
+static void
+close_row_table(RowTable *table)
+{
+	if (table->rel == NULL)
+		return;
+	ExecDropSingleTupleTableSlot(table->slot);
+	table_close(table->rel, AccessShareLock);
+	table->rel = NULL;
+}
+
+/* Opens another, unless it is that; it stays open for the rows of the chunk. */
+static void
+open_row_table(Batch *batch, RowTable *table, Oid relid)
+{
+	MemoryContext old;
+
+	if (table->rel && RelationGetRelid(table->rel) == relid)
+		return;
+	close_row_table(table);
+	old = MemoryContextSwitchTo(batch->chunk);
+	table->rel = table_open(relid, AccessShareLock);
+	table->slot = table_slot_create(table->rel, NULL);
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Whether a row that was read before its member's account was locked has
  * changed, or been posted, since.  Whoever changes it takes the lock, too.
  */
 static bool
-event_is_stale(Batch *batch, Event *event)
+event_is_stale(Batch *batch, Event *event, RowTable *table)
 {
-	Relation	rel;
-	TupleTableSlot *slot;
 	Snapshot	snapshot;
 	Posting		posting;
 	bool		current;
 
 	if (!OidIsValid(event->row_table))
 		return false;
-	rel = table_open(event->row_table, AccessShareLock);
-	slot = table_slot_create(rel, NULL);
+	open_row_table(batch, table, event->row_table);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	current = table_tuple_fetch_row_version(rel, &event->row_tid, snapshot, slot);
+	current = table_tuple_fetch_row_version(table->rel, &event->row_tid, snapshot, table->slot);
+	ExecClearTuple(table->slot);
 	UnregisterSnapshot(snapshot);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, AccessShareLock);
 	if (!current && IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -197,6 +226,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 	Ledger	   *ledger = batch->ledger;
 	AccountState **accounts;
 	ChunkAccounts chunk;
+	RowTable	row_table = {NULL};
 	MemoryContext member_context;
 	MemoryContext old;
 	bool	   *waits;			/* members who are topped up before they go on */
@@ -256,7 +286,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 		}
 		if (accounts[who] == NULL)
 			accounts[who] = open_account(batch, members[who].member, event);
-		if (event_is_stale(batch, event))
+		if (event_is_stale(batch, event, &row_table))
 		{
 			event->nrows = -1;
 			batch_add_key(batch, event->key);
@@ -341,6 +371,7 @@ post_chunk(Batch *batch, MemberInstant *members, int nmembers, bool ordered)
 			}
 		}
 	}
+	close_row_table(&row_table);
 	if (ordered)
 	{
 		for (i = 0; i < nmembers; i++)

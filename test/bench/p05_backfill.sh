@@ -10,6 +10,7 @@ template_unposted() {
 	HISTORY=$2 from "history_$2" "$db"
 	if have_loyalty; then
 		psql -d "$db" -v expires='12 months to end of month' -v zone=$zone -f "$bench/sql/program.sql" >/dev/null
+		[[ ${TIERS:-0} == 0 ]] || psql -d "$db" -f "$bench/sql/tiers.sql"
 	fi
 	psql -d "$db" -f "$bench/sql/conventional_tables.sql" -f "$bench/sql/conventional_indexes.sql" >/dev/null
 }
