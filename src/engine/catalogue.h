@@ -232,6 +232,12 @@ extern bool auto_redeem_affordable(Ledger *reader, AccountState *account,
 
 /* -------- reward_sweep.c -------- */
 
+/*
+ * Before a reward is changed: locks its sweep if it starts over.  A statement locks
+ * those of all its rewards before any stock, as book_due() does.
+ */
+extern void sweep_before_reward(const ConfigTrigger *trigger);
+
 /* After a reward was written: members may be able to afford it by now. */
 extern void sweep_after_reward(const ConfigTrigger *trigger);
 

@@ -70,6 +70,7 @@ loyalty_reward_check(PG_FUNCTION_ARGS)
 						 errmsg("the pin of a reward is written by the program"),
 						 errhint("Leave out column \"pin\".")));
 			check_reward(&trigger);
+			sweep_before_reward(&trigger);
 		}
 		else
 		{
@@ -128,7 +129,6 @@ loyalty_reward_changed(PG_FUNCTION_ARGS)
 		}
 		else
 		{
-			/* this first: book_due() has it before it has any stock */
 			sweep_after_reward(&trigger);
 			stock_set(&trigger);
 			if (tuple_differs(&trigger.old, &trigger.new, "condition") ||

@@ -57,9 +57,9 @@ start(const ProgramRef *ref, int32 reward_no)
 				   " AND r.auto_redeem AND r.enabled", 2, types, values, NULL);
 }
 
-/* see catalogue.h */
-void
-sweep_after_reward(const ConfigTrigger *trigger)
+/* May members afford a reward that has changed who could not before? */
+static bool
+reward_opens(const ConfigTrigger *trigger)
 {
 	static const char *const opening[] = {"auto_redeem", "enabled", "max_per_member",
 	"cap_period", "choice_set", "valid", "early_access", "tiers", "condition", "pool"};
@@ -74,8 +74,30 @@ sweep_after_reward(const ConfigTrigger *trigger)
 
 	for (i = 0; i < lengthof(opening) && !opens; i++)
 		opens = tuple_differs(old, new, opening[i]);
-	if (opens)
-		start(&trigger->ref, tuple_int(new->tuple ? new : old, "reward_no"));
+	return opens;
+}
+
+/* see catalogue.h */
+void
+sweep_before_reward(const ConfigTrigger *trigger)
+{
+	Oid			types[1] = {INT4OID};
+	Datum		values[1];
+
+	if (trigger->old.tuple == NULL || !reward_opens(trigger))
+		return;
+	values[0] = Int32GetDatum(tuple_int(&trigger->old, "reward_no"));
+	config_execute(&trigger->ref, "SELECT FROM @.reward_sweep"
+				   " WHERE reward_no OPERATOR(pg_catalog.=) $1 FOR UPDATE", 1, types, values, NULL);
+}
+
+/* see catalogue.h */
+void
+sweep_after_reward(const ConfigTrigger *trigger)
+{
+	if (reward_opens(trigger))
+		start(&trigger->ref,
+			  tuple_int(trigger->new.tuple ? &trigger->new : &trigger->old, "reward_no"));
 }
 
 /* Is a price for more members than it was, or lower? */
