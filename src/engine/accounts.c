@@ -3,7 +3,7 @@
  * accounts.c
  *	  Accounts: enrolled, locked, read and saved.
  *
- * This is the only place that locks and saves accounts.
+ * This is the only place that saves accounts; account_find.c finds and locks them.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +15,6 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -24,6 +23,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "engine/account_find.h"
 #include "engine/catalogue.h"
 #include "engine/config.h"
 #include "engine/layout.h"
@@ -36,95 +36,6 @@
 
 /* an account that is read has room for so many more lots */
 #define SPARE_LOTS	8
-
-/* Finds a member's account row, as the ledger's snapshot sees it. */
-static bool
-find_account(Ledger *ledger, Datum member)
-{
-	Relation	rel = ledger->account.rel;
-	MemoryContext old = MemoryContextSwitchTo(ledger->context);
-	bool		found;
-
-	/* the scan allocates as it goes what must live as long as it does */
-	if (ledger->account_pk == NULL)
-		ledger->account_pk = index_open(loyalty_primary_key(rel), AccessShareLock);
-	if (ledger->account_scan == NULL)
-		ledger->account_scan = loyalty_index_beginscan(rel, ledger->account_pk,
-													   ledger->snapshot, 1, 0);
-	if (ledger->account_key == NULL)
-	{
-		MemoryContextSwitchTo(ledger->kept ? ledger->account.context : ledger->context);
-		ledger->account_key = palloc0(sizeof(ScanKeyData));
-		ScanKeyEntryInitialize(ledger->account_key, 0, 1, BTEqualStrategyNumber, InvalidOid,
-							   ledger->account_pk->rd_indcollation[0],
-							   equality_function(ledger->program->ref.member_type), member);
-		MemoryContextSwitchTo(ledger->context);
-	}
-	ledger->account_key->sk_argument = member;
-	index_rescan(ledger->account_scan, ledger->account_key, 1, NULL, 0);
-	found = index_getnext_slot(ledger->account_scan, ForwardScanDirection,
-							   ledger->account.slot);
-	MemoryContextSwitchTo(old);
-	return found;
-}
-
-/* Tries to lock the row in the slot, and to read its latest version into it. */
-static TM_Result
-try_lock(Ledger *ledger, ItemPointerData tid, LockWaitPolicy wait)
-{
-	TM_FailureData failure;
-	TM_Result	result;
-
-	result = table_tuple_lock(ledger->account.rel, &tid, ledger->snapshot,
-							  ledger->account.slot, GetCurrentCommandId(false),
-							  LockTupleNoKeyExclusive, wait,
-							  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
-							  &failure);
-	ledger->account_moved = result == TM_Ok && failure.traversed;
-	return result;
-}
-
-/*
- * Locks the account row that find_account found and reads its latest version
- * into the slot.  Under REPEATABLE READ and above a row changed since the
- * snapshot is a serialization failure, as it is for UPDATE.
- *
- * Who finds it locked waits in a queue of the account's own: each purchase makes
- * a new version of the row, and all who wait for a version are woken when it is
- * replaced, only to wait for the next.
- */
-static void
-lock_account(Ledger *ledger)
-{
-	Relation	rel = ledger->account.rel;
-	ItemPointerData tid = ledger->account.slot->tts_tid;
-	TM_Result	result = try_lock(ledger, tid, LockWaitSkip);
-
-	if (result == TM_WouldBlock)
-	{
-		ItemPointer found;
-		ItemPointerData queue = tid;
-		MemoryContext old = MemoryContextSwitchTo(ledger->context);
-
-		/* what the index names stays the same as long as updates are HOT */
-		index_rescan(ledger->account_scan, NULL, 1, NULL, 0);	/* the same member */
-		found = index_getnext_tid(ledger->account_scan, ForwardScanDirection);
-		MemoryContextSwitchTo(old);
-		if (found)
-			queue = *found;
-		LockTuple(rel, &queue, ExclusiveLock);
-		result = try_lock(ledger, tid, LockWaitBlock);
-		UnlockTuple(rel, &queue, ExclusiveLock);
-	}
-	if (ledger->account_moved)
-		AcceptInvalidationMessages();
-	if (result == TM_Updated || result == TM_Deleted)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access due to concurrent update")));
-	if (result != TM_Ok)
-		elog(ERROR, "unexpected result %d of locking an account", (int) result);
-}
 
 /* see plan_execute */
 static const char enrol_account_plan = 0;
@@ -189,7 +100,7 @@ ledger_enrol(Ledger *ledger, Datum *members, TimestampTz *joined_at, int nmember
 	for (i = 0; i < nmembers; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (find_account(ledger, members[i]))
+		if (account_find(ledger, members[i]))
 			continue;
 		if (missing == NULL)
 		{
@@ -213,8 +124,8 @@ ledger_lock_accounts(Ledger *ledger, Datum *members, int nmembers)
 	for (i = 0; i < nmembers && !ledger->dry; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (find_account(ledger, members[i]))
-			lock_account(ledger);
+		if (account_find(ledger, members[i]))
+			account_lock(ledger);
 	}
 	ExecClearTuple(ledger->account.slot);
 }
@@ -405,7 +316,7 @@ ledger_read_account(Ledger *ledger, Datum member)
 {
 	AccountState *account;
 
-	if (!find_account(ledger, member))
+	if (!account_find(ledger, member))
 		return NULL;
 	account = account_from_slot(ledger, ledger->account.slot);
 	ExecClearTuple(ledger->account.slot);
@@ -418,10 +329,10 @@ ledger_account(Ledger *ledger, Datum member)
 {
 	AccountState *account;
 
-	if (!find_account(ledger, member))
+	if (!account_find(ledger, member))
 		return NULL;
 	if (!ledger->dry)
-		lock_account(ledger);
+		account_lock(ledger);
 	account = account_from_slot(ledger, ledger->account.slot);
 	account->locked = !ledger->dry;
 	account->wakes = account->locked && catalogue_has_automatic(ledger->program);
