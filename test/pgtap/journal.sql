@@ -12,17 +12,7 @@ CREATE FUNCTION t.rows_of(member bigint) RETURNS text STABLE LANGUAGE sql AS $$
 	SELECT string_agg(first_entry || '-' || first_entry + loyalty.lines_count_1(lines) - 1 || coalesce(' ' || s.name || ' ' || event_key, '') || coalesce(' operation' || nullif(sign(operation_no), 0), ''), ', ' ORDER BY first_entry)
 	FROM rewards.journal LEFT JOIN rewards.source s USING (source_no) WHERE member_id = $1
 $$;
-CREATE FUNCTION t.plan_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	result text := '';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || statement LOOP
-		result := result || line || E'\n';
-	END LOOP;
-	RETURN result;
-END
-$$;
+\ir include/plan_of.sql
 
 INSERT INTO shop.orders VALUES (10, 1, 100), (11, 1, 7), (12, 2, 5);
 SELECT is(rows_of(1), '1-3 orders 10, 4-6 orders 11', 'each event''s lines are one row');
