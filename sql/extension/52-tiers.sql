@@ -51,6 +51,11 @@ CREATE FUNCTION loyalty.account_tiers_1(tiers bytea, OUT group_no smallint, OUT 
 COMMENT ON FUNCTION loyalty.account_tiers_1(bytea) IS
 	'what a column account.tiers says';
 
+CREATE FUNCTION loyalty.account_tiers_version_1(tiers bytea) RETURNS integer
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_account_tiers_version';
+COMMENT ON FUNCTION loyalty.account_tiers_version_1(bytea) IS
+	'by which version of the configuration a column account.tiers was judged';
+
 CREATE FUNCTION loyalty.lots_carried_1(lots loyalty.lots, stored bytea, tiers jsonb, last_at timestamp with time zone, joined_at timestamp with time zone, zone text, at timestamp with time zone) RETURNS loyalty.lots
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'loyalty_lots_carried';
 COMMENT ON FUNCTION loyalty.lots_carried_1(loyalty.lots, bytea, jsonb, timestamp with time zone, timestamp with time zone, text, timestamp with time zone) IS

@@ -138,8 +138,9 @@ account_lock(Ledger *ledger)
 		result = try_lock(ledger, tid, LockWaitBlock);
 		UnlockTuple(rel, &queue, ExclusiveLock);
 	}
-	if (ledger->account_moved)
-		AcceptInvalidationMessages();
+
+	/* who has moved it may have known a newer configuration */
+	AcceptInvalidationMessages();
 	if (result == TM_Updated || result == TM_Deleted)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

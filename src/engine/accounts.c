@@ -277,7 +277,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 		account->core.held = holds_unpack(values[ACCOUNT_HOLDS], &account->core.nheld);
 		account->core.held_capacity = account->core.nheld;
 	}
-	tiers_attach(program, account, values[ACCOUNT_TIERS], isnull[ACCOUNT_TIERS]);
+	tiers_attach(program_tiers(program), account, values[ACCOUNT_TIERS], isnull[ACCOUNT_TIERS]);
 	return account;
 }
 

@@ -164,7 +164,7 @@ find_benefit(Operation *operation, const char *name, char **tiers)
 {
 	Program    *program = operation->program;
 	AccountState *account = operation->account;
-	TierConfig *config = program->tiers;
+	const TierConfig *config = account_tier_config(account);
 	MemoryContext context = CurrentMemoryContext;
 	int32	   *held = palloc0(sizeof(int32) * (config ? config->ngroups : 1));
 	Benefit		best = {0};

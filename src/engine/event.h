@@ -89,7 +89,7 @@ typedef struct EventReader
 	const char *part;			/* what is being evaluated: "condition", ... */
 	const RuleConfig *rule;		/* of this rule; NULL: of the source */
 	const char **held;			/* names of tiers the event is judged by */
-	int			nheld;
+	const struct TierConfig *tiers; /* by group of these */
 	bool		assume_condition;	/* preview: the condition counts as true */
 	bool		instant_is_now; /* preview: a missing instant is now */
 } EventReader;
@@ -171,7 +171,8 @@ extern struct varlena *event_freeze_facts(EventReader *reader, RuleSet *rules);
  */
 extern void event_tiers_now(EventReader *reader, Ledger *ledger, AccountState *account,
 							Instant at);
-extern void event_tiers_frozen(EventReader *reader, struct varlena *facts);
+extern void event_tiers_frozen(EventReader *reader, const struct TierConfig *tiers,
+							   struct varlena *facts);
 extern char *event_tiers_json(const EventReader *reader);
 /* whether one of them is among a rule's tiers, if it names any */
 extern bool event_has_tier(const EventReader *reader, const RuleConfig *rule);

@@ -208,7 +208,7 @@ match_rules(EventScan *scan)
 
 	/* as they were frozen */
 	if (rules->uses_tiers)
-		event_tiers_frozen(reader, scan->posting.facts);
+		event_tiers_frozen(reader, reader->program->tiers, scan->posting.facts);
 	if (rules->uses_member)
 		event_facts_frozen(reader, scan->posting.facts);
 	if (rules->matcher)

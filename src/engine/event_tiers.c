@@ -32,14 +32,14 @@ event_rules_use_tiers(const SourceConfig *source, const RuleSet *rules)
 
 /* Room for the names of tiers, by group. */
 static void
-make_room(EventReader *reader)
+make_room(EventReader *reader, const TierConfig *tiers)
 {
-	int			ngroups = reader->program->tiers ? reader->program->tiers->ngroups : 0;
+	int			ngroups = tiers ? tiers->ngroups : 0;
 
-	if (reader->held == NULL)
+	if (reader->held == NULL || reader->tiers != tiers)
 		reader->held = MemoryContextAlloc(reader->slot_context,
 										  sizeof(char *) * Max(1, ngroups));
-	reader->nheld = ngroups;
+	reader->tiers = tiers;
 	memset(reader->held, 0, sizeof(char *) * Max(1, ngroups));
 }
 
@@ -47,21 +47,21 @@ make_room(EventReader *reader)
 void
 event_tiers_now(EventReader *reader, Ledger *ledger, AccountState *account, Instant at)
 {
-	make_room(reader);
+	make_room(reader, account_tier_config(account));
 	if (account->tiers)
 		tiers_held(ledger, account, at, reader->held);
 }
 
 /* see event.h */
 void
-event_tiers_frozen(EventReader *reader, struct varlena *facts)
+event_tiers_frozen(EventReader *reader, const TierConfig *tiers, struct varlena *facts)
 {
 	JsonbValue	buffer;
 	JsonbValue *text;
 	Jsonb	   *json;
 	int			g;
 
-	make_room(reader);
+	make_room(reader, tiers);
 	if (facts == NULL)
 		return;
 	text = getKeyJsonValueFromContainer(&((Jsonb *) facts)->root, "tiers", 5, &buffer);
@@ -70,9 +70,9 @@ event_tiers_frozen(EventReader *reader, struct varlena *facts)
 	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
 											  CStringGetDatum(pnstrdup(text->val.string.val,
 																	   text->val.string.len))));
-	for (g = 0; g < reader->nheld; g++)
+	for (g = 0; tiers && g < tiers->ngroups; g++)
 	{
-		const char *group = reader->program->tiers->group_names[g];
+		const char *group = tiers->group_names[g];
 		JsonbValue *tier = getKeyJsonValueFromContainer(&json->root, group, strlen(group),
 														&buffer);
 
@@ -85,7 +85,7 @@ event_tiers_frozen(EventReader *reader, struct varlena *facts)
 char *
 event_tiers_json(const EventReader *reader)
 {
-	return reader->program->tiers ? tiers_json(reader->program->tiers, reader->held) : NULL;
+	return reader->tiers ? tiers_json(reader->tiers, reader->held) : NULL;
 }
 
 /* see event.h */
@@ -97,7 +97,7 @@ event_has_tier(const EventReader *reader, const RuleConfig *rule)
 
 	for (i = 0; i < rule->ntiers; i++)
 	{
-		for (g = 0; g < reader->nheld; g++)
+		for (g = 0; reader->tiers && g < reader->tiers->ngroups; g++)
 		{
 			if (reader->held[g] && strcmp(reader->held[g], rule->tiers[i]) == 0)
 				return true;

@@ -87,10 +87,9 @@ read_member(TupleTableSlot *slot, Program *program, Snapshot snapshot,
 
 /* The tiers. */
 static void
-fill_tiers(TupleTableSlot *slot, const Program *program, AccountState *account,
-		   const char **held)
+fill_tiers(TupleTableSlot *slot, AccountState *account, const char **held)
 {
-	const TierConfig *config = program->tiers;
+	const TierConfig *config = account_tier_config(account);
 	const char *first = NULL;
 	const char *json = NULL;
 
@@ -150,6 +149,6 @@ facts_fill(TupleTableSlot *slot, Program *program, Snapshot snapshot,
 	values[FACT_LAST_PURCHASE_AT - 1] = TimestampTzGetDatum(account->last_purchase_at);
 	isnull[FACT_LAST_PURCHASE_AT - 1] = !account->has_purchase;
 	if (fact_is_read(read, FACT_TIER) || fact_is_read(read, FACT_TIERS))
-		fill_tiers(slot, program, account, held);
+		fill_tiers(slot, account, held);
 	ExecStoreVirtualTuple(slot);
 }

@@ -412,7 +412,7 @@ post_event(Batch *batch, Event *event, AccountState *account, AccountState *old_
 	posting->config_version = rules->config_version;
 
 	if (unlikely(uses_tiers) && event->posting)
-		event_tiers_frozen(batch->reader, before->facts);
+		event_tiers_frozen(batch->reader, account_tier_config(account), before->facts);
 	else if (unlikely(uses_tiers))
 		event_tiers_now(batch->reader, batch->ledger, account, event->at);
 	if (unlikely(uses_member) && event->nrows > 0 &&

@@ -152,6 +152,15 @@ program_clock(const Program *program)
 	return program->clock;
 }
 
+/* see program.h */
+struct TierConfig *
+program_tiers(const Program *program)
+{
+	struct TierConfig *present = program->valid ? NULL : program_get(program->ref.relid)->tiers;
+
+	return present ? present : program->tiers;
+}
+
 /* -------- the cache -------- */
 
 /* see engine.h; called once per backend */

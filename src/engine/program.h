@@ -218,6 +218,13 @@ extern RuleConfig *rules_rule(RuleSet *rules, int32 rule_no);
 /* now by the program's clock, not yet raised to an account's last instant */
 extern TimestampTz program_clock(const Program *program);
 
+/*
+ * The groups of tiers to judge an account by that was just locked; NULL: there are
+ * none.  Who waited for it has read the configuration before the wait, and others
+ * may have moved the account by a newer one since.
+ */
+extern struct TierConfig *program_tiers(const Program *program);
+
 /* member ids: order, hash, copy and text form of the program's member type */
 extern int	member_cmp(const Program *program, Datum a, Datum b);
 extern uint32 member_hash(const Program *program, Datum member);

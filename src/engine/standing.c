@@ -542,7 +542,6 @@ Datum
 loyalty_standing(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Program		program;
 	AccountState account;
 	TierConfig *config;
 	Standing   *rows;
@@ -551,12 +550,10 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	int			g;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	memset(&program, 0, sizeof(program));
 	memset(&account, 0, sizeof(account));
 	config = PG_ARGISNULL(0) ? NULL : read_program(PG_GETARG_HEAPTUPLEHEADER(0), &account.now);
 	if (config == NULL)
 		return (Datum) 0;
-	program.tiers = config;
 	lots = PG_GETARG_LOTS_P(2);
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = LOTS_COUNT(lots);
@@ -568,7 +565,7 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(6))
 		take_pages(&account, PG_GETARG_DATUM(6), PG_ARGISNULL(7) ? NULL : PG_GETARG_LOTS_P(7));
 	rows = palloc(sizeof(Standing) * Max(1, config->ngroups));
-	tiers_attach(&program, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
+	tiers_attach(config, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
 				 PG_ARGISNULL(1));
 	tiers_foresee(&account, INSTANT_NEVER);
 	tiers_walk(&account, account.now);

@@ -239,7 +239,6 @@ LOYALTY_FUNCTION(loyalty_lots_carried);
 Datum
 loyalty_lots_carried(PG_FUNCTION_ARGS)
 {
-	Program		program;
 	AccountState account;
 	AccountTiers *tiers;
 	Lots		lots = PG_GETARG_LOTS_P(0);
@@ -253,17 +252,15 @@ loyalty_lots_carried(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a member's time zone does not exist")));
-	memset(&program, 0, sizeof(program));
 	memset(&account, 0, sizeof(account));
-	program.tiers = tiers_from_view(PG_GETARG_DATUM(2));
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = npieces;
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);
 	account.joined_at = PG_GETARG_TIMESTAMPTZ(4);
 	account.zone = zone_for_tz(tz);
 	account.now = at;
-	tiers_attach(&program, &account, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
-				 PG_ARGISNULL(1));
+	tiers_attach(tiers_from_view(PG_GETARG_DATUM(2)), &account,
+				 PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1));
 	tiers = account.tiers;
 	if (at != INSTANT_NEVER)
 		tiers_walk(&account, at);

@@ -18,19 +18,19 @@
 
 /* The tier to be given: one that still takes members; 0 for none. */
 static int32
-given_tier(Program *program, int group, const char *name, bool has_end, Instant now)
+given_tier(const TierConfig *config, int group, const char *name, bool has_end, Instant now)
 {
-	const TierLadder *ladder = tier_ladder(&program->tiers->groups[group], now);
+	const TierLadder *ladder = tier_ladder(&config->groups[group], now);
 	const TierStep *step;
 
 	if (ladder == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("tier group \"%s\" takes no members yet",
-						program->tiers->group_names[group])));
+						config->group_names[group])));
 	if (name == NULL)
 		return 0;
-	step = tier_step(ladder, tiers_number(program, group, name));
+	step = tier_step(ladder, tiers_number(config, group, name));
 	if (step == NULL || step->closed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -40,7 +40,7 @@ given_tier(Program *program, int group, const char *name, bool has_end, Instant 
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a tier given by hand in group \"%s\" needs an end",
-						program->tiers->group_names[group]),
+						config->group_names[group]),
 				 errdetail("The group keeps tiers no longer than the balance."),
 				 errhint("Give until => an instant, or 'infinity' for life.")));
 	return step->tier_no;
@@ -76,6 +76,7 @@ loyalty_set_tier(PG_FUNCTION_ARGS)
 	int			group;
 	bool		has_end = !PG_ARGISNULL(4);
 	Instant		until = has_end ? PG_GETARG_TIMESTAMPTZ(4) : INSTANT_ALWAYS;
+	const TierConfig *config = program->tiers;
 	TierState	state = {0};
 	TupleDesc	desc;
 	Datum		values[6];
@@ -106,7 +107,8 @@ loyalty_set_tier(PG_FUNCTION_ARGS)
 	if (operation_begin(&operation, member))
 	{
 		AccountState *account = operation.account;
-		int32		tier_no = given_tier(program, group, tier, has_end, account->now);
+		int32		tier_no = given_tier(account->tiers->config, group, tier, has_end,
+												account->now);
 
 		if (has_end && until <= account->now)
 			ereport(ERROR,
@@ -123,7 +125,10 @@ loyalty_set_tier(PG_FUNCTION_ARGS)
 		operation_write(&operation);
 	}
 	if (operation.account)
+	{
 		state = operation.account->tiers->walk.states[group];
+		config = operation.account->tiers->config;
+	}
 	if (operation.ledger)
 		ledger_close(operation.ledger);
 
@@ -134,7 +139,7 @@ loyalty_set_tier(PG_FUNCTION_ARGS)
 	values[2] = CStringGetTextDatum(program->tiers->group_names[group]);
 	isnull[3] = state.tier_no == 0;
 	if (!isnull[3])
-		values[3] = CStringGetTextDatum(tiers_name(program->tiers, state.tier_no));
+		values[3] = CStringGetTextDatum(tiers_name(config, state.tier_no));
 	isnull[4] = isnull[5] = isnull[3];
 	values[4] = TimestampTzGetDatum(state.since);
 	values[5] = TimestampTzGetDatum(state.until);

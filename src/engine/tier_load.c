@@ -91,6 +91,7 @@ tier_reader_group(TierReader *reader, int32 group_no, int32 version, char *name,
 	}
 	group = &config->groups[g];
 	ladders = (TierLadder *) group->ladders;
+	config->version = Max(config->version, version);
 	config->group_names[g] = name;
 	config->group_deleted[g] = deleted;
 	config->group_tops_up[g] = tops_up;
@@ -387,9 +388,8 @@ tiers_find(const TierConfig *config, int group, const char *name)
 
 /* see tiers.h */
 int32
-tiers_number(const Program *program, int group, const char *name)
+tiers_number(const TierConfig *config, int group, const char *name)
 {
-	const TierConfig *config = program->tiers;
 	int32		tier_no = tiers_find(config, group, name);
 
 	if (tier_no == 0)

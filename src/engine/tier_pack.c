@@ -7,7 +7,7 @@
  * All are varints (core/varint.h), but points that were spent:
  *
  *		where the walk stands; quiet_since; plain_since
- *		rows of tier_change; numbers of states, tenures and spent lots
+ *		rows of tier_change; the version of the configuration; numbers of states, tenures and spent lots
  *		each state: group; bits (see below); tier; qualified, unless it is the
  *			tier; counted_at; since; until; the tier given and until when, if
  *			there is one; the tier held for life, if there is one
@@ -38,7 +38,7 @@
 
 /* bytes that the parts need at most */
 #define NUMBER_MAX		10
-#define HEAD_MAX		(7 * NUMBER_MAX)
+#define HEAD_MAX		(8 * NUMBER_MAX)
 #define STATE_MAX		(9 * NUMBER_MAX)
 #define TENURE_MAX		(2 * NUMBER_MAX)
 
@@ -135,6 +135,7 @@ tiers_pack(const AccountTiers *tiers)
 	at = put_instant(at, tiers->quiet_since, walk->at);
 	at = put_instant(at, tiers->plain_since, tiers->quiet_since);
 	at = put_varint(at, (uint64) tiers->nchanges);
+	at = put_varint(at, (uint32) tiers->config->version);
 	at = put_varint(at, nstates);
 	at = put_varint(at, ntenures);
 	at = put_varint(at, tiers->nspent);
@@ -200,6 +201,7 @@ tiers_unpack(const bytea *bytes, TierUnpack *from)
 	from->quiet_since = take_instant(from, from->stands_at);
 	from->plain_since = take_instant(from, from->quiet_since);
 	from->nchanges = (int64) take_number(from, PG_INT64_MAX);
+	from->version = (int32) take_number(from, PG_INT32_MAX);
 	from->nstates = (int) take_number(from, PG_INT16_MAX);
 	from->ntenures = (int) take_number(from, PG_INT32_MAX);
 	from->nspent = (int) take_number(from, (from->limit - from->at) / sizeof(LotPiece));

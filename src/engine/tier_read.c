@@ -222,5 +222,5 @@ loyalty_tier_at(PG_FUNCTION_ARGS)
 	reader_close(&reader);
 	if (state.tier_no == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(tiers_name(program->tiers, state.tier_no)));
+	PG_RETURN_TEXT_P(cstring_to_text(tiers_name(account->tiers->config, state.tier_no)));
 }

@@ -180,15 +180,15 @@ take_stored(AccountTiers *tiers, bytea *bytes)
 
 /* see tiers.h */
 void
-tiers_attach(Program *program, AccountState *account, Datum value, bool isnull)
+tiers_attach(TierConfig *config, AccountState *account, Datum value, bool isnull)
 {
 	AccountTiers *tiers;
 	int			i;
 
 	account->tiers = NULL;
-	if (program->tiers == NULL)
+	if (config == NULL)
 		return;
-	tiers = make_tiers(program->tiers, account);
+	tiers = make_tiers(config, account);
 	if (!isnull)
 		take_stored(tiers, DatumGetByteaPP(value));
 	for (i = 0; i < tiers->walk.ntenures; i++)
@@ -359,6 +359,20 @@ tiers_save(Ledger *ledger, AccountState *account, bool *isnull)
 		core_check(tier_count_years(walk, g, walk->at));
 	*isnull = !tiers_say_anything(tiers) && !ledger->history;
 	return *isnull ? (Datum) 0 : PointerGetDatum(tiers_pack(tiers));
+}
+
+/*
+ * account_tiers_version_1(tiers): by which version of the configuration the account
+ * was judged last.
+ */
+LOYALTY_FUNCTION(loyalty_account_tiers_version);
+Datum
+loyalty_account_tiers_version(PG_FUNCTION_ARGS)
+{
+	TierUnpack	from;
+
+	tiers_unpack(PG_GETARG_BYTEA_PP(0), &from);
+	PG_RETURN_INT32(from.version);
 }
 
 /*

@@ -300,7 +300,7 @@ bool
 raise_tiers(Batch *batch, Event *event, AccountState *account)
 {
 	Program    *program = batch->program;
-	TierConfig *config = program->tiers;
+	const TierConfig *config = account_tier_config(account);
 	EventReader *reader = batch->reader;
 	Posting    *posting = event->posting;
 	int32	   *tier_nos;
@@ -315,7 +315,7 @@ raise_tiers(Batch *batch, Event *event, AccountState *account)
 		return false;
 	tier_nos = palloc(sizeof(int32) * config->ngroups);
 	tiers_before(batch->ledger, account, event->at, tier_nos);
-	event_tiers_frozen(reader, posting->facts);
+	event_tiers_frozen(reader, config, posting->facts);
 	if (posting->facts &&
 		getKeyJsonValueFromContainer(&((Jsonb *) posting->facts)->root, "tier", 4, &buffer))
 		reads_first = true;

@@ -25,6 +25,7 @@
 /* all groups of a program, in all versions */
 typedef struct TierConfig
 {
+	int32		version;		/* of the configuration, the last that touched groups */
 	int			ngroups;
 	TierGroup  *groups;			/* by number */
 	char	  **group_names;	/* by group */
@@ -131,6 +132,13 @@ typedef struct AccountTiers
 	int64		nchanges;		/* rows of tier_change, numbered from 1 */
 } AccountTiers;
 
+/* The groups of tiers that an account is judged by; NULL: there are none. */
+static inline const TierConfig *
+account_tier_config(const AccountState *account)
+{
+	return account->tiers ? account->tiers->config : NULL;
+}
+
 /* Whether a line moves what qualifies: not those by which points are spent. */
 static inline bool
 tiers_counts(const Movement *m)
@@ -204,12 +212,12 @@ extern int	tiers_group(const Program *program, const char *name);
 /* The number of a tier of a group by name, 0 if there is none. */
 extern int32 tiers_find(const TierConfig *config, int group, const char *name);
 /* The number of a tier of a group by name; an error if there is none. */
-extern int32 tiers_number(const Program *program, int group, const char *name);
+extern int32 tiers_number(const TierConfig *config, int group, const char *name);
 
 /* -------- tier_store.c -------- */
 
 /* Reads what the account's row says; to be called when its lots are read. */
-extern void tiers_attach(Program *program, AccountState *account, Datum value, bool isnull);
+extern void tiers_attach(TierConfig *config, AccountState *account, Datum value, bool isnull);
 /* The walk of who joins later than now, by a purchase dated ahead, begins now. */
 extern void tiers_begin_by(AccountState *account, Instant now);
 /* Takes the lots as they are, before what is due is booked. */
@@ -234,6 +242,7 @@ typedef struct TierUnpack
 	Instant		quiet_since;
 	Instant		plain_since;
 	int64		nchanges;
+	int32		version;		/* of the configuration that it was judged by */
 	int			nstates;
 	int			ntenures;
 	int			nspent;

@@ -28,11 +28,14 @@ const char *const tier_invariants[] = {
 	" FROM (SELECT a.member_id, a.last_at, g.group_no, v.config_version, s.qualified"
 	"  FROM @.account AS a CROSS JOIN (SELECT DISTINCT group_no FROM @.tier_group_version) AS g"
 	"  CROSS JOIN LATERAL (SELECT v.config_version, v.since FROM @.tier_group_version AS v"
-	"   WHERE v.group_no = g.group_no AND v.since <= a.last_at ORDER BY v.config_version DESC LIMIT 1) AS v"
-	"  LEFT JOIN LATERAL (SELECT t.qualified FROM loyalty.account_tiers_1(a.tiers) AS t WHERE t.group_no = g.group_no) AS s ON true"
+	"   WHERE v.group_no = g.group_no AND v.since <= a.last_at"
 
 	/* a posting may not have seen a change that was made while it went on */
-	"  WHERE a.last_entry > 0 AND a.next_due > a.last_at AND (NOT isfinite(v.since) OR v.since < a.last_at - interval '1 minute'){a.member_id}) AS b"
+	"    AND CASE WHEN a.tiers IS NOT NULL THEN v.config_version <= loyalty.account_tiers_version_1(a.tiers)"
+	"     ELSE NOT isfinite(v.since) OR v.since < a.last_at - interval '1 minute' END"
+	"   ORDER BY v.config_version DESC LIMIT 1) AS v"
+	"  LEFT JOIN LATERAL (SELECT t.qualified FROM loyalty.account_tiers_1(a.tiers) AS t WHERE t.group_no = g.group_no) AS s ON true"
+	"  WHERE a.last_entry > 0 AND a.next_due > a.last_at{a.member_id}) AS b"
 	" LEFT JOIN LATERAL (SELECT t.tier_no FROM @.tier_version AS t"
 	"  CROSS JOIN LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE n.threshold <= coalesce((SELECT loyalty.sum(e.points)::numeric"
 	"    FROM @.entry AS e WHERE e.member_id = b.member_id AND e.unit_no = n.unit_no AND e.kind NOT IN (3, 4, 5, 6, 7)"
