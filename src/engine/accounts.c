@@ -328,17 +328,20 @@ AccountState *
 ledger_account(Ledger *ledger, Datum member)
 {
 	AccountState *account;
+	TimestampTz now;
 
 	if (!account_find(ledger, member))
 		return NULL;
 	if (!ledger->dry)
 		account_lock(ledger);
+
+	/* before its tiers are read: no configuration that was changed by then is missed */
+	now = program_clock(ledger->program);
 	account = account_from_slot(ledger, ledger->account.slot);
 	account->locked = !ledger->dry;
 	account->wakes = account->locked && catalogue_has_automatic(ledger->program);
 	ExecClearTuple(ledger->account.slot);
-	account_bring_to(ledger, account,
-					 Max(program_clock(ledger->program), account->last_at));
+	account_bring_to(ledger, account, Max(now, account->last_at));
 	return account;
 }
 
