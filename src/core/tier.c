@@ -5,104 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "tier.h"
-
-/* ------------------------------------------------------------------------
- * Ladders
- * ------------------------------------------------------------------------
- */
-
-/* The ladder in force at an instant. */
-const TierLadder *
-tier_ladder(const TierGroup *group, Instant at)
-{
-	for (int i = group->nladders - 1; i >= 0; i--)
-	{
-		if (group->ladders[i].since <= at)
-			return &group->ladders[i];
-	}
-	return NULL;
-}
-
-/* The first instant after another at which a group's ladder changes. */
-static Instant
-next_ladder(const TierGroup *group, Instant at)
-{
-	for (int i = 0; i < group->nladders; i++)
-	{
-		if (group->ladders[i].since > at)
-			return group->ladders[i].since;
-	}
-	return INSTANT_NEVER;
-}
-
-/* A tier of a ladder. */
-const TierStep *
-tier_step(const TierLadder *ladder, int32_t tier_no)
-{
-	for (int i = 0; ladder != NULL && i < ladder->nsteps; i++)
-	{
-		if (ladder->steps[i].tier_no == tier_no)
-			return &ladder->steps[i];
-	}
-	return NULL;
-}
-
-/* Where a tier stands; nobody stands below all. */
-static int64_t
-rank_of(const TierLadder *ladder, int32_t tier_no)
-{
-	const TierStep *step = tier_no != 0 ? tier_step(ladder, tier_no) : NULL;
-
-	return step != NULL ? step->rank : INT64_MIN;
-}
-
-/* Are balances enough for a tier, whether or not it takes members? */
-static bool
-is_enough(const TierStep *step, const CoreInt128 *balances)
-{
-	int			met = 0;
-
-	for (int i = 0; i < step->nneeds; i++)
-		met += balances[step->needs[i].slot] >= step->needs[i].threshold;
-	return step->nneeds > 0 && (step->any ? met > 0 : met == step->nneeds);
-}
-
-/* The highest tier that balances are enough for. */
-const TierStep *
-tier_qualified(const TierLadder *ladder, const CoreInt128 *balances)
-{
-	for (int i = ladder != NULL ? ladder->nsteps - 1 : -1; i >= 0; i--)
-	{
-		if (!ladder->steps[i].closed && is_enough(&ladder->steps[i], balances))
-			return &ladder->steps[i];
-	}
-	return NULL;
-}
-
-/* The number of the tier that balances are enough for, 0 if none. */
-static int32_t
-qualified_no(const TierLadder *ladder, const CoreInt128 *balances)
-{
-	const TierStep *step = tier_qualified(ladder, balances);
-
-	return step != NULL ? step->tier_no : 0;
-}
-
-/* The next tier below one that still takes members, 0 if there is none. */
-static int32_t
-one_below(const TierLadder *ladder, int32_t tier_no)
-{
-	int64_t		rank = rank_of(ladder, tier_no);
-
-	for (int i = ladder->nsteps - 1; i >= 0; i--)
-	{
-		if (ladder->steps[i].rank < rank && !ladder->steps[i].closed &&
-			ladder->steps[i].nneeds > 0)
-			return ladder->steps[i].tier_no;
-	}
-	return 0;
-}
+#include "tier_parts.h"
 
 /* ------------------------------------------------------------------------
  * What is due
@@ -110,8 +13,8 @@ one_below(const TierLadder *ladder, int32_t tier_no)
  */
 
 /* Puts what is due later on the heap. */
-static CoreResult
-push_due(TierWalk *walk, TierDue due)
+CoreResult
+tier_push_due(TierWalk *walk, TierDue due)
 {
 	int			i;
 
@@ -161,7 +64,7 @@ tier_fold(TierWalk *walk, int slot, Points points, Instant from, Instant to)
 	{
 		TierDue		start = {from, from, points, slot, 0};
 
-		TRY(push_due(walk, start));
+		TRY(tier_push_due(walk, start));
 	}
 	else
 		walk->balances[slot] += points;
@@ -169,66 +72,7 @@ tier_fold(TierWalk *walk, int slot, Points points, Instant from, Instant to)
 	{
 		TierDue		end = {to, from, points, slot, 1};
 
-		TRY(push_due(walk, end));
-	}
-	return CORE_OK;
-}
-
-/* ------------------------------------------------------------------------
- * For life
- * ------------------------------------------------------------------------
- */
-
-/* Whether time counts for a tier by a ladder, and it or a higher one is held. */
-static bool
-tenure_runs(const TierWalk *walk, const TierTenure *tenure, const TierLadder *ladder)
-{
-	const TierStep *step = tier_step(ladder, tenure->tier_no);
-	int32_t		held = walk->states[tenure->group].tier_no;
-
-	return step != NULL && step->life_years > 0 && held != 0 &&
-		rank_of(ladder, held) >= step->rank;
-}
-
-/* see tier.h */
-Instant
-tier_tenure_due(const TierWalk *walk, int index)
-{
-	const TierTenure *tenure = &walk->tenures[index];
-	const TierLadder *ladder = tier_ladder(&walk->groups[tenure->group], walk->at);
-	const TierStep *step = tier_step(ladder, tenure->tier_no);
-	int64_t		missing;
-
-	if (!tenure_runs(walk, tenure, ladder) ||
-		rank_of(ladder, walk->states[tenure->group].life) >= step->rank)
-		return INSTANT_NEVER;
-	missing = step->life_years * TIER_YEAR - tenure->held;
-	if (tenure->at >= INSTANT_END - missing || tenure->at + missing <= walk->at)
-		return INSTANT_NEVER;
-	return tenure->at + missing;
-}
-
-/* see tier.h */
-CoreResult
-tier_count_years(TierWalk *walk, int group, Instant at)
-{
-	for (int i = 0; i < walk->ntenures; i++)
-	{
-		TierTenure *tenure = &walk->tenures[i];
-
-		if (tenure->group != group)
-			continue;
-		while (tenure->at < at)
-		{
-			const TierGroup *ladders = &walk->groups[group];
-			Instant		next = next_ladder(ladders, tenure->at);
-
-			if (next > at)
-				next = at;
-			if (tenure_runs(walk, tenure, tier_ladder(ladders, tenure->at)))
-				tenure->held += next - tenure->at;
-			tenure->at = next;
-		}
+		TRY(tier_push_due(walk, end));
 	}
 	return CORE_OK;
 }
@@ -242,7 +86,7 @@ tier_next_due(const TierWalk *walk)
 	for (int g = 0; g < walk->ngroups; g++)
 	{
 		const TierState *state = &walk->states[g];
-		Instant		ladder = next_ladder(&walk->groups[g], walk->at);
+		Instant		ladder = tier_next_ladder(&walk->groups[g], walk->at);
 
 		if (ladder < next)
 			next = ladder;
@@ -288,13 +132,6 @@ tier_judged_balance(const TierWalk *walk, int group, int slot)
  * ------------------------------------------------------------------------
  */
 
-/* The higher of two tiers. */
-static int32_t
-higher(const TierLadder *ladder, int32_t a, int32_t b)
-{
-	return rank_of(ladder, b) > rank_of(ladder, a) ? b : a;
-}
-
 /* The tier given by hand, as long as it is; else 0. */
 static int32_t
 given_tier(const TierState *state, Instant at)
@@ -306,7 +143,7 @@ given_tier(const TierState *state, Instant at)
 static int32_t
 floor_tier(const TierLadder *ladder, const TierState *state, Instant at)
 {
-	return higher(ladder, state->life, given_tier(state, at));
+	return tier_higher(ladder, state->life, given_tier(state, at));
 }
 
 /*
@@ -325,8 +162,8 @@ move_to(TierWalk *walk, int g, int32_t tier_no, Instant at)
 }
 
 /* Begins a stay, in a tier that the points are enough for, or that is only given. */
-static CoreResult
-begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_given,
+CoreResult
+tier_begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool is_given,
 		   Instant at, Instant counted_at, TierCause cause)
 {
 	TierState  *state = &walk->states[g];
@@ -356,17 +193,17 @@ static const TierState *
 booked_above(const TierWalk *walk, int g, const TierLadder *ladder, int32_t tier_no, Instant at)
 {
 	const TierState *found = NULL;
-	int64_t		rank = rank_of(ladder, tier_no);
+	int64_t		rank = tier_rank(ladder, tier_no);
 
 	for (int i = 0; i < walk->nbooked; i++)
 	{
 		const TierState *booked = &walk->booked[i];
 
 		if (booked->group_no == walk->states[g].group_no && booked->counted_at < at &&
-			booked->until > at && rank_of(ladder, booked->tier_no) > rank)
+			booked->until > at && tier_rank(ladder, booked->tier_no) > rank)
 		{
 			found = booked;
-			rank = rank_of(ladder, booked->tier_no);
+			rank = tier_rank(ladder, booked->tier_no);
 		}
 	}
 	return found;
@@ -381,15 +218,15 @@ end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judg
 		 Instant at, TierCause cause)
 {
 	TierState  *state = &walk->states[g];
-	int32_t		tier_no = qualified_no(ladder, judged);
+	int32_t		tier_no = tier_qualified_no(ladder, judged);
 	int32_t		given;
 	const TierState *booked;
 
 	if (ladder == NULL)
-		return begin_stay(walk, g, 0, NULL, false, at, at, cause);
-	if (ladder->one_level && rank_of(ladder, tier_no) < rank_of(ladder, state->tier_no))
-		tier_no = higher(ladder, tier_no, one_below(ladder, state->tier_no));
-	given = higher(ladder, tier_no, floor_tier(ladder, state, at));
+		return tier_begin_stay(walk, g, 0, NULL, false, at, at, cause);
+	if (ladder->one_level && tier_rank(ladder, tier_no) < tier_rank(ladder, state->tier_no))
+		tier_no = tier_higher(ladder, tier_no, tier_one_below(ladder, state->tier_no));
+	given = tier_higher(ladder, tier_no, floor_tier(ladder, state, at));
 	booked = booked_above(walk, g, ladder, given, at);
 	if (booked != NULL)
 	{
@@ -404,7 +241,7 @@ end_stay(TierWalk *walk, int g, const TierLadder *ladder, const CoreInt128 *judg
 	}
 
 	/* what begins at this very instant was not judged */
-	return begin_stay(walk, g, given, &ladder->keep_renewed, given != tier_no, at, at - 1,
+	return tier_begin_stay(walk, g, given, &ladder->keep_renewed, given != tier_no, at, at - 1,
 					  cause);
 }
 
@@ -418,57 +255,28 @@ judge_group(TierWalk *walk, int g, Instant at, TierCause cause)
 
 	if (ladder == NULL)
 		return CORE_OK;
-	qualified = qualified_no(ladder, walk->balances);
+	qualified = tier_qualified_no(ladder, walk->balances);
 
 	/* most lines meet no threshold */
 	if (qualified == state->qualified && (state->tier_no == 0 || state->until > at))
 		return CORE_OK;
 
 	/* reached, for the first time or again; a change of thresholds leaves a stay its end */
-	if (rank_of(ladder, qualified) > rank_of(ladder, state->qualified) &&
-		rank_of(ladder, qualified) >=
-		rank_of(ladder, state->tier_no) + (cause == TIER_CONFIGURATION && state->tier_no != 0))
-		TRY(begin_stay(walk, g, qualified, &ladder->keep, false, at, at, cause));
+	if (tier_rank(ladder, qualified) > tier_rank(ladder, state->qualified) &&
+		tier_rank(ladder, qualified) >=
+		tier_rank(ladder, state->tier_no) + (cause == TIER_CONFIGURATION && state->tier_no != 0))
+		TRY(tier_begin_stay(walk, g, qualified, &ladder->keep, false, at, at, cause));
 
 	/* no longer than the balance */
 	while (state->tier_no != 0 && state->until <= at)
 	{
 		const TierStep *step = tier_step(ladder, state->tier_no);
 
-		if (step != NULL && is_enough(step, walk->balances))
+		if (step != NULL && tier_is_enough(step, walk->balances))
 			break;
 		TRY(end_stay(walk, g, ladder, walk->balances, at, cause));
 	}
 	state->qualified = qualified;
-	return CORE_OK;
-}
-
-/* Gives for life what has been held for long enough. */
-static CoreResult
-give_for_life(TierWalk *walk, int g, const TierLadder *ladder, Instant at)
-{
-	TierState  *state = &walk->states[g];
-	int32_t		life = state->life;
-
-	TRY(tier_count_years(walk, g, at));
-	for (int i = 0; i < walk->ntenures; i++)
-	{
-		const TierTenure *tenure = &walk->tenures[i];
-		const TierStep *step = tenure->group == g ? tier_step(ladder, tenure->tier_no) : NULL;
-
-		if (step != NULL && step->life_years > 0 &&
-			tenure->held >= step->life_years * TIER_YEAR)
-			life = higher(ladder, life, step->tier_no);
-	}
-	if (life == state->life)
-		return CORE_OK;
-	state->life = life;
-	if (rank_of(ladder, life) > rank_of(ladder, state->tier_no))
-		return begin_stay(walk, g, life, NULL, false, at, at, TIER_FOR_LIFE);
-	if (life == state->tier_no)
-		state->until = INSTANT_NEVER;
-	if (walk->sink != NULL)
-		walk->sink(walk->arg, g, state, at, TIER_FOR_LIFE);
 	return CORE_OK;
 }
 
@@ -479,7 +287,7 @@ tier_judge(TierWalk *walk, TierCause cause)
 	for (int g = 0; g < walk->ngroups; g++)
 	{
 		if (walk->ntenures > 0)
-			TRY(give_for_life(walk, g, tier_ladder(&walk->groups[g], walk->at), walk->at));
+			TRY(tier_give_for_life(walk, g, tier_ladder(&walk->groups[g], walk->at), walk->at));
 		TRY(judge_group(walk, g, walk->at, cause));
 	}
 	return CORE_OK;
@@ -491,116 +299,7 @@ tier_requalify(TierWalk *walk)
 {
 	for (int g = 0; g < walk->ngroups; g++)
 		walk->states[g].qualified =
-			qualified_no(tier_ladder(&walk->groups[g], walk->at), walk->balances);
-}
-
-/* ------------------------------------------------------------------------
- * What is carried over
- * ------------------------------------------------------------------------
- */
-
-/* Whether a period of the calendar by which a unit's points end does so then. */
-static CoreResult
-is_boundary(const Period *window, Instant at, const Zone *zone, bool *result)
-{
-	Period		boundary = {0, 0, 0, PERIOD_LENGTH, window->boundary};
-	Instant		end;
-
-	TRY(period_end(&boundary, at - 1, zone, &end));
-	*result = end == at;
-	return CORE_OK;
-}
-
-/* The highest threshold in a unit that a balance reaches, 0 if none. */
-static Points
-highest_threshold(const TierLadder *ladder, int slot, CoreInt128 balance)
-{
-	Points		highest = 0;
-
-	for (int i = 0; i < ladder->nsteps; i++)
-	{
-		const TierStep *step = &ladder->steps[i];
-
-		for (int k = 0; k < step->nneeds && !step->closed; k++)
-		{
-			if (step->needs[k].slot == slot && step->needs[k].threshold <= balance &&
-				step->needs[k].threshold > highest)
-				highest = step->needs[k].threshold;
-		}
-	}
-	return highest;
-}
-
-/*
- * Points that end at an instant and are above the highest threshold reached go
- * over to the next period; before and ending: what the balances were just
- * before, and what of them ends.  0: none do.
- */
-static CoreResult
-carried(const TierWalk *walk, const TierLadder *ladder, const CoreInt128 *before,
-		const CoreInt128 *ending, Instant at, Points *result)
-{
-	CoreInt128	points;
-	Points		threshold;
-	bool		is_due;
-
-	*result = 0;
-	if (ladder == NULL || !ladder->carries || ending[ladder->slot] <= 0)
-		return CORE_OK;
-	TRY(is_boundary(&ladder->window, at, walk->zone, &is_due));
-	threshold = highest_threshold(ladder, ladder->slot, before[ladder->slot]);
-	if (!is_due || threshold == 0)
-		return CORE_OK;
-	points = before[ladder->slot] - threshold;
-	if (points > ending[ladder->slot])
-		points = ending[ladder->slot];
-	if (points > ladder->carry_max)
-		points = ladder->carry_max;
-	if (points > 0)
-		*result = (Points) points;
-	return CORE_OK;
-}
-
-/*
- * The same of all groups, by their ladders just before.  What is carried over
- * arrives anew: a tier is reached by it again that the balance is not enough
- * for without.
- */
-static CoreResult
-carry_over_all(TierWalk *walk, const CoreInt128 *before, const CoreInt128 *ending, Instant at)
-{
-	bool		first = true;
-
-	for (int g = 0; g < walk->ngroups; g++)
-	{
-		const TierLadder *ladder = tier_ladder(&walk->groups[g], at - 1);
-		Points		points;
-		Instant		to;
-
-		TRY(carried(walk, ladder, before, ending, at, &points));
-		if (points == 0)
-			continue;
-		for (int i = 0; i < walk->ngroups && first; i++)
-		{
-			const TierLadder *now = tier_ladder(&walk->groups[i], at);
-			int32_t		without = qualified_no(now, walk->balances);
-
-			if (rank_of(now, without) < rank_of(now, walk->states[i].qualified))
-				walk->states[i].qualified = without;
-		}
-		first = false;
-		TRY(period_end(&ladder->window, at, walk->zone, &to));
-		walk->balances[ladder->slot] += points;
-		if (to < INSTANT_ACTIVITY)
-		{
-			TierDue		end = {to, at, points, ladder->slot, 1};
-
-			TRY(push_due(walk, end));
-		}
-		if (walk->carry != NULL)
-			walk->carry(walk->arg, ladder->slot, points, at, to);
-	}
-	return CORE_OK;
+			tier_qualified_no(tier_ladder(&walk->groups[g], walk->at), walk->balances);
 }
 
 /* ------------------------------------------------------------------------
@@ -639,7 +338,7 @@ take_instant(TierWalk *walk, Instant at)
 				walk->judged[g * walk->nunits + due.slot] -= due.points;
 		}
 	}
-	TRY(carry_over_all(walk, before, ending, at));
+	TRY(tier_carry_over(walk, before, ending, at));
 	for (int g = 0; g < walk->ngroups; g++)
 	{
 		const TierGroup *group = &walk->groups[g];
@@ -649,17 +348,17 @@ take_instant(TierWalk *walk, Instant at)
 		TIER_ENTRY;
 
 		if (walk->ntenures > 0)
-			TRY(give_for_life(walk, g, ladder, at));
+			TRY(tier_give_for_life(walk, g, ladder, at));
 		if (state->tier_no != 0 && state->until == at)
 		{
 			TRY(end_stay(walk, g, ladder, &walk->judged[g * walk->nunits], at, TIER_EXPIRY));
-			state->qualified = qualified_no(ladder, &walk->judged[g * walk->nunits]);
+			state->qualified = tier_qualified_no(ladder, &walk->judged[g * walk->nunits]);
 		}
 
 		/* points that lapse take what lasts no longer; points that begin give */
 		if (ladder != NULL && cause == TIER_ENTRY &&
-			rank_of(ladder, qualified_no(ladder, walk->balances)) <=
-			rank_of(ladder, state->qualified))
+			tier_rank(ladder, tier_qualified_no(ladder, walk->balances)) <=
+			tier_rank(ladder, state->qualified))
 			cause = TIER_EXPIRY;
 		walk->at = at;
 		TRY(judge_group(walk, g, at, cause));
@@ -716,7 +415,7 @@ tier_give(TierWalk *walk, int group, int32_t tier_no, Instant until, Instant at)
 				walk->tenures[i].held = 0;
 		}
 	}
-	tier_no = higher(ladder, tier_no, state->life);
+	tier_no = tier_higher(ladder, tier_no, state->life);
 	if (state->tier_no != tier_no)
 		state->since = at;
 	state->tier_no = tier_no;
