@@ -43,6 +43,7 @@ CREATE TABLE @program@.tier_group_version (
 	rollover		text NOT NULL,
 	rollover_max	numeric,
 	rollover_window	loyalty.period NOT NULL,
+	time_zone		text NOT NULL,
 	deleted			boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (group_no, config_version)
 );
@@ -115,6 +116,7 @@ COMMENT ON COLUMN @program@.tier_group_version.top_up IS 'tier_group.top_up then
 COMMENT ON COLUMN @program@.tier_group_version.rollover IS 'tier_group.rollover then';
 COMMENT ON COLUMN @program@.tier_group_version.rollover_max IS 'tier_group.rollover_max then';
 COMMENT ON COLUMN @program@.tier_group_version.rollover_window IS 'unit.expires then: of what is carried over';
+COMMENT ON COLUMN @program@.tier_group_version.time_zone IS 'program.time_zone then: where periods end for members with no zone of their own';
 COMMENT ON COLUMN @program@.tier_group_version.deleted IS 'It was deleted';
 COMMENT ON TABLE @program@.tier_version IS 'What a tier was in each configuration version';
 COMMENT ON COLUMN @program@.tier_version.tier_no IS 'The tier';

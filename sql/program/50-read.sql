@@ -81,9 +81,9 @@ FROM @program@.account AS a
 		ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
 										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS m
 	CROSS JOIN LATERAL (SELECT CASE WHEN NOT p.rollover THEN m.lots
-		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone), t.at) END AS lots) AS l
+		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, a.time_zone, t.at) END AS lots) AS l
 	CROSS JOIN LATERAL (SELECT CASE WHEN NOT p.rollover THEN m.lots
-		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone), 'infinity') END AS lots) AS f;
+		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, a.time_zone, 'infinity') END AS lots) AS f;
 COMMENT ON VIEW @program@.balances IS 'What each member has of each unit, as of now';
 COMMENT ON COLUMN @program@.balances.member_id IS 'The member';
 COMMENT ON COLUMN @program@.balances.unit IS 'The unit';
@@ -157,7 +157,7 @@ FROM @program@.account AS a
 		ELSE a.lots OPERATOR(loyalty.+) (SELECT coalesce(loyalty.sum(g.lots), '{}'::loyalty.lots)
 										 FROM @program@.account_page AS g WHERE g.member_id = a.member_id) END AS lots) AS m
 	CROSS JOIN LATERAL (SELECT CASE WHEN NOT p.rollover THEN m.lots
-		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone), 'infinity') END AS lots) AS l
+		ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, a.time_zone, 'infinity') END AS lots) AS l
 	CROSS JOIN LATERAL loyalty.account_expiring_1(l.lots, t.holds, u.unit_no, a.last_at, a.next_due, t.ending, t.at) AS x;
 COMMENT ON VIEW @program@.expiring IS 'Points that will lapse, and when, unless they are spent before';
 COMMENT ON COLUMN @program@.expiring.member_id IS 'The member';
@@ -172,7 +172,7 @@ FROM @program@.unit AS u
 	CROSS JOIN @program@.program AS p
 	CROSS JOIN LATERAL (SELECT coalesce(loyalty.sum(loyalty.account_outstanding_1(
 			CASE WHEN NOT p.rollover THEN m.lots
-				ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, coalesce(a.time_zone, p.time_zone),
+				ELSE loyalty.lots_carried_1(m.lots, a.tiers, p.tiers, a.last_at, a.joined_at, a.time_zone,
 					greatest(loyalty.clock_1(p.test_clock, p.clock), a.last_at)) END,
 			coalesce(a.holds, ''), u.unit_no, a.last_at, a.next_due,
 			loyalty.activity_end_1(a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)),

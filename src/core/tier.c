@@ -173,7 +173,7 @@ tier_begin_stay(TierWalk *walk, int g, int32_t tier_no, const Period *keep, bool
 	TRY(tier_count_years(walk, g, at));
 	if (tier_no != 0 && tier_no != state->life)
 	{
-		TRY(period_end(keep, at, walk->zone, &until));
+		TRY(period_end(keep, at, tier_zone(walk, tier_ladder(&walk->groups[g], at)), &until));
 		if (given_tier(state, at) == tier_no && (is_given || state->given_until > until))
 			until = state->given_until;
 		if (again && state->until > until)
@@ -425,7 +425,7 @@ tier_give(TierWalk *walk, int group, int32_t tier_no, Instant until, Instant at)
 	if (tier_no != 0 && tier_no == state->life)
 		;						/* for life */
 	else if (tier_no != 0 && until == INSTANT_ALWAYS)
-		TRY(period_end(&ladder->keep, at, walk->zone, &state->until));
+		TRY(period_end(&ladder->keep, at, tier_zone(walk, ladder), &state->until));
 	else if (tier_no != 0)
 		state->until = until;
 	if (walk->sink != NULL)

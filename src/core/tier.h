@@ -66,6 +66,7 @@ typedef struct TierLadder
 	bool		carries;		/* over what is above a threshold */
 	Points		carry_max;		/* at most so much */
 	Period		window;			/* the unit's expiry: of what is carried over */
+	Zone		zone;			/* of members with none of their own */
 	const TierStep *steps;		/* by rank, ascending */
 	int			nsteps;
 } TierLadder;
@@ -139,7 +140,7 @@ typedef struct TierWalk
 	const TierGroup *groups;
 	int			ngroups;
 	int			nunits;			/* qualifying units of all groups */
-	const Zone *zone;
+	const Zone *zone;			/* the member's own; NULL: that of the ladders */
 	TierState  *states;			/* ngroups */
 	Instant		at;				/* all up to and including it is done */
 	CoreInt128 *balances;		/* nunits */

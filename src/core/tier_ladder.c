@@ -19,6 +19,13 @@ tier_ladder(const TierGroup *group, Instant at)
 	return NULL;
 }
 
+/* see tier_parts.h */
+const Zone *
+tier_zone(const TierWalk *walk, const TierLadder *ladder)
+{
+	return walk->zone != NULL ? walk->zone : &ladder->zone;
+}
+
 /* The first instant after another at which a group's ladder changes. */
 Instant
 tier_next_ladder(const TierGroup *group, Instant at)

@@ -15,6 +15,9 @@
 /* The first instant after another at which a group's ladder changes. */
 extern Instant tier_next_ladder(const TierGroup *group, Instant at);
 
+/* The zone in which periods of a ladder end for somebody. */
+extern const Zone *tier_zone(const TierWalk *walk, const TierLadder *ladder);
+
 /* Where a tier stands; nobody stands below all. */
 extern int64_t tier_rank(const TierLadder *ladder, int32_t tier_no);
 

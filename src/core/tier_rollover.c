@@ -55,7 +55,7 @@ carried(const TierWalk *walk, const TierLadder *ladder, const CoreInt128 *before
 	*result = 0;
 	if (ladder == NULL || !ladder->carries || ending[ladder->slot] <= 0)
 		return CORE_OK;
-	TRY(is_boundary(&ladder->window, at, walk->zone, &is_due));
+	TRY(is_boundary(&ladder->window, at, tier_zone(walk, ladder), &is_due));
 	threshold = highest_threshold(ladder, ladder->slot, before[ladder->slot]);
 	if (!is_due || threshold == 0)
 		return CORE_OK;
@@ -97,7 +97,7 @@ tier_carry_over(TierWalk *walk, const CoreInt128 *before, const CoreInt128 *endi
 				walk->states[i].qualified = without;
 		}
 		first = false;
-		TRY(period_end(&ladder->window, at, walk->zone, &to));
+		TRY(period_end(&ladder->window, at, tier_zone(walk, ladder), &to));
 		walk->balances[ladder->slot] += points;
 		if (to < INSTANT_ACTIVITY)
 		{

@@ -147,6 +147,8 @@ extern void rules_check_again(const ProgramRef *ref, const char *unit_name);
 extern void tiers_check_again(const ProgramRef *ref);
 /* and all rules beside them */
 extern void tiers_check_rules(const ProgramRef *ref);
+/* the program moves to another time zone: what begins from now on ends by it */
+extern void tiers_follow_zone(const ProgramRef *ref);
 
 /* recount.c: what members have used of a rule's cap, by its present period */
 extern void caps_recount(const ProgramRef *ref, int32 rule_no);

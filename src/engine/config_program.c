@@ -87,10 +87,6 @@ loyalty_program_changed(PG_FUNCTION_ARGS)
 	check_zone(tuple_text(&trigger.new, "time_zone"));
 	check_currency(tuple_text(&trigger.new, "currency"));
 	check_clock(&trigger);
-	if (tuple_differs(&trigger.old, &trigger.new, "time_zone") && !is_insert)
-		config_execute(&trigger.ref,
-					   "UPDATE @.program SET tiers = jsonb_set(tiers, '{2}', to_jsonb(time_zone))"
-					   " WHERE tiers IS NOT NULL", 0, NULL, NULL, NULL);
 
 	if (tuple_differs(&trigger.old, &trigger.new, "time_zone") ||
 		tuple_differs(&trigger.old, &trigger.new, "currency") ||
@@ -105,6 +101,8 @@ loyalty_program_changed(PG_FUNCTION_ARGS)
 		{
 			units_check_money(&trigger.ref);
 			rules_check_again(&trigger.ref, NULL);
+			if (tuple_differs(&trigger.old, &trigger.new, "time_zone"))
+				tiers_follow_zone(&trigger.ref);
 		}
 	}
 

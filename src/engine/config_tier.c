@@ -135,6 +135,14 @@ tiers_check_again(const ProgramRef *ref)
 		write_versions(ref);
 }
 
+/* see config.h */
+void
+tiers_follow_zone(const ProgramRef *ref)
+{
+	if (config_execute(ref, "SELECT FROM @.tier_group_version LIMIT 1", 0, NULL, NULL, NULL) > 0)
+		write_versions(ref);
+}
+
 /*
  * A rule that depends on a tier may not pay what qualifies for it if the group
  * tops up: that would raise the tier again.
@@ -416,15 +424,15 @@ write_versions(const ProgramRef *ref)
 	config_execute(ref,
 				   "INSERT INTO @.tier_group_version (group_no, config_version, since, name,"
 				   " unit_no, keep, keep_renewed, downgrade, top_up, rollover, rollover_max,"
-				   " rollover_window, deleted)"
+				   " rollover_window, time_zone, deleted)"
 				   " SELECT g.group_no, $1, $2, g.name, u.unit_no, g.keep,"
 				   " coalesce(g.keep_renewed, g.keep), g.downgrade, g.top_up, g.rollover, g.rollover_max,"
-				   " u.expires, false"
-				   " FROM @.tier_group AS g JOIN @.unit AS u ON u.name = g.unit"
+				   " u.expires, p.time_zone, false"
+				   " FROM @.program AS p, @.tier_group AS g JOIN @.unit AS u ON u.name = g.unit"
 				   " UNION ALL"
 				   " SELECT v.group_no, $1, $2, v.name, v.unit_no, v.keep, v.keep_renewed,"
-				   " v.downgrade, v.top_up, 'none', NULL, v.rollover_window, true"
-				   " FROM @.tier_group_version AS v"
+				   " v.downgrade, v.top_up, 'none', NULL, v.rollover_window, p.time_zone, true"
+				   " FROM @.program AS p, @.tier_group_version AS v"
 				   " WHERE isfinite($2) AND v.config_version ="
 				   "  (SELECT max(l.config_version) FROM @.tier_group_version AS l)"
 				   " AND NOT EXISTS (SELECT FROM @.tier_group AS g WHERE g.group_no = v.group_no)",
@@ -433,7 +441,7 @@ write_versions(const ProgramRef *ref)
 				   "UPDATE @.program SET tiers = (SELECT jsonb_build_array("
 				   "  jsonb_agg(to_jsonb(v) ORDER BY v.group_no, v.config_version),"
 				   "  (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.group_no, t.config_version, t.rank,"
-				   "   t.tier_no), '[]') FROM @.tier_version AS t), time_zone)"
+				   "   t.tier_no), '[]') FROM @.tier_version AS t))"
 				   "  FROM @.tier_group_version AS v HAVING count(*) > 0),"
 				   " rollover = EXISTS (SELECT FROM @.tier_group_version WHERE rollover <> 'none')",
 				   0, NULL, NULL, NULL);

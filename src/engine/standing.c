@@ -158,6 +158,7 @@ config_from_json(Jsonb *groups, Jsonb *tiers)
 		ladder.carries = strcmp(json_text(row, "rollover"), "excess") == 0;
 		ladder.carry_max = json_points(row, "rollover_max");
 		ladder.window = json_period(row, "rollover_window");
+		ladder.zone = tiers_zone(json_text(row, "time_zone"));
 		tier_reader_group(reader, json_int(row, "group_no"), json_int(row, "config_version"),
 						  json_text(row, "name"), json_bool(row, "deleted"), json_bool(row, "top_up"),
 						  &ladder);
@@ -201,7 +202,6 @@ tiers_from_view(Datum json)
 	MemoryContext context;
 	MemoryContext old;
 	Jsonb	   *parts;
-	JsonbValue *zone;
 	int			i;
 
 	if (VARATT_IS_EXTERNAL(stored))
@@ -228,10 +228,6 @@ tiers_from_view(Datum json)
 	read->config =
 		config_from_json(JsonbValueToJsonb(getIthJsonbValueFromContainer(&parts->root, 0)),
 						 JsonbValueToJsonb(getIthJsonbValueFromContainer(&parts->root, 1)));
-	zone = getIthJsonbValueFromContainer(&parts->root, 2);
-	if (zone && zone->type == jbvString)
-		read->config->zone_name = cstring_to_text_with_len(zone->val.string.val,
-														   zone->val.string.len);
 	MemoryContextSwitchTo(old);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	read->context = context;
@@ -561,7 +557,11 @@ loyalty_standing(PG_FUNCTION_ARGS)
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);
 	account.joined_at = PG_GETARG_TIMESTAMPTZ(4);
 	account.now = Max(account.now, account.last_at);
-	account.zone = zone_of(PG_ARGISNULL(5) ? config->zone_name : PG_GETARG_TEXT_PP(5));
+	if (!PG_ARGISNULL(5))
+	{
+		account.zone = zone_of(PG_GETARG_TEXT_PP(5));
+		account.zone_name = VARDATA_ANY(PG_GETARG_TEXT_PP(5));
+	}
 	if (!PG_ARGISNULL(6))
 		take_pages(&account, PG_GETARG_DATUM(6), PG_ARGISNULL(7) ? NULL : PG_GETARG_LOTS_P(7));
 	rows = palloc(sizeof(Standing) * Max(1, config->ngroups));

@@ -25,7 +25,6 @@
 
 #include "engine/pages.h"
 #include "types/lots.h"
-#include "types/zone.h"
 
 /* -------- carried over -------- */
 
@@ -232,8 +231,9 @@ leave_lots(LotPiece *pieces, int npieces, int32 unit_no, const TierCarry *carry)
 
 /*
  * lots_carried_1(lots, stored, tiers, last_at, joined_at, zone, at): lots of
- * an account and what is carried over by an instant, which leaves the lots that
- * end; infinity: all that will be if nothing more comes.
+ * an account (zone NULL: the program's) and what is carried over by an instant,
+ * which leaves the lots that end; infinity: all that will be if nothing more
+ * comes.
  */
 LOYALTY_FUNCTION(loyalty_lots_carried);
 Datum
@@ -242,22 +242,21 @@ loyalty_lots_carried(PG_FUNCTION_ARGS)
 	AccountState account;
 	AccountTiers *tiers;
 	Lots		lots = PG_GETARG_LOTS_P(0);
-	pg_tz	   *tz = zone_lookup(text_to_cstring(PG_GETARG_TEXT_PP(5)));
 	Instant		at = PG_GETARG_TIMESTAMPTZ(6);
 	LotPiece   *pieces;
 	int			npieces = LOTS_COUNT(lots);
 	int			i;
 
-	if (tz == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a member's time zone does not exist")));
 	memset(&account, 0, sizeof(account));
 	account.core.pieces = LOTS_PIECES(lots);
 	account.core.npieces = npieces;
 	account.last_at = PG_GETARG_TIMESTAMPTZ(3);
 	account.joined_at = PG_GETARG_TIMESTAMPTZ(4);
-	account.zone = zone_for_tz(tz);
+	if (!PG_ARGISNULL(5))
+	{
+		account.zone_name = text_to_cstring(PG_GETARG_TEXT_PP(5));
+		account.zone = tiers_zone(account.zone_name);
+	}
 	account.now = at;
 	tiers_attach(tiers_from_view(PG_GETARG_DATUM(2)), &account,
 				 PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1));

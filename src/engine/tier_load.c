@@ -18,6 +18,7 @@
 
 #include "engine/amount.h"
 #include "engine/program_load.h"
+#include "types/zone.h"
 
 /* see tiers.h */
 int
@@ -229,6 +230,19 @@ tier_reader_end(TierReader *reader)
 }
 
 /* see tiers.h */
+Zone
+tiers_zone(const char *name)
+{
+	pg_tz	   *tz = zone_lookup(name);
+
+	if (tz == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" does not exist", name)));
+	return zone_for_tz(tz);
+}
+
+/* see tiers.h */
 TierConfig *
 tiers_load(Program *program)
 {
@@ -263,6 +277,7 @@ tiers_load(Program *program)
 		ladder.carries = strcmp(config_text(&row, "rollover"), "excess") == 0;
 		ladder.carry_max = read_points(&row, "rollover_max");
 		config_struct(&row, "rollover_window", "period", &ladder.window, sizeof(Period));
+		ladder.zone = tiers_zone(config_text(&row, "time_zone"));
 		tier_reader_group(reader, config_int(&row, "group_no", 0),
 						  config_int(&row, "config_version", 0), config_text(&row, "name"),
 						  config_bool(&row, "deleted"), config_bool(&row, "top_up"), &ladder);

@@ -112,7 +112,7 @@ make_tiers(TierConfig *config, AccountState *account)
 	walk->groups = config->groups;
 	walk->ngroups = config->ngroups;
 	walk->nunits = config->nunits;
-	walk->zone = &account->zone;
+	walk->zone = account->zone_name ? &account->zone : NULL;
 	walk->held_at = INSTANT_ALWAYS;
 	walk->grow = grow_due;
 	walk->sink = tiers_note;

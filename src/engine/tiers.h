@@ -35,7 +35,6 @@ typedef struct TierConfig
 	int			nunits;			/* that ever qualified */
 	int32	   *units;			/* by slot */
 	int			ntiers;
-	text	   *zone_name;		/* the program's; only of views */
 	bool		carries;		/* some group carries points over, or did */
 	bool		tops_up;		/* some group tops up */
 	int			ntenures;		/* tiers that are for life after some years */
@@ -199,6 +198,8 @@ extern void tier_reader_tier(TierReader *reader, int32 group_no, int32 version, 
 							 const TierStep *step);
 /* Once all is read. */
 extern TierConfig *tier_reader_end(TierReader *reader);
+/* A time zone by its name; an error if there is none. */
+extern Zone tiers_zone(const char *name);
 /* The same from program.tiers, which views bring; in standing.c. */
 extern TierConfig *tiers_from_view(Datum json);
 /* The slot of a unit, which it gets if it has none. */

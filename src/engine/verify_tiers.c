@@ -59,7 +59,7 @@ const char *const tier_invariants[] = {
 	"    JOIN LATERAL (SELECT DISTINCT ON (v.group_no) v.* FROM @.tier_group_version AS v WHERE v.since < e.ended_at"
 	"     ORDER BY v.group_no, v.config_version DESC) AS g ON g.unit_no = e.unit_no AND g.rollover <> 'none'"
 	"     AND date_trunc(substring(g.rollover_window::text FROM '[a-z]+$'), e.ended_at,"
-	"      coalesce(a.time_zone, (SELECT p.time_zone FROM @.program AS p))) = e.ended_at"
+	"      coalesce(a.time_zone, g.time_zone)) = e.ended_at"
 	"    CROSS JOIN LATERAL (SELECT"
 	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind <> 7 AND e.occurred_at < e.ended_at), 0) AS before,"
 	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind <> 7 AND e.occurred_at < e.ended_at AND e.expires_at = e.ended_at), 0) AS ending,"
