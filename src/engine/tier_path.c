@@ -199,7 +199,7 @@ scan_open(Ledger *ledger, Datum member, StayScan *scan)
 
 	scan->snapshot = stays_snapshot(ledger);
 	scan->rel = table_open(program->tier_change, AccessShareLock);
-	scan->index = index_open(RelationGetPrimaryKeyIndex(scan->rel), AccessShareLock);
+	scan->index = index_open(loyalty_primary_key(scan->rel), AccessShareLock);
 	scan->slot = table_slot_create(scan->rel, NULL);
 	scan->scan = loyalty_index_beginscan(scan->rel, scan->index, scan->snapshot, 1, 0);
 	ScanKeyEntryInitialize(&scan->key, 0, 1, BTEqualStrategyNumber, InvalidOid,
