@@ -200,9 +200,9 @@ WITH orders AS (
 	SELECT member_id, sum(points) AS points FROM (TABLE orders UNION ALL TABLE baskets UNION ALL TABLE adjusted) a
 	WHERE member_id IS NOT NULL GROUP BY member_id
 )
-SELECT format('member %s: %s points, should be %s', member_id, coalesce(b.available + b.held - b.debt, 0), coalesce(w.points, 0))
+SELECT format('member %s: %s points, should be %s', member_id, coalesce(b.available + b.pending + b.held - b.debt, 0), coalesce(w.points, 0))
 FROM wanted w FULL JOIN (SELECT * FROM rewards.balances WHERE unit = 'points') b USING (member_id)
-WHERE coalesce(b.available + b.held - b.debt, 0) <> coalesce(w.points, 0)
+WHERE coalesce(b.available + b.pending + b.held - b.debt, 0) <> coalesce(w.points, 0)
 UNION ALL
 SELECT format('event %s of member %s: %s %s', event_key, member_id, sum(points), unit) FROM rewards.history
 WHERE event_key IS NOT NULL AND kind IN ('earn', 'revoke') GROUP BY source, event_key, member_id, unit HAVING sum(points) < 0
