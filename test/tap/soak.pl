@@ -50,7 +50,7 @@ note($1) if $out =~ /(number of transactions actually processed: \d+)/;
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM rewards.entry'), '>', 100, 'something was done');
 is_sound($node, 'postgres', 'afterwards');
 is(exceeded($node, 'postgres'), '', 'no stock, limit, hold or key was exceeded');
-is(exceeded_standing($node, 'postgres'), '', 'no benefit, bonus or budget either, and accounts are the sum of their lines');
+is(exceeded_standing($node, 'postgres'), '', 'no benefit, bonus or budget either, and accounts are the sum of their lines, booked or not');
 is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM rewards.operation WHERE kind NOT IN ('generate_codes', 'import_codes', 'capture', 'release')"),
 	'adjust auto_redeem cancel claim hold hold_reward redeem redeem_code reverse set_tier spend transfer use_benefit', 'something of everything was done');
 is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT status, ' ' ORDER BY status) FROM rewards.hold WHERE status IN ('captured', 'released', 'lapsed')"),
