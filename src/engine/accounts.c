@@ -193,11 +193,28 @@ holds_pack(const HeldPiece *held, int count)
 	return PointerGetDatum(bytes);
 }
 
+/* A unit, or what has become of it; most often at the same index. */
+static const UnitConfig *
+unit_of(const RuleSet *rules, const UnitConfig *unit, int index)
+{
+	int			i;
+
+	if (index < rules->nunits && rules->units[index].unit_no == unit->unit_no)
+		return &rules->units[index];
+	for (i = 0; i < rules->nunits; i++)
+	{
+		if (rules->units[i].unit_no == unit->unit_no)
+			return &rules->units[i];
+	}
+	return unit;
+}
+
 /* Reads an account from its row in the slot. */
 static AccountState *
 account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 {
 	Program    *program = ledger->program;
+	Program    *present = program_present(program);
 	RuleSet    *rules = program->rules;
 	AccountState *account = palloc0(sizeof(AccountState));
 	Datum	   *values;
@@ -225,7 +242,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 	account->now = account->last_at;
 
 	/* the member's own zone, if it has one */
-	account->zone = rules->zone;
+	account->zone = present->rules->zone;
 	if (!isnull[ACCOUNT_TIME_ZONE])
 	{
 		pg_tz	   *tz;
@@ -256,7 +273,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 	account->core.units = palloc0(sizeof(AccountUnit) * Max(1, rules->nunits));
 	for (i = 0; i < rules->nunits; i++)
 	{
-		UnitConfig *config = &rules->units[i];
+		const UnitConfig *config = unit_of(present->rules, &rules->units[i], i);
 		AccountUnit *unit = &account->core.units[i];
 		UsageItem  *item;
 
@@ -277,7 +294,7 @@ account_from_slot(Ledger *ledger, TupleTableSlot *slot)
 		account->core.held = holds_unpack(values[ACCOUNT_HOLDS], &account->core.nheld);
 		account->core.held_capacity = account->core.nheld;
 	}
-	tiers_attach(program_tiers(program), account, values[ACCOUNT_TIERS], isnull[ACCOUNT_TIERS]);
+	tiers_attach(present->tiers, account, values[ACCOUNT_TIERS], isnull[ACCOUNT_TIERS]);
 	return account;
 }
 

@@ -152,8 +152,12 @@ follow_members(const ProgramRef *ref)
 					   "UPDATE @.account a"
 					   " SET joined_at = n.joined_at, time_zone = n.time_zone,"
 					   " status = CASE n.status WHEN 'blocked' THEN 1 WHEN 'closed' THEN 2 ELSE 0 END,"
-					   " next_due = CASE WHEN EXISTS (SELECT FROM @.reward AS r WHERE r.auto_redeem AND r.enabled)"
-					   "  THEN LEAST(a.next_due, $1) ELSE a.next_due END"
+					   " next_due = LEAST(a.next_due, CASE WHEN EXISTS (SELECT FROM @.reward AS r"
+					   "   WHERE r.auto_redeem AND r.enabled) THEN $1 END,"
+
+	/* periods since the last activity may end earlier there */
+					   "  (SELECT pg_catalog.min(loyalty.activity_end_1(a.usage, u.unit_no, u.expires,"
+					   "    COALESCE(n.time_zone, p.time_zone))) FROM @.unit AS u CROSS JOIN @.program AS p))"
 					   " FROM new_rows n WHERE" CHANGED,
 					   1, types, values, NULL);
 	}

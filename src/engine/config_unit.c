@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -25,7 +26,9 @@ static void check_unit(const ConfigTrigger *trigger);
 static void check_money(const ProgramRef *ref, const ConfigTuple *unit);
 static bool unit_has_entries(const ProgramRef *ref, int32 unit_no);
 static void write_version(const ConfigTrigger *trigger);
-
+static bool follows_otherwise(const ConfigTrigger *trigger);
+static void book_before(const ProgramRef *ref);
+static void lower_due(const ConfigTrigger *trigger);
 
 /*
  * Before a unit is written: its number, and that what it counted stays
@@ -54,6 +57,8 @@ loyalty_unit_check(PG_FUNCTION_ARGS)
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
 	{
 		config_require_same(&trigger, "unit_no");
+		if (follows_otherwise(&trigger))
+			book_before(&trigger.ref);
 		result = trigger.new.tuple;
 	}
 	else
@@ -106,6 +111,8 @@ loyalty_unit_changed(PG_FUNCTION_ARGS)
 		}
 	}
 	write_version(&trigger);
+	if (trigger.new.tuple != NULL && trigger.old.tuple != NULL && follows_otherwise(&trigger))
+		lower_due(&trigger);
 
 	config_trigger_end(&trigger);
 
@@ -262,6 +269,57 @@ write_version(const ConfigTrigger *trigger)
 					   " FROM @.unit"
 					   " WHERE unit_no OPERATOR(pg_catalog.=) $1",
 					   2, types, values, NULL);
+}
+
+/* -------- points that follow activity for another time -------- */
+
+/* Whether points of the unit end another time after the last activity. */
+static bool
+follows_otherwise(const ConfigTrigger *trigger)
+{
+	Period		was;
+	Period		is;
+
+	tuple_period(&trigger->old, "expires", &was);
+	tuple_period(&trigger->new, "expires", &is);
+	return was.kind == PERIOD_ACTIVITY && is.kind == PERIOD_ACTIVITY &&
+		memcmp(&was, &is, sizeof(Period)) != 0;
+}
+
+/*
+ * Books what has ended by the time that was set until now: that does not depend on
+ * when it is booked.  Nobody posts from now on until the change is there.
+ */
+static void
+book_before(const ProgramRef *ref)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("how long points last after the last activity can only be changed at isolation level READ COMMITTED"),
+				 errdetail("Accounts that have changed since the transaction began would be missed.")));
+	config_execute(ref, "LOCK TABLE @.account IN SHARE ROW EXCLUSIVE MODE", 0, NULL, NULL, NULL);
+	config_execute(ref, "SELECT @.book_due()", 0, NULL, NULL, NULL);
+}
+
+/*
+ * Has accounts fall due when points end earlier now.
+ */
+static void
+lower_due(const ConfigTrigger *trigger)
+{
+	Oid			types[1] = {INT2OID};
+	Datum		values[1] = {Int16GetDatum(tuple_int(&trigger->new, "unit_no"))};
+
+	config_execute(&trigger->ref,
+				   "UPDATE @.account AS a SET next_due = e.ending"
+				   " FROM (SELECT a.member_id, loyalty.activity_end_1(a.usage, u.unit_no, u.expires,"
+				   "   coalesce(a.time_zone, p.time_zone)) AS ending"
+				   "  FROM @.account AS a CROSS JOIN @.program AS p CROSS JOIN @.unit AS u"
+				   "  WHERE u.unit_no OPERATOR(pg_catalog.=) $1) AS e"
+				   " WHERE e.member_id OPERATOR(pg_catalog.=) a.member_id"
+				   "  AND e.ending OPERATOR(pg_catalog.<) a.next_due",
+				   1, types, values, NULL);
 }
 
 /* -------- what rules need to know of units, too -------- */

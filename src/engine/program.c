@@ -153,12 +153,10 @@ program_clock(const Program *program)
 }
 
 /* see program.h */
-struct TierConfig *
-program_tiers(const Program *program)
+Program *
+program_present(Program *program)
 {
-	struct TierConfig *present = program->valid ? NULL : program_get(program->ref.relid)->tiers;
-
-	return present ? present : program->tiers;
+	return program->valid ? program : program_get(program->ref.relid);
 }
 
 /* -------- the cache -------- */

@@ -219,11 +219,11 @@ extern RuleConfig *rules_rule(RuleSet *rules, int32 rule_no);
 extern TimestampTz program_clock(const Program *program);
 
 /*
- * The groups of tiers to judge an account by that was just locked; NULL: there are
- * none.  Who waited for it has read the configuration before the wait, and others
- * may have moved the account by a newer one since.
+ * The program as it is by now.  Who waited for an account has read the configuration
+ * before the wait, and others may have moved the account by a newer one since: where
+ * its member stands, and when its points end, goes by this one.
  */
-extern struct TierConfig *program_tiers(const Program *program);
+extern Program *program_present(Program *program);
 
 /* member ids: order, hash, copy and text form of the program's member type */
 extern int	member_cmp(const Program *program, Datum a, Datum b);
