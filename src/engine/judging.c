@@ -320,6 +320,59 @@ note_short(Posting *posting, int32 rule_no, const JudgeTerm *term)
 	item->got = term->is_short ? term->new_got : term->got;
 }
 
+/* Finds what room there is to be claimed, or takes it to be without end, and judges again. */
+static void
+judge_with_room(Judgement *j, const UnitConfig *unit, JudgeTerm *terms, const int *index,
+				int nterms, int nrows, bool endless, Points *computed, JudgedRule *judged)
+{
+	int			i;
+
+	for (i = 0; i < nterms; i++)
+	{
+		find_room(j, &j->rules->rules[index[i]], unit->unit_no, &terms[i], true,
+				  judged ? &judged[index[i]] : NULL);
+		if (endless)
+			terms[i].room = POINTS_MAX;
+	}
+	judge_terms(unit, terms, nterms, nrows);
+	for (i = 0; i < nterms; i++)
+		computed[i] = terms[i].share;
+}
+
+/*
+ * Less is due without claiming room than the event holds.  What it may still
+ * claim stands in for what it holds otherwise; it gets no more by that.
+ *
+ * Shares move only in the direction of the total, so an event may hold by other
+ * rules what it is entitled to by one that never claimed room for it, and that
+ * room may be others' meanwhile.  If the event holds what it is due with all the
+ * room that there was, nothing about it has changed; a share that ends at its
+ * room may have lost a step by that.
+ */
+static pg_noinline void
+judge_standing_in(Judgement *j, const UnitConfig *unit, JudgeTerm *terms, const int *index,
+				  int nterms, int nrows, const Points *held, Points *computed, int n,
+				  JudgedRule *judged)
+{
+	Points		holds = sum_points(held, n);
+	Points		due;
+
+	judge_with_room(j, unit, terms, index, nterms, nrows, false, computed, judged);
+	due = sum_points(computed, n);
+	if (due < holds)
+	{
+		judge_with_room(j, unit, terms, index, nterms, nrows, true, computed, judged);
+		due = sum_points(computed, n);
+		if (due < holds || due - holds >= unit->judge.step * (Points) nterms)
+		{
+			judge_with_room(j, unit, terms, index, nterms, nrows, false, computed, judged);
+			return;
+		}
+	}
+	if (due > holds)
+		memcpy(computed, held, sizeof(Points) * n);
+}
+
 /* see judgement.h */
 void
 judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross, Frac net,
@@ -425,21 +478,8 @@ judge_event_unit(Judgement *j, int unit_index, const EventRow *rows, Frac gross,
 	if (n == 0)
 		return;
 
-	/*
-	 * Less is due without claiming room than the event holds: what it may still
-	 * claim stands in for what it holds otherwise.  It gets no more by that.
-	 */
 	if (unlikely(!claims) && j->account && sum_points(computed, n) < sum_points(held, n))
-	{
-		for (i = 0; i < nterms; i++)
-			find_room(j, &rules->rules[index[i]], unit->unit_no, &terms[i], true,
-					  judged ? &judged[index[i]] : NULL);
-		judge_terms(unit, terms, nterms, nrows);
-		for (i = 0; i < nterms; i++)
-			computed[i] = terms[i].share;
-		if (sum_points(computed, n) > sum_points(held, n))
-			memcpy(computed, held, sizeof(Points) * n);
-	}
+		judge_standing_in(j, unit, terms, index, nterms, nrows, held, computed, n, judged);
 	if (unlikely(j->account == NULL) && claims)
 		j->needs_room |= !is_settled(j, terms, index, rule_no, held, nterms, n);
 	if (unlikely(j->probes))
