@@ -27,6 +27,28 @@ static void check_qualifying(const ConfigTuple *unit, const char *group);
 static void write_versions(const ProgramRef *ref);
 
 /*
+ * A tier stays in its group, whatever that is called: those who hold it stand on
+ * the group's ladder.
+ */
+static void
+require_same_group(const ConfigTrigger *trigger)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+
+	if (!tuple_differs(&trigger->old, &trigger->new, "tier_group"))
+		return;
+	values[0] = CStringGetTextDatum(tuple_text(&trigger->old, "tier_group"));
+	if (config_execute(&trigger->ref, "SELECT FROM @.tier_group WHERE name = $1", 1, types,
+					   values, NULL) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("tier \"%s\" cannot be moved to another group",
+						tuple_text(&trigger->old, "name")),
+				 errhint("Delete it, which leaves those who hold it the end of their stay, and make one in the other group.")));
+}
+
+/*
  * Before a tier is written: what identifies it stays.
  */
 LOYALTY_FUNCTION(loyalty_tier_check);
@@ -39,7 +61,10 @@ loyalty_tier_check(PG_FUNCTION_ARGS)
 	config_trigger_begin(fcinfo, "tier", CONFIG_BEFORE_ROW, &trigger);
 	config_lock(&trigger.ref);
 	if (trigger.old.tuple != NULL)
+	{
 		config_require_same(&trigger, "tier_no");
+		require_same_group(&trigger);
+	}
 	result = trigger.new.tuple;
 	config_trigger_end(&trigger);
 

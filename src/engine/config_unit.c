@@ -362,7 +362,7 @@ config_points_of(const ConfigTuple *row, const char *column, Points step,
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("%s is out of range", what),
-				 errhint("Use NULL for no limit.")));
+				 errdetail("Numbers of points are below 922 trillion.")));
 	scaled = exact.num / exact.den;
 	if (exact.num % exact.den != 0 || scaled % step != 0)
 	{

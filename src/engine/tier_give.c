@@ -58,6 +58,11 @@ choose_group(Program *program, const char *group, const char *tier)
 		if (strcmp(config->tier_names[i], tier) == 0)
 			return config->tier_groups[i];
 	}
+	if (config && group == NULL && tier != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no tier named \"%s\"", tier),
+				 errhint("The program's tiers are the rows of its table \"tier\".")));
 	return tiers_group(program, group);
 }
 

@@ -61,6 +61,11 @@ add_row(Ledger *ledger, AccountState *account, const TierStay *stay, Instant at)
 	bool	   *isnull;
 
 	ledger_add_tiers(ledger);
+	if (account->tiers->says_nothing)
+	{
+		account->tiers->nchanges = tier_path_last_no(ledger, account->member);
+		account->tiers->says_nothing = false;
+	}
 	slot = writer_next(ledger, &ledger->tier_change);
 	values = slot->tts_values;
 	isnull = slot->tts_isnull;

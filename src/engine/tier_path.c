@@ -257,6 +257,23 @@ tier_path_read(Ledger *ledger, Datum member, const TierConfig *config, Instant k
 	scan_close(&scan);
 }
 
+/* see tiers.h */
+int64
+tier_path_last_no(Ledger *ledger, Datum member)
+{
+	StayScan	scan;
+	int64		last = 0;
+
+	scan_open(ledger, member, &scan);
+	if (index_getnext_slot(scan.scan, BackwardScanDirection, scan.slot))
+	{
+		slot_getallattrs(scan.slot);
+		last = DatumGetInt64(scan.slot->tts_values[TIER_CHANGE_CHANGE_NO]);
+	}
+	scan_close(&scan);
+	return last;
+}
+
 /* see tiers.h: the last row that says anything of the instant */
 bool
 tier_stay_read(Ledger *ledger, Datum member, const TierConfig *config, int group, Instant at,

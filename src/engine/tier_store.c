@@ -194,6 +194,7 @@ tiers_attach(TierConfig *config, AccountState *account, Datum value, bool isnull
 	for (i = 0; i < tiers->walk.ntenures; i++)
 		tiers->walk.tenures[i].at = tiers->walk.at;
 	tiers->all_stays = account->last_entry == 0 && isnull;
+	tiers->says_nothing = isnull && account->last_at != DT_NOBEGIN;
 	tiers->lines_since = tiers->all_stays ? INSTANT_ALWAYS : INSTANT_NEVER;
 	tiers->read_entries = account->last_entry;
 	account->tiers = tiers;

@@ -129,6 +129,7 @@ typedef struct AccountTiers
 	TierCause	cause;			/* of what the walk tells */
 	int64		operation_no;
 	int64		nchanges;		/* rows of tier_change, numbered from 1 */
+	bool		says_nothing;	/* of them: the account's row is empty, but has moved */
 } AccountTiers;
 
 /* The groups of tiers that an account is judged by; NULL: there are none. */
@@ -366,6 +367,8 @@ extern const TierStay *tier_path_find(const TierPath *path, int group, Instant a
 /* Removes stays of a group that began at or after an instant. */
 extern void tier_path_cut(TierPath *path, int group, Instant at);
 extern void tier_path_copy(TierPath *to, const TierPath *from);
+/* The number of a member's last row of tier_change, 0 if there is none. */
+extern int64 tier_path_last_no(Ledger *ledger, Datum member);
 /* As table tier_change has it. */
 extern const char *tier_cause_name(TierCause cause);
 /* Stays of a member that were known by an instant, in effect. */

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(13);
+SELECT plan(17);
 
 -- whether what an account's row says is refused
 CREATE FUNCTION t.refused(stored bytea) RETURNS boolean
@@ -58,5 +58,20 @@ SELECT is((SELECT count(*) FROM rewards.account a WHERE t.refused(a.tiers)), 0::
 SELECT is((SELECT count(*) FROM rewards.account a, generate_series(0, octet_length(a.tiers) - 1) AS n WHERE NOT t.refused(substr(a.tiers, 1, n))),
 	0::bigint, 'none that is cut anywhere');
 SELECT is((SELECT count(*) FROM rewards.account a WHERE NOT t.refused(a.tiers || '\x00')), 0::bigint, 'or is too long');
+
+-- -------- an account that has forgotten --------
+
+\o /dev/null
+SAVEPOINT sound;
+UPDATE rewards.account SET tiers = NULL WHERE member_id IN (1, 3);
+\o
+SELECT is((SELECT string_agg(DISTINCT v.invariant || ' ' || v.member_id, ', ' ORDER BY v.invariant || ' ' || v.member_id) FROM rewards.verify() v), 'tiers 1, tiers 3', 'an account that has forgotten its tiers is found');
+SELECT lives_ok('SELECT t.buy(1, 5000, ''2027-06-04''), t.buy(3, 5000, ''2027-06-04'')', 'it goes on all the same');
+SELECT is((SELECT count(*) FROM (SELECT member_id, change_no, row_number() OVER (PARTITION BY member_id ORDER BY change_no) AS n FROM rewards.tier_change) c WHERE change_no <> n),
+	0::bigint, 'and changes are numbered on');
+SELECT is_empty('SELECT * FROM rewards.verify() WHERE detail NOT LIKE ''%life%''', 'what it says is what is written then');
+\o /dev/null
+ROLLBACK TO sound;
+\o
 
 \i test/pgtap/include/finish.sql
