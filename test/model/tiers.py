@@ -343,11 +343,11 @@ class Walk:
             own = self.stay.tier if self.stay else None
             if ladder.rank(best.name) > ladder.rank(own):
                 self.begin_stay(best.name, ladder.keep, False, cause)
-            elif best.name == own and cause != 'configuration' and self.stay.until is not None:
-                until = self.stay.until     # it does not end earlier by it
+            elif best.name == own and cause != 'configuration':
+                before = self.stay          # it does not end earlier by it
                 self.begin_stay(own, ladder.keep, False, cause)
-                if self.stay.until is not None and self.stay.until < until:
-                    self.stay.until = until
+                if before.until is not None and (self.stay.until is None or self.stay.until < before.until):
+                    self.stay.until = before.until
                     self.tell(cause)
         while self.stay and self.stay.until is None and self.stay.tier not in above:
             self.fall(ladder, ladder.down(self.stay.tier, self.balances), lost)

@@ -71,7 +71,7 @@ class Undoing:
 
     def adjusted(self, no, member, unit, points, expires_at=None, allow_debt=False, key=None):
         def act():
-            refuse((['LY002'] if member not in self.members else []) + (['22023'] if points == 0 else []))
+            refuse((['LY002'] if member not in self.members else []) + self.amount(unit, abs(points)))
             now, purse = self.ready(member, unit)
             call = Call(no, 'adjust', member, unit, points, now)
             if points > 0:
