@@ -445,11 +445,17 @@ fill_future(AccountTiers *tiers, Standing *rows, bool changes)
 
 			if (row->done)
 				continue;
-			if (!row->follows ? walk->at >= row->end : next_chance(walk, g) == INSTANT_NEVER ||
-				state->tier_no != row->state.tier_no || state->until != row->state.until)
-				fill_end(tiers, g, row, row->follows &&
-						 state->tier_no == row->state.tier_no ? INSTANT_NEVER :
-						 row->follows ? walk->at : row->end);
+			if (!row->follows)
+			{
+				if (walk->at >= row->end)
+					fill_end(tiers, g, row, row->end);
+			}
+			else if (state->tier_no != row->state.tier_no)
+				fill_end(tiers, g, row, walk->at);
+			else if (state->until == INSTANT_NEVER || next_chance(walk, g) == INSTANT_NEVER)
+				fill_end(tiers, g, row, INSTANT_NEVER);
+			else if (state->until > walk->at)	/* a stay with an end follows */
+				fill_end(tiers, g, row, walk->at);
 		}
 	}
 }

@@ -288,8 +288,9 @@ class Tiers:
                    given=w.floor() is not None)
         if stay.until is None:
             far = self.walk(member, group, now + 1500 * DAY)
-            ahead = next((x for x in far.changes if x[0] > now), (INF, tier))
-            return dict(out, until=ahead[0], projected=ahead[1], points_to_keep=None)
+            # it ends with the tier, or when one with an end begins; what has no end any more has none
+            ahead = next((x for x in far.changes if x[0] > now and (x[1] != tier or x[2] is not None)), (INF, tier, INF))
+            return dict(out, until=INF if ahead[1:3] == (tier, INF) else ahead[0], projected=ahead[1], points_to_keep=None)
         out.update(until=stay.until, projected=tier, points_to_keep=None)
         if stay.until < INF:
             out['projected'] = self.walk(member, group, stay.until).tier_at(stay.until)
