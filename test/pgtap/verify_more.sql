@@ -3,6 +3,7 @@
 BEGIN;
 \ir include/shop.sql
 \ir include/tamper.sql
+\ir include/verdict.sql
 SELECT * FROM no_plan();
 INSERT INTO rewards.rule (name, source, earn, expires, max_per_member, cap_period, budget) VALUES ('base', 'orders', '1 per 1', '365 days', 100000, 'month', 1000000);
 INSERT INTO shop.orders SELECT i, i % 5, 10 * i FROM generate_series(1, 20) i;
@@ -15,26 +16,6 @@ UPDATE shop.orders SET customer_id = 2 WHERE order_id = 5;
 SELECT is_empty('SELECT * FROM rewards.verify()', 'all is sound');
 SELECT isnt((SELECT count(*) FROM rewards.account_page), 0::bigint, 'one account is large');
 
--- does something behind the engine's back, returns the invariants that verify() names, and undoes it
-CREATE FUNCTION t.verdict(damage text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	verdict text;
-	r record;
-BEGIN
-	FOR r IN SELECT DISTINCT tgrelid::regclass AS t FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
-		WHERE relnamespace = 'rewards'::regnamespace AND relname <> 'activity' AND NOT tgisinternal LOOP
-		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', r.t);
-	END LOOP;
-	SET LOCAL session_replication_role = replica;
-	EXECUTE damage;
-	SET LOCAL session_replication_role = origin;
-	SELECT coalesce(string_agg(DISTINCT invariant || coalesce(' ' || member_id, ''), ', '), 'sound') INTO verdict FROM rewards.verify();
-	RAISE EXCEPTION '%', verdict;
-EXCEPTION
-	WHEN raise_exception THEN
-		RETURN SQLERRM;
-END
-$$;
 SELECT is(verdict('SELECT 1'), 'sound', 'nothing');
 
 SELECT is(verdict($$UPDATE rewards.account SET lots = lots OPERATOR(loyalty.+) '{1:5@[2026-01-01,2028-01-01)}' WHERE member_id = 3$$), 'state 3', 'state: an account has what no line gave it');
