@@ -155,7 +155,8 @@ CREATE TABLE @program@.member (
 	birthday		date,
 	time_zone		text,
 	status			text NOT NULL DEFAULT 'active' CONSTRAINT "status must be active, blocked or closed" CHECK (status IN ('active', 'blocked', 'closed')),
-	attributes		jsonb NOT NULL DEFAULT '{}'
+	attributes		jsonb NOT NULL DEFAULT '{}',
+	moved_at		timestamptz
 );
 
 CREATE TABLE @program@.account (

@@ -132,6 +132,7 @@ COMMENT ON COLUMN @program@.member.birthday IS 'Birthday, for rules';
 COMMENT ON COLUMN @program@.member.time_zone IS 'Time zone of this member''s points; NULL: the program''s';
 COMMENT ON COLUMN @program@.member.status IS 'active, blocked (earns nothing) or closed';
 COMMENT ON COLUMN @program@.member.attributes IS 'Anything else rules are to know, as member.attributes';
+COMMENT ON COLUMN @program@.member.moved_at IS 'When time_zone was last changed, kept by the program; null: never';
 
 COMMENT ON TABLE @program@.account IS 'The state of a member''s points: one row, one lock. Written by the engine.';
 COMMENT ON COLUMN @program@.account.member_id IS 'The member';

@@ -54,7 +54,13 @@ loyalty_member_check(PG_FUNCTION_ARGS)
 				 errhint("Use a name from the view pg_timezone_names, such as \"Europe/Paris\", or NULL for the program's.")));
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger.data->tg_event))
+	{
 		config_require_same(&trigger, "member_id");
+		config_require_same(&trigger, "moved_at");
+		if (tuple_differs(&trigger.old, &trigger.new, "time_zone"))
+			result = config_with_column(&trigger, "moved_at",
+										TimestampTzGetDatum(program_now(&trigger.ref)));
+	}
 	else if (tuple_isnull(&trigger.new, "joined_at"))
 		result = config_with_column(&trigger, "joined_at",
 									TimestampTzGetDatum(program_now(&trigger.ref)));

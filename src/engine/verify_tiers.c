@@ -83,6 +83,9 @@ const char *const tier_invariants[] = {
 	"     ORDER BY v.group_no, v.config_version DESC) AS g ON g.unit_no = e.unit_no AND g.rollover <> 'none'"
 	"     AND date_trunc(substring(g.rollover_window::text FROM '[a-z]+$'), e.ended_at,"
 	"      coalesce(a.time_zone, g.time_zone)) = e.ended_at"
+
+	/* where else a member has lived nobody knows */
+	"     AND e.ended_at > coalesce((SELECT m.moved_at FROM @.member AS m WHERE m.member_id = a.member_id), '-infinity')"
 	"    CROSS JOIN LATERAL (SELECT"
 	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind <> 7 AND e.occurred_at < e.ended_at), 0) AS before,"
 	"      coalesce(sum(e.points::numeric) FILTER (WHERE e.kind <> 7 AND e.occurred_at < e.ended_at AND e.expires_at = e.ended_at), 0) AS ending,"

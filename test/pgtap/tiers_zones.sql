@@ -6,7 +6,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(24);
+SELECT plan(28);
 
 \o /dev/null
 INSERT INTO rewards.unit (name, expires, spendable) VALUES ('nights', 'to end of year', false);
@@ -80,6 +80,17 @@ SELECT is(t.stay(9), 'Silver 2028-01-01 05:00..2029-01-01 05:00', 'members with 
 SELECT is(rewards.balance(5, 'nights'), 35::numeric, 'what is above the threshold at the end of the new year is carried over');
 UPDATE rewards.program SET time_zone = 'UTC';
 SELECT is(rewards.balance(5, 'nights'), 35::numeric, 'and stays, whatever comes then');
+
+-- -------- a member is elsewhere when the year ends --------
+
+SELECT t.buy(6, 40, '2028-12-20'), t.go('2028-12-30') \g /dev/null
+UPDATE rewards.member SET time_zone = 'America/New_York' WHERE member_id = 6;
+SELECT is((SELECT moved_at FROM rewards.member WHERE member_id = 6), '2028-12-30'::timestamptz, 'when a member moved is known');
+SELECT t.go('2029-01-02') \g /dev/null
+UPDATE rewards.member SET time_zone = NULL WHERE member_id = 6;
+SELECT is(rewards.balance(6, 'nights'), 0::numeric, 'points that end with the year of where a member lived before are not carried over');
+SELECT is_empty('SELECT * FROM rewards.verify(6)', 'also if the member is back');
+SELECT throws_ok('UPDATE rewards.member SET moved_at = NULL WHERE member_id = 6', '23514', 'column "moved_at" of table "member" cannot be changed');
 
 -- -------- a program without tiers moves as it likes --------
 
