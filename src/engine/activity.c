@@ -22,6 +22,7 @@
 #include "postgres.h"
 
 #include "engine/activity.h"
+#include "engine/arrays.h"
 #include "engine/timeline.h"
 
 /* something that happened to a lot */
@@ -79,12 +80,8 @@ add_change(Story *story, Instant from, Instant at, Points lapses, Points excused
 	if (lapses == 0 && excused == 0)
 		return;
 	if (story->nchanges == story->capacity)
-	{
-		story->capacity = Max(32, story->capacity * 2);
-		story->changes = story->changes ?
-			repalloc_huge(story->changes, sizeof(Change) * story->capacity) :
-			palloc(sizeof(Change) * story->capacity);
-	}
+		story->changes = array_grow(CurrentMemoryContext, story->changes, sizeof(Change),
+									&story->capacity, 32);
 	change = &story->changes[story->nchanges++];
 	change->from = from;
 	change->at = at;

@@ -204,6 +204,15 @@ limit_renewed(Program *program, const RewardConfig *reward, Instant now)
 	return renewed;
 }
 
+/* An account is due at an instant, if nothing else is earlier. */
+static void
+wake(AccountState *account, Instant at)
+{
+	if (account->due_unknown)
+		account_find_due(account);
+	account->next_due = Min(account->next_due, at);
+}
+
 /*
  * Who has points left for a reward that he cannot have now may have it when its
  * limits begin anew: then the account is due.
@@ -225,9 +234,7 @@ wake_at_renewal(Ledger *ledger, AccountState *account, Catalogue *catalogue)
 	}
 	if (due == INSTANT_NEVER)
 		return;
-	if (account->due_unknown)
-		account_find_due(account);
-	account->next_due = Min(account->next_due, due);
+	wake(account, due);
 	account->dirty = true;
 }
 
@@ -252,11 +259,8 @@ auto_redeem_later(Ledger *ledger, AccountState *account)
 	if (!catalogue_has_automatic(ledger->program))
 		return;
 	catalogue = catalogue_get(ledger->program);
-	if (!auto_redeem_affordable(ledger, account, catalogue->automatic, catalogue->nautomatic))
-		return;
-	if (account->due_unknown)
-		account_find_due(account);
-	account->next_due = Min(account->next_due, account->now);
+	if (auto_redeem_affordable(ledger, account, catalogue->automatic, catalogue->nautomatic))
+		wake(account, account->now);
 }
 
 /* see catalogue.h */

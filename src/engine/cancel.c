@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "engine/activity.h"
+#include "engine/arrays.h"
 #include "engine/benefit.h"
 #include "engine/pages.h"
 #include "engine/spend.h"
@@ -56,10 +57,8 @@ read_drawn(void *arg, int64 entry_no, const EntryLine *line)
 		return;
 	if (drawn->nlots == drawn->capacity)
 	{
-		drawn->capacity = Max(8, drawn->capacity * 2);
-		drawn->lots = drawn->lots ?
-			repalloc(drawn->lots, sizeof(DrawnLot) * drawn->capacity) :
-			palloc(sizeof(DrawnLot) * drawn->capacity);
+		drawn->lots = array_grow(CurrentMemoryContext, drawn->lots, sizeof(DrawnLot),
+								 &drawn->capacity, 8);
 		drawn->since = drawn->since ?
 			repalloc(drawn->since, sizeof(Instant) * drawn->capacity) :
 			palloc(sizeof(Instant) * drawn->capacity);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/pay.h"
 
 #include "access/xact.h"
@@ -29,12 +30,8 @@ batch_add_key(Batch *batch, const Datum *key)
 												   ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(batch->key_context);
 	if (batch->nkeys == batch->keys_capacity)
-	{
-		batch->keys_capacity = Max(16, batch->keys_capacity * 2);
-		batch->keys = batch->keys ?
-			repalloc_huge(batch->keys, sizeof(PendingKey) * batch->keys_capacity) :
-			palloc(sizeof(PendingKey) * batch->keys_capacity);
-	}
+		batch->keys = array_grow(CurrentMemoryContext, batch->keys, sizeof(PendingKey),
+								 &batch->keys_capacity, 16);
 	pending = &batch->keys[batch->nkeys++];
 	pending->key = event_key_copy(batch->source, key);
 	pending->has_member = false;
@@ -63,12 +60,8 @@ batch_move_key(Batch *batch, const Datum *old_key, const Datum *new_key)
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
 
 	if (batch->nmoves + 2 > batch->moves_capacity)
-	{
-		batch->moves_capacity = Max(16, batch->moves_capacity * 2);
-		batch->moves = batch->moves ?
-			repalloc_huge(batch->moves, sizeof(Datum *) * batch->moves_capacity) :
-			palloc(sizeof(Datum *) * batch->moves_capacity);
-	}
+		batch->moves = array_grow(CurrentMemoryContext, batch->moves, sizeof(Datum *),
+								  &batch->moves_capacity, 16);
 	batch->moves[batch->nmoves++] = event_key_copy(batch->source, old_key);
 	batch->moves[batch->nmoves++] = event_key_copy(batch->source, new_key);
 	MemoryContextSwitchTo(old);
@@ -100,6 +93,24 @@ arrival_order(const void *a, const void *b)
 	return ((const KeyOrder *) a)->ord - ((const KeyOrder *) b)->ord;
 }
 
+/* The remembered keys by key, and those that are the same by arrival. */
+static KeyOrder *
+keys_in_order(Batch *batch)
+{
+	KeyOrder   *order = MemoryContextAllocHuge(batch->context,
+											   sizeof(KeyOrder) * Max(1, batch->nkeys));
+	int			i;
+
+	for (i = 0; i < batch->nkeys; i++)
+	{
+		order[i].source = batch->source;
+		order[i].pending = batch->keys[i];
+		order[i].ord = i;
+	}
+	qsort(order, batch->nkeys, sizeof(KeyOrder), key_order);
+	return order;
+}
+
 /* Leaves each remembered key once, in order of first arrival. */
 static void
 distinct_keys(Batch *batch)
@@ -110,14 +121,7 @@ distinct_keys(Batch *batch)
 
 	if (batch->nkeys < 2)
 		return;
-	order = MemoryContextAllocHuge(batch->key_context, sizeof(KeyOrder) * batch->nkeys);
-	for (i = 0; i < batch->nkeys; i++)
-	{
-		order[i].source = batch->source;
-		order[i].pending = batch->keys[i];
-		order[i].ord = i;
-	}
-	qsort(order, batch->nkeys, sizeof(KeyOrder), key_order);
+	order = keys_in_order(batch);
 	for (i = 0; i < batch->nkeys; i++)
 	{
 		if (n == 0 || event_key_cmp(batch->source, order[n - 1].pending.key,
@@ -140,17 +144,9 @@ distinct_keys(Batch *batch)
 void
 batch_sort_keys(Batch *batch)
 {
-	KeyOrder   *order = MemoryContextAllocHuge(batch->context,
-											   sizeof(KeyOrder) * Max(1, batch->nkeys));
+	KeyOrder   *order = keys_in_order(batch);
 	int			i;
 
-	for (i = 0; i < batch->nkeys; i++)
-	{
-		order[i].source = batch->source;
-		order[i].pending = batch->keys[i];
-		order[i].ord = i;
-	}
-	qsort(order, batch->nkeys, sizeof(KeyOrder), key_order);
 	for (i = 0; i < batch->nkeys; i++)
 		batch->keys[i] = order[i].pending;
 	pfree(order);

@@ -26,6 +26,7 @@
 
 #include "core/instant.h"
 #include "engine/activity.h"
+#include "engine/arrays.h"
 #include "engine/catalogue.h"
 #include "engine/operation.h"
 #include "engine/read.h"
@@ -367,12 +368,8 @@ add_move(Operation *operation, const Movement *movement)
 	Movement   *move;
 
 	if (operation->nmoves == operation->capacity)
-	{
-		operation->capacity = Max(8, operation->capacity * 2);
-		operation->moves = operation->moves ?
-			repalloc(operation->moves, sizeof(Movement) * operation->capacity) :
-			palloc(sizeof(Movement) * operation->capacity);
-	}
+		operation->moves = array_grow(CurrentMemoryContext, operation->moves, sizeof(Movement),
+									  &operation->capacity, 8);
 	move = &operation->moves[operation->nmoves++];
 	*move = *movement;
 	move->tag = 0;

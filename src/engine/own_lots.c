@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/judgement.h"
 
 #include "utils/builtins.h"
@@ -31,11 +32,7 @@ collect_own_line(void *arg, int64 entry_no, const EntryLine *line)
 	if (line->source_no != j->line.source_no)
 		return;
 	if (j->nown == j->own_capacity)
-	{
-		j->own_capacity = Max(8, j->own_capacity * 2);
-		j->own = j->own ? repalloc(j->own, sizeof(OwnLine) * j->own_capacity) :
-			palloc(sizeof(OwnLine) * j->own_capacity);
-	}
+		j->own = array_grow(CurrentMemoryContext, j->own, sizeof(OwnLine), &j->own_capacity, 8);
 	own = &j->own[j->nown++];
 	own->rule_no = line->rule_no;
 	own->unit = line->movement.unit;

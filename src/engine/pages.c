@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/arrays.h"
 #include "engine/pages.h"
 #include "engine/plan.h"
 #include "types/lots.h"
@@ -248,13 +249,8 @@ pages_take(AccountState *account, PageId id, LotPiece *lots, int nlots, Instant 
 	AccountPaged *pages = account->paged;
 
 	if (pages->ntaken == pages->taken_capacity)
-	{
-		pages->taken_capacity = Max(8, pages->taken_capacity * 2);
-		pages->taken = pages->taken ?
-			repalloc(pages->taken, sizeof(PageId) * pages->taken_capacity) :
-			MemoryContextAlloc(GetMemoryChunkContext(pages),
-							   sizeof(PageId) * pages->taken_capacity);
-	}
+		pages->taken = array_grow(GetMemoryChunkContext(pages), pages->taken, sizeof(PageId),
+								  &pages->taken_capacity, 8);
 	pages->taken[pages->ntaken++] = id;
 	pages->summary.npages--;
 	pages->bounds_unknown = account->due_unknown = true;

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "engine/arrays.h"
 #include "engine/plan.h"
 #include "engine/read.h"
 #include "engine/timeline.h"
@@ -103,12 +104,8 @@ add_held(Past *past, int64 hold_no, const Movement *m, Points points)
 		}
 	}
 	if (past->nheld == past->held_capacity)
-	{
-		past->held_capacity = Max(8, past->held_capacity * 2);
-		past->held = past->held ?
-			repalloc(past->held, sizeof(HeldPiece) * past->held_capacity) :
-			palloc(sizeof(HeldPiece) * past->held_capacity);
-	}
+		past->held = array_grow(CurrentMemoryContext, past->held, sizeof(HeldPiece),
+								&past->held_capacity, 8);
 	held = &past->held[past->nheld++];
 	memset(held, 0, sizeof(HeldPiece));
 	held->hold_no = hold_no;

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/program_load.h"
 
 #include "access/relation.h"
@@ -67,12 +68,8 @@ keep_row(ConfigTable *table, int at, const ConfigRow *row)
 	if (at == table->nrows)
 	{
 		if (table->nrows == table->room)
-		{
-			table->room = Max(16, 2 * table->room);
-			table->rows = table->rows ?
-				repalloc_huge(table->rows, sizeof(ConfigRow) * table->room) :
-				palloc(sizeof(ConfigRow) * table->room);
-		}
+			table->rows = array_grow(CurrentMemoryContext, table->rows, sizeof(ConfigRow),
+									 &table->room, 16);
 		table->nrows++;
 	}
 	else

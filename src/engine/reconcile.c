@@ -18,6 +18,7 @@
 #include "utils/tuplestore.h"
 
 #include "engine/amount.h"
+#include "engine/arrays.h"
 #include "engine/event_scan.h"
 #include "engine/feed.h"
 #include "types/numbers.h"
@@ -74,12 +75,8 @@ note_difference(void *arg, AccountState *account, const EntryLine *line, int64 e
 	if (i < 0)
 	{
 		if (differences->nitems == differences->capacity)
-		{
-			differences->capacity = Max(64, differences->capacity * 2);
-			differences->item = differences->item ?
-				repalloc_huge(differences->item, sizeof(Difference) * differences->capacity) :
-				palloc(sizeof(Difference) * differences->capacity);
-		}
+			differences->item = array_grow(CurrentMemoryContext, differences->item,
+										   sizeof(Difference), &differences->capacity, 64);
 		i = differences->nitems++;
 		differences->item[i].event_key = key;
 		differences->item[i].member = member;

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/tiers.h"
 
 #include "catalog/pg_type.h"
@@ -123,12 +124,8 @@ note_spent(AccountTiers *tiers, const Movement *movement)
 	if (piece.to == INSTANT_NEVER)
 		piece.from = Min(piece.from, 0);	/* all the same, so that they are one */
 	if (tiers->nspent == tiers->spent_capacity)
-	{
-		tiers->spent_capacity = Max(8, tiers->spent_capacity * 2);
-		tiers->spent = tiers->spent ?
-			repalloc_huge(tiers->spent, sizeof(LotPiece) * tiers->spent_capacity) :
-			MemoryContextAlloc(tiers->context, sizeof(LotPiece) * tiers->spent_capacity);
-	}
+		tiers->spent = array_grow(tiers->context, tiers->spent, sizeof(LotPiece),
+								  &tiers->spent_capacity, 8);
 	core_check(lots_add_piece(tiers->spent, &tiers->nspent, piece));
 }
 
@@ -139,12 +136,8 @@ note_ended(AccountTiers *tiers, const Movement *movement)
 	LotPiece	piece = {0};
 
 	if (tiers->nended == tiers->ended_capacity)
-	{
-		tiers->ended_capacity = Max(8, tiers->ended_capacity * 2);
-		tiers->ended = tiers->ended ?
-			repalloc_huge(tiers->ended, sizeof(LotPiece) * tiers->ended_capacity) :
-			MemoryContextAlloc(tiers->context, sizeof(LotPiece) * tiers->ended_capacity);
-	}
+		tiers->ended = array_grow(tiers->context, tiers->ended, sizeof(LotPiece),
+								  &tiers->ended_capacity, 8);
 	piece.points = -movement->points;
 	piece.from = movement->from;
 	piece.to = movement->to;
@@ -159,12 +152,8 @@ add_line(AccountTiers *tiers, const Movement *movement, int slot, Instant now)
 	TierLine   *line;
 
 	if (tiers->nlines == tiers->lines_capacity)
-	{
-		tiers->lines_capacity = Max(8, tiers->lines_capacity * 2);
-		tiers->lines = tiers->lines ?
-			repalloc_huge(tiers->lines, sizeof(TierLine) * tiers->lines_capacity) :
-			MemoryContextAlloc(tiers->context, sizeof(TierLine) * tiers->lines_capacity);
-	}
+		tiers->lines = array_grow(tiers->context, tiers->lines, sizeof(TierLine),
+								  &tiers->lines_capacity, 8);
 	line = &tiers->lines[tiers->nlines++];
 	line->at = Min(movement->occurred_at, now);
 	line->from = movement->from;

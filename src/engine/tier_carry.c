@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/tiers.h"
 
 #include "funcapi.h"
@@ -46,12 +47,8 @@ tiers_note_carry(void *arg, int slot, Points points, Instant at, Instant to)
 		}
 	}
 	if (tiers->ncarries == tiers->carries_capacity)
-	{
-		tiers->carries_capacity = Max(4, tiers->carries_capacity * 2);
-		tiers->carries = tiers->carries ?
-			repalloc(tiers->carries, sizeof(TierCarry) * tiers->carries_capacity) :
-			MemoryContextAlloc(tiers->context, sizeof(TierCarry) * tiers->carries_capacity);
-	}
+		tiers->carries = array_grow(tiers->context, tiers->carries, sizeof(TierCarry),
+									&tiers->carries_capacity, 4);
 	carry = &tiers->carries[tiers->ncarries++];
 	carry->slot = slot;
 	carry->points = points;

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/tiers.h"
 
 #include "access/genam.h"
@@ -34,12 +35,8 @@ void
 tier_path_add(TierPath *path, const TierStay *stay)
 {
 	if (path->count == path->capacity)
-	{
-		path->capacity = Max(4, path->capacity * 2);
-		path->stays = path->stays ?
-			repalloc(path->stays, sizeof(TierStay) * path->capacity) :
-			palloc(sizeof(TierStay) * path->capacity);
-	}
+		path->stays = array_grow(CurrentMemoryContext, path->stays, sizeof(TierStay),
+								 &path->capacity, 4);
 	path->stays[path->count++] = *stay;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "engine/arrays.h"
 #include "engine/batch.h"
 #include "engine/tiers.h"
 
@@ -183,12 +184,8 @@ find_event(void *arg, int64 entry_no, const EntryLine *line)
 		strcmp(finder->events[finder->count - 1].key, key) == 0)
 		return;
 	if (finder->count == finder->capacity)
-	{
-		finder->capacity = Max(64, finder->capacity * 2);
-		finder->events = finder->events ?
-			repalloc_huge(finder->events, sizeof(FoundEvent) * finder->capacity) :
-			palloc(sizeof(FoundEvent) * finder->capacity);
-	}
+		finder->events = array_grow(CurrentMemoryContext, finder->events, sizeof(FoundEvent),
+									&finder->capacity, 64);
 	finder->events[finder->count].source_no = line->source_no;
 	finder->events[finder->count].member = finder->member;
 	finder->events[finder->count++].key = key;

@@ -12,6 +12,7 @@
 #include "executor/spi.h"
 #include "utils/timestamp.h"
 
+#include "engine/arrays.h"
 #include "engine/plan.h"
 #include "engine/timeline.h"
 
@@ -39,12 +40,8 @@ timeline_add(Timeline *timeline, const EntryLine *line)
 	if (line->movement.unit != timeline->unit->unit)
 		return;
 	if (timeline->nlines == timeline->line_capacity)
-	{
-		timeline->line_capacity = Max(32, timeline->line_capacity * 2);
-		timeline->lines = timeline->lines ?
-			repalloc_huge(timeline->lines, sizeof(TimelineLine) * timeline->line_capacity) :
-			palloc(sizeof(TimelineLine) * timeline->line_capacity);
-	}
+		timeline->lines = array_grow(CurrentMemoryContext, timeline->lines, sizeof(TimelineLine),
+									 &timeline->line_capacity, 32);
 	added = &timeline->lines[timeline->nlines++];
 	added->movement = line->movement;
 	added->posted_at = line->posted_at;
