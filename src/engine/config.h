@@ -123,6 +123,13 @@ extern bool config_points_of(const ConfigTuple *row, const char *column, Points 
 
 /* config_unit.c: can all units that are money be paid in the currency? */
 extern void units_check_money(const ProgramRef *ref);
+/*
+ * Points that follow activity will end another time.  Before: books what has ended
+ * until now, which does not depend on when it is booked; nobody posts from then on
+ * until the change is there.  After: accounts fall due when points end earlier now.
+ */
+extern void units_book_activity(const ProgramRef *ref);
+extern void units_lower_due(const ProgramRef *ref);
 
 /*
  * Refuses an array of tiers' names (NULL: of any tier or none) that is empty or

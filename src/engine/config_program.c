@@ -53,6 +53,8 @@ loyalty_program_check(PG_FUNCTION_ARGS)
 			tuple_differs(&trigger.old, &trigger.new, "stacking"))
 			result = config_with_column(&trigger, "config_version",
 										Int32GetDatum(tuple_int(&trigger.old, "config_version") + 1));
+		if (tuple_differs(&trigger.old, &trigger.new, "time_zone"))
+			units_book_activity(&trigger.ref);
 	}
 
 	config_trigger_end(&trigger);
@@ -102,7 +104,10 @@ loyalty_program_changed(PG_FUNCTION_ARGS)
 			units_check_money(&trigger.ref);
 			rules_check_again(&trigger.ref, NULL);
 			if (tuple_differs(&trigger.old, &trigger.new, "time_zone"))
+			{
 				tiers_follow_zone(&trigger.ref);
+				units_lower_due(&trigger.ref);
+			}
 		}
 	}
 

@@ -27,8 +27,6 @@ static void check_money(const ProgramRef *ref, const ConfigTuple *unit);
 static bool unit_has_entries(const ProgramRef *ref, int32 unit_no);
 static void write_version(const ConfigTrigger *trigger);
 static bool follows_otherwise(const ConfigTrigger *trigger);
-static void book_before(const ProgramRef *ref);
-static void lower_due(const ConfigTrigger *trigger);
 
 /*
  * Before a unit is written: its number, and that what it counted stays
@@ -58,7 +56,7 @@ loyalty_unit_check(PG_FUNCTION_ARGS)
 	{
 		config_require_same(&trigger, "unit_no");
 		if (follows_otherwise(&trigger))
-			book_before(&trigger.ref);
+			units_book_activity(&trigger.ref);
 		result = trigger.new.tuple;
 	}
 	else
@@ -112,7 +110,7 @@ loyalty_unit_changed(PG_FUNCTION_ARGS)
 	}
 	write_version(&trigger);
 	if (trigger.new.tuple != NULL && trigger.old.tuple != NULL && follows_otherwise(&trigger))
-		lower_due(&trigger);
+		units_lower_due(&trigger.ref);
 
 	config_trigger_end(&trigger);
 
@@ -286,13 +284,13 @@ follows_otherwise(const ConfigTrigger *trigger)
 		memcmp(&was, &is, sizeof(Period)) != 0;
 }
 
-/*
- * Books what has ended by the time that was set until now: that does not depend on
- * when it is booked.  Nobody posts from now on until the change is there.
- */
-static void
-book_before(const ProgramRef *ref)
+/* see config.h */
+void
+units_book_activity(const ProgramRef *ref)
 {
+	if (config_execute(ref, "SELECT FROM @.unit WHERE expires::text LIKE '%since last activity'"
+					   " LIMIT 1", 0, NULL, NULL, NULL) == 0)
+		return;
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
@@ -302,24 +300,19 @@ book_before(const ProgramRef *ref)
 	config_execute(ref, "SELECT @.book_due()", 0, NULL, NULL, NULL);
 }
 
-/*
- * Has accounts fall due when points end earlier now.
- */
-static void
-lower_due(const ConfigTrigger *trigger)
+/* see config.h */
+void
+units_lower_due(const ProgramRef *ref)
 {
-	Oid			types[1] = {INT2OID};
-	Datum		values[1] = {Int16GetDatum(tuple_int(&trigger->new, "unit_no"))};
-
-	config_execute(&trigger->ref,
+	config_execute(ref,
 				   "UPDATE @.account AS a SET next_due = e.ending"
-				   " FROM (SELECT a.member_id, loyalty.activity_end_1(a.usage, u.unit_no, u.expires,"
-				   "   coalesce(a.time_zone, p.time_zone)) AS ending"
-				   "  FROM @.account AS a CROSS JOIN @.program AS p CROSS JOIN @.unit AS u"
-				   "  WHERE u.unit_no OPERATOR(pg_catalog.=) $1) AS e"
+				   " FROM (SELECT a.member_id, (SELECT pg_catalog.min(loyalty.activity_end_1("
+				   "    a.usage, u.unit_no, u.expires, coalesce(a.time_zone, p.time_zone)))"
+				   "   FROM @.unit AS u) AS ending"
+				   "  FROM @.account AS a CROSS JOIN @.program AS p) AS e"
 				   " WHERE e.member_id OPERATOR(pg_catalog.=) a.member_id"
 				   "  AND e.ending OPERATOR(pg_catalog.<) a.next_due",
-				   1, types, values, NULL);
+				   0, NULL, NULL, NULL);
 }
 
 /* -------- what rules need to know of units, too -------- */

@@ -2,7 +2,7 @@
 -- another time, or a member moves to where it ends earlier.
 BEGIN;
 \ir include/shop.sql
-SELECT plan(19);
+SELECT plan(23);
 
 -- "2026-01-20 12:00": when an account falls due
 CREATE FUNCTION t.due(member_id bigint) RETURNS text
@@ -68,5 +68,23 @@ UPDATE rewards.member SET time_zone = 'America/New_York' WHERE member_id = 4;	--
 SELECT is(t.due(4), '2026-05-31 02:00', 'it is due when the month is over there');
 \o
 SELECT is_empty('SELECT * FROM rewards.verify()', 'as verify() sees, too');
+
+-- -------- the program moves --------
+
+\o /dev/null
+SELECT rewards.set_clock('2027-01-30 20:00Z');
+INSERT INTO shop.orders VALUES (7, 5, 10, '2027-01-30 20:00Z'), (8, 6, 10, '2027-01-30 20:00Z');
+UPDATE rewards.program SET time_zone = 'Asia/Tokyo';		-- where it was 31 January, 5 in the morning
+\o
+SELECT is(t.due(5) || ' ' || to_char(p.next_expiry_at, 'YYYY-MM-DD HH24:MI'), '2027-02-27 20:00 2027-02-27 20:00', 'it is due when the month is over where the program is now')
+FROM rewards.balances p WHERE p.member_id = 5 AND p.unit = 'points';
+SELECT is_empty('SELECT * FROM rewards.verify()', 'as verify() sees, too');
+\o /dev/null
+SELECT rewards.set_clock('2027-02-28 10:00Z');
+SELECT rewards.balance(5);
+UPDATE rewards.program SET time_zone = 'UTC';				-- where the month is not over yet
+\o
+SELECT is(rewards.balance(5), 0::numeric, 'what is over when the program moves stays over');
+SELECT is(t.ledger(5), 'earn 10, expire -10', 'and is booked so');
 
 \ir include/finish.sql
