@@ -368,7 +368,8 @@ tiers_group(const Program *program, const char *name)
 	{
 		if (name ? strcmp(config->group_names[g], name) == 0 : !config->group_deleted[g])
 		{
-			if (found < 0)
+			/* one that is there now, whatever was called so before */
+			if (found < 0 || config->group_deleted[found])
 				found = g;
 			count++;
 		}

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(13);
+SELECT plan(16);
 
 \o /dev/null
 INSERT INTO rewards.unit (name, expires, spendable) VALUES ('nights', 'to end of year', false);
@@ -38,5 +38,17 @@ SELECT throws_ok($$SELECT rewards.set_tier(1, 'Bronze', 'friend')$$, '42704', 't
 SELECT throws_ok($$SELECT rewards.set_tier(1, 'Guest', 'friend', tier_group => 'pals')$$, '42704', 'there is no tier named "Guest" in group "pals"');
 SELECT throws_ok($$SELECT rewards.set_tier(1, NULL, 'friend')$$, '42P08', 'the program has 2 groups of tiers: say which one', 'taking a tier needs the group');
 SELECT is((SELECT tier_group FROM rewards.set_tier(1, 'Gold', 'friend')), 'hotel', 'a name means the tier that there is');
+
+-- -------- a group that was deleted, and another of its name --------
+
+\o /dev/null
+DELETE FROM rewards.tier WHERE tier_group = 'hotel';
+DELETE FROM rewards.tier_group WHERE name = 'hotel';
+SELECT t.group('hotel', 'to end of year', unit => 'nights');
+SELECT t.tier('Lodger', 10, 40, 'hotel');
+\o
+SELECT is(rewards.tier_at(1, 'hotel'), NULL, 'a name means the group that there is');
+SELECT lives_ok($$SELECT rewards.set_tier(1, 'Lodger', 'friend', tier_group => 'hotel')$$, 'in which tiers are given');
+SELECT is(rewards.tier_at(1, 'hotel'), 'Lodger', 'and held');
 
 \i test/pgtap/include/finish.sql
