@@ -14,6 +14,7 @@
 #include "engine/tiers.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -79,6 +80,7 @@ pass(AccountTiers *tiers, Instant at, int nlines)
 	tiers->cause = TIER_ENTRY;
 	while ((next = tier_next_due(&tiers->walk)) <= at && next != INSTANT_NEVER)
 	{
+		CHECK_FOR_INTERRUPTS();
 		core_check(tier_walk(&tiers->walk, next));
 		tiers->quiet_since = next;
 		tiers->plain_since = Max(tiers->plain_since, next);

@@ -178,8 +178,9 @@ state_at(Ledger *reader, AccountState *account, int group, Instant at,
 		/* nothing has moved since, but what is configured may have changed */
 		tiers_configured_by(account, *known_at);
 
-	/* the program's now does not stop those who ask what will be */
+	/* the program's now does not stop those who ask what will be; the way there may be long */
 	account->now = Max(account->now, at);
+	tiers->walk.sink = NULL;
 	if (account->paged && !tiers->built && account->paged->summary.next_due <= at)
 	{
 		pages_bring_in_due(reader, account, at);

@@ -5,7 +5,7 @@
 BEGIN;
 \i test/pgtap/include/shop.sql
 \i test/pgtap/include/tiers.sql
-SELECT plan(28);
+SELECT plan(30);
 
 \i test/pgtap/include/plan_of.sql
 \i test/pgtap/include/rows_read.sql
@@ -106,5 +106,19 @@ SELECT rewards.book_due();
 SELECT t.late(2, 1, '2027-06-01');
 \o
 SELECT is((SELECT stay_since FROM rewards.standing WHERE member_id = 2 AND tier_group = 'ever'), '2027-03-13'::timestamptz, 'also once it is judged again');
+
+-- -------- far ahead --------
+
+\o /dev/null
+INSERT INTO rewards.unit (name, spendable) VALUES ('lifetime', false);
+INSERT INTO rewards.rule (name, unit, earn) VALUES ('lifetime', 'lifetime', '1 per 1');
+SELECT t.group('hours', '1 hour', unit => 'lifetime');
+SELECT t.tier('Guest', 10, 10, 'hours');
+INSERT INTO shop.orders (order_id, customer_id, total, placed_at) SELECT 990001, 9901, 10, clock FROM rewards.program;
+\o
+SET LOCAL statement_timeout = '200ms';
+SELECT is(t.sqlstate_of($$SELECT rewards.tier_at(9901, 'hours', '5000-01-01')$$), '57014', 'who asks for what takes too long can be interrupted');
+RESET statement_timeout;
+SELECT is(rewards.tier_at(9901, 'hours', (SELECT clock + interval '10 years' FROM rewards.program)), 'Guest', 'renewed hour by hour');
 
 \i test/pgtap/include/finish.sql
