@@ -253,6 +253,7 @@ def changed(p, kind, args):
         new.tiers[args['tier']] = p.tier(new, {'name': args['tier'], 'rank': args['rank'], 'threshold': args['value']})
     elif kind == 'delete':
         new.tiers[args['tier']].closed = True
+        new.tiers[args['tier']].life_years = None       # it takes nobody any more, not for life either
     elif kind == 'years':
         new.tiers[args['tier']].life_years = args['years']
     else:

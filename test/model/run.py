@@ -679,7 +679,7 @@ class Run(SpendingChecks, CodesChecks, QuotesChecks, TierChecks):
 
     def report(self, what, wrong):
         if wrong:
-            raise Mismatch(what, wrong[:12])
+            raise Mismatch(what, wrong[:60])
 
 
 def show_row(row):

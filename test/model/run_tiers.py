@@ -259,13 +259,13 @@ class TierChecks:
                 if not any(x.startswith(("tier_at(%s, '%s'" % (member, group), 'standing of %s in %s' % (member, group), 'tier_history of %s in %s' % (member, group))) for x in wrong):
                     continue
                 g = m.groups[group]
-                w = m.walk(member, group, m.now(member) + 400 * DAY)
+                w = m.walk(member, group, m.now(member) + 1500 * DAY)
                 more = ['group %s: %s' % (group, g.settings)]
                 for x in g.ladders:
-                    more.append('  since %s: %s' % (show(x.since), ', '.join('%s rank %d%s %s %s' % (
+                    more.append('  since %s, kept %s, %s, %s: %s' % (show(x.since), x.keep.text, x.keep_renewed.text, x.downgrade, ', '.join('%s rank %d%s %s %s' % (
                         t.name, t.rank, ' closed' if t.closed else '', t.qualify, {k: float(v) for k, v in t.needs.items()}) for t in x.tiers.values())))
                 more += ['  held from %s: %s' % (show(a), b) for a, b in w.steps]
-                more += ['  stay %s %s .. %s' % (x.tier, show(x.at), show(x.over)) for x in w.stays]
+                more += ['  stay %s %s .. %s, %s' % (x.tier, show(x.at), show(x.over), x.cause) for x in w.stays]
                 more += ['  booked %s %s .. %s' % (x.tier, show(x.at), show(x.until)) for x, _ in m.booked.get((member, group), ())]
                 more += ['  given %s %s until %s' % (x.tier, show(x.at), show(x.until)) for x in m.gifts.get(member, ()) if x.group == group]
                 if w.stay:

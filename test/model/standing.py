@@ -284,12 +284,16 @@ class Tiers:
             out['points_to_next'] = self.lack(ladder, following, w.balances)
         if tier is None:
             return dict(out, since=None, until=None, points_to_keep=None, projected=None)
-        out.update(since=w.since(now), stay_since=stay.began, for_life=tier == w.life or tier == w.floor() and w.given_until == INF,
+        out.update(since=w.held_since, stay_since=stay.began, for_life=tier == w.life or tier == w.floor() and w.given_until == INF,
                    given=w.floor() is not None)
         if stay.until is None:
-            far = self.walk(member, group, now + 1500 * DAY)
             # it ends with the tier, or when one with an end begins; what has no end any more has none
-            ahead = next((x for x in far.changes if x[0] > now and (x[1] != tier or x[2] is not None)), (INF, tier, INF))
+            ahead = (INF, tier, INF)
+            for days in (1500, 40000):
+                far = self.walk(member, group, now + days * DAY)
+                ahead = next((x for x in far.changes if x[0] > now and (x[1] != tier or x[2] is not None)), ahead)
+                if ahead[0] < INF:
+                    break
             return dict(out, until=INF if ahead[1:3] == (tier, INF) else ahead[0], projected=ahead[1], points_to_keep=None)
         out.update(until=stay.until, projected=tier, points_to_keep=None)
         if stay.until < INF:

@@ -130,6 +130,7 @@ class Walk:
         self.life = None            # held for life: never less
         self.held_for = {}          # tier -> time for which it or a higher one was held
         self.changes = []           # (instant, tier, until, cause), all that was ever told
+        self.held_since = NINF      # what is held now
         self.at = NINF
         self.prepare(lots, debts)
         self.go(upto)
@@ -222,9 +223,11 @@ class Walk:
             first = False
             if t > upto or t >= INF:
                 break
+            due = self.is_due(t)
             self.count(t)
             self.at = t
             ladder = self.group.ladder(t, self.known_at)
+            before_all, long_held = self.held(t), self.held_since
             if ladder:
                 self.for_life(ladder)
             judged = None
@@ -246,7 +249,10 @@ class Walk:
                 if ladder is not before or ladder.rank(self.held(t)) <= ladder.rank(held):
                     held = self.held(t)
                 self.trail[t] = held
+            if self.held(t) != before_all:      # lost and won again by what is due then, it has been held all the while
+                self.held_since = t
             for _, some in sorted(self.written.get(t, {}).items()):
+                held = self.held(t)
                 for x in some:
                     if isinstance(x, Gift):
                         self.give(x, ladder)
@@ -254,8 +260,15 @@ class Walk:
                         self.add(*x)
                 if ladder:
                     self.look(ladder)
+                if self.held(t) != held:        # but not if somebody took it
+                    self.held_since = long_held if due and self.held(t) == before_all else t
             before = ladder
             self.note(t)
+
+    def is_due(self, t):
+        """Whether anything happens at an instant besides what is written then."""
+        return (t in self.begin or t in self.end or t in self.carried or t in [x.since for x in self.group.ladders] or
+                any(x.at < t == x.until for x in self.gifts) or self.stay is not None and self.stay.until == t or t in self.lifetimes().values())
 
     def add(self, unit, n):
         self.balances[unit] = self.balances.get(unit, ZERO) + n
@@ -385,7 +398,3 @@ class Walk:
     def tier_before(self, at):
         """The tier held at an instant before anything is earned at it."""
         return self.trail[at] if at in self.trail else self.tier_at(at)
-
-    def since(self, at):
-        i = bisect_right([x[0] for x in self.steps], at)
-        return self.steps[i - 1][0]
