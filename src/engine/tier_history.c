@@ -408,14 +408,15 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 	walk->booked = NULL;
 	walk->nbooked = 0;
 
-	/* what was known already keeps its cause */
+	/* what was known already keeps its cause; only what is given again is given by hand */
 	for (i = 0; i < tiers->path.count; i++)
 	{
 		TierStay   *stay = &tiers->path.stays[i];
 
 		for (g = 0; g < before.count; g++)
 		{
-			if (before.stays[g].group == stay->group && same_stay(&before.stays[g], stay))
+			if (before.stays[g].group == stay->group && same_stay(&before.stays[g], stay) &&
+				stay->cause != TIER_BY_HAND && before.stays[g].cause != TIER_BY_HAND)
 				stay->cause = before.stays[g].cause;
 		}
 	}

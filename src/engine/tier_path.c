@@ -233,6 +233,38 @@ scan_close(StayScan *scan)
 	UnregisterSnapshot(scan->snapshot);
 }
 
+/*
+ * Takes away what a row says anew: all of its group from its instant on.  What was
+ * given by hand at that very instant stays, unless the row tells of that again.
+ */
+static void
+unsay(TierPath *path, const TierStay *row)
+{
+	int			first = path->count;
+	int			n;
+	int			i;
+
+	/* from the end, for what is taken away is there */
+	for (i = path->count - 1; i >= 0; i--)
+	{
+		if (path->stays[i].group != row->group)
+			continue;
+		if (path->stays[i].at < row->at)
+			break;
+		first = i;
+	}
+	for (n = i = first; i < path->count; i++)
+	{
+		const TierStay *stay = &path->stays[i];
+
+		if (stay->group != row->group ||
+			(stay->at == row->at && stay->cause == TIER_BY_HAND &&
+			 (row->cause != TIER_BY_HAND || stay->operation_no < row->operation_no)))
+			path->stays[n++] = *stay;
+	}
+	path->count = n;
+}
+
 /* see tiers.h */
 void
 tier_path_read(Ledger *ledger, Datum member, const TierConfig *config, Instant known_at,
@@ -248,7 +280,7 @@ tier_path_read(Ledger *ledger, Datum member, const TierConfig *config, Instant k
 		if (stay.posted_at > known_at)
 			continue;
 		stay.state.renewed = is_renewed(path, &stay);
-		tier_path_cut(path, stay.group, stay.at);
+		unsay(path, &stay);
 		tier_path_add(path, &stay);
 	}
 	scan_close(&scan);
