@@ -250,7 +250,7 @@ sub load_scripts
 		adjust => [ 8, "\\set m random(1, $members)\n\\set p random(1, 50)\n\\set s random(0, 1)\nSELECT rewards.adjust(:m, CASE :s WHEN 0 THEN -:p ELSE :p END, unit => 'points', reason => 'load', allow_debt => true);\n" ],
 		adjust_stars => [ 3, "\\set m random(1, $members)\n\\set p random(1, 9)\nSELECT rewards.adjust(:m, -:p, unit => 'stars', reason => 'load', allow_debt => true), rewards.adjust(:m, :p, unit => 'visits', reason => 'load');\n" ],
 		late => [ 4, "\\set m random(1, $members)\n\\set h random(1, 200)\nINSERT INTO shop.orders (customer_id, total, placed_at) VALUES (:m, 77, shop.now() - :h * interval '1 hour');\n" ],
-		clock => [ 8, "\\if :client_id = 0\nSELECT rewards.set_clock(shop.now() + interval '2 hours');\n\\endif\n" ],
+		clock => [ 16, "\\if :client_id = 0\nSELECT rewards.set_clock(shop.now() + interval '2 hours');\n\\endif\n" ],
 		read => [ 5, "\\set m random(1, $members)\nSELECT rewards.balance(:m, 'points'), (SELECT count(*) FROM rewards.statement(:m));\n" ],
 		rollback => [ 3, "\\set m random(1, $members)\nBEGIN;\nINSERT INTO shop.orders (customer_id, total) VALUES (:m, 55);\nROLLBACK;\n" ],
 	);
