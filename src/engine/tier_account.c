@@ -315,17 +315,8 @@ tiers_before(Ledger *ledger, AccountState *account, Instant at, int32 *tier_nos)
 	tiers_know_stays(ledger, account);
 	for (g = 0; g < tiers->walk.ngroups; g++)
 	{
-		const TierStay *found = NULL;
-		int			i;
+		const TierStay *found = tier_path_before(&tiers->path, g, at);
 
-		for (i = tiers->path.count - 1; i >= 0 && found == NULL; i--)
-		{
-			const TierStay *stay = &tiers->path.stays[i];
-
-			if (stay->group == g && (stay->at < at || (stay->at == at &&
-													   stay->cause != TIER_ENTRY && stay->cause != TIER_LATE)))
-				found = stay;
-		}
 		tier_nos[g] = found ? found->state.tier_no : 0;
 	}
 }

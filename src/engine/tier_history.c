@@ -102,7 +102,52 @@ same_stay(const TierStay *a, const TierStay *b)
 		a->state.given_until == b->state.given_until && a->state.life == b->state.life;
 }
 
-/* Writes what a group's stays are from where they differ from the table. */
+/* The next stay of a group from a place on; the path's count if there is none. */
+static int
+next_stay(const TierPath *path, int group, int place)
+{
+	while (place < path->count && path->stays[place].group != group)
+		place++;
+	return place;
+}
+
+/* Likewise the next that has not been overtaken at the instant at which it began. */
+static int
+next_lasting(const TierPath *path, int group, int place)
+{
+	int			next;
+
+	place = next_stay(path, group, place);
+	for (; (next = next_stay(path, group, place + 1)) < path->count; place = next)
+	{
+		if (path->stays[next].at != path->stays[place].at)
+			break;
+	}
+	return place;
+}
+
+/* The first stay of a group that began at the instant of one of them. */
+static int
+first_of_instant(const TierPath *path, int place)
+{
+	int			first = place;
+
+	while (--place >= 0)
+	{
+		if (path->stays[place].group != path->stays[first].group)
+			continue;
+		if (path->stays[place].at != path->stays[first].at)
+			break;
+		first = place;
+	}
+	return first;
+}
+
+/*
+ * Writes what a group's stays are from where they differ from the table.  Those
+ * that were overtaken at once are told of only where others differ: they come and
+ * go with how much of the past is known.
+ */
 static void
 write_group(Ledger *ledger, AccountState *account, int group)
 {
@@ -110,19 +155,23 @@ write_group(Ledger *ledger, AccountState *account, int group)
 	const TierPath *stored = &tiers->stored;
 	const TierPath *path = &tiers->path;
 	const TierStay *last = NULL;
-	int			s = 0;
-	int			p = 0;
+	int			s = next_lasting(stored, group, 0);
+	int			p = next_lasting(path, group, 0);
 
-	for (;; s++, p++)
-	{
-		for (; s < stored->count && stored->stays[s].group != group;)
-			s++;
-		for (; p < path->count && path->stays[p].group != group;)
-			p++;
-		if (s == stored->count || p == path->count ||
-			!same_stay(&stored->stays[s], &path->stays[p]))
-			break;
+	for (; s < stored->count && p < path->count &&
+		 same_stay(&stored->stays[s], &path->stays[p]);
+		 s = next_lasting(stored, group, s + 1), p = next_lasting(path, group, p + 1))
 		last = &path->stays[p];
+	if (p < path->count)
+		p = first_of_instant(path, p);
+	if (s < stored->count)
+		s = first_of_instant(stored, s);
+	while (s < stored->count && p < path->count &&
+		   same_stay(&stored->stays[s], &path->stays[p]))
+	{
+		last = &path->stays[p];
+		s = next_stay(stored, group, s + 1);
+		p = next_stay(path, group, p + 1);
 	}
 
 	/* what the table says of the time before the first new row must be unsaid */

@@ -54,6 +54,30 @@ tier_path_find(const TierPath *path, int group, Instant at)
 	return NULL;
 }
 
+/* Whether a stay began by what was earned then. */
+static bool
+is_earned(const TierStay *stay)
+{
+	return stay->cause == TIER_ENTRY || stay->cause == TIER_LATE;
+}
+
+/* see tiers.h */
+const TierStay *
+tier_path_before(const TierPath *path, int group, Instant at)
+{
+	int			i;
+
+	for (i = path->count - 1; i >= 0; i--)
+	{
+		const TierStay *stay = &path->stays[i];
+
+		if (stay->group == group &&
+			(stay->at < at || (stay->at == at && !is_earned(stay))))
+			return stay;
+	}
+	return NULL;
+}
+
 /* see tiers.h: looks from the end, for what is cut is there */
 void
 tier_path_cut(TierPath *path, int group, Instant at)
@@ -235,7 +259,8 @@ scan_close(StayScan *scan)
 
 /*
  * Takes away what a row says anew: all of its group from its instant on.  What was
- * given by hand at that very instant stays, unless the row tells of that again.
+ * given by hand at that very instant stays, unless the row tells of that again, and
+ * what was earned comes after all that began then.
  */
 static void
 unsay(TierPath *path, const TierStay *row)
@@ -258,8 +283,10 @@ unsay(TierPath *path, const TierStay *row)
 		const TierStay *stay = &path->stays[i];
 
 		if (stay->group != row->group ||
-			(stay->at == row->at && stay->cause == TIER_BY_HAND &&
-			 (row->cause != TIER_BY_HAND || stay->operation_no < row->operation_no)))
+			(stay->at == row->at &&
+			 (is_earned(row) ||
+			  (stay->cause == TIER_BY_HAND &&
+			   (row->cause != TIER_BY_HAND || stay->operation_no < row->operation_no)))))
 			path->stays[n++] = *stay;
 	}
 	path->count = n;

@@ -93,7 +93,19 @@ tiers_top_up_in_order(const Program *program)
 	return false;
 }
 
-/* Whether a group's stays say a higher tier than others did, anywhere. */
+/* Whether one stay of a group is of a higher tier than another; NULL: of none. */
+static bool
+is_higher(const TierConfig *config, int group, const TierStay *stay, const TierStay *than)
+{
+	return rank_of(config, group, stay ? stay->state.tier_no : 0) >
+		rank_of(config, group, than ? than->state.tier_no : 0);
+}
+
+/*
+ * Whether a group's stays say a higher tier than others did, anywhere: where one
+ * begins, and just before what was earned at that instant, for a tier that was
+ * lost may have been won back then.
+ */
 static bool
 is_raised(const TierConfig *config, int group, const TierPath *path, const TierPath *than,
 		  const TierPath *at)
@@ -102,15 +114,13 @@ is_raised(const TierConfig *config, int group, const TierPath *path, const TierP
 
 	for (i = 0; i < at->count; i++)
 	{
-		const TierStay *now;
-		const TierStay *then;
+		Instant		begins = at->stays[i].at;
 
-		if (at->stays[i].group != group)
-			continue;
-		now = tier_path_find(path, group, at->stays[i].at);
-		then = tier_path_find(than, group, at->stays[i].at);
-		if (rank_of(config, group, now ? now->state.tier_no : 0) >
-			rank_of(config, group, then ? then->state.tier_no : 0))
+		if (at->stays[i].group == group &&
+			(is_higher(config, group, tier_path_find(path, group, begins),
+					   tier_path_find(than, group, begins)) ||
+			 is_higher(config, group, tier_path_before(path, group, begins),
+					   tier_path_before(than, group, begins))))
 			return true;
 	}
 	return false;

@@ -364,6 +364,8 @@ extern void tiers_sort_lines(AccountTiers *tiers);
 extern void tier_path_add(TierPath *path, const TierStay *stay);
 /* The last stay of a group that began by an instant; NULL if none. */
 extern const TierStay *tier_path_find(const TierPath *path, int group, Instant at);
+/* Likewise before anything was earned at that instant. */
+extern const TierStay *tier_path_before(const TierPath *path, int group, Instant at);
 /* Removes stays of a group that began at or after an instant. */
 extern void tier_path_cut(TierPath *path, int group, Instant at);
 extern void tier_path_copy(TierPath *to, const TierPath *from);
