@@ -113,30 +113,23 @@ try_lock(Ledger *ledger, ItemPointerData tid, LockWaitPolicy wait)
  *
  * Who finds it locked waits in a queue of the account's own: each purchase makes
  * a new version of the row, and all who wait for a version are woken when it is
- * replaced, only to wait for the next.
+ * replaced, only to wait for the next.  The queue is the member's, not a row's:
+ * rows move, and another account may come to lie where one has been.
  */
 void
-account_lock(Ledger *ledger)
+account_lock(Ledger *ledger, Datum member)
 {
-	Relation	rel = ledger->account.rel;
+	Oid			relid = RelationGetRelid(ledger->account.rel);
 	ItemPointerData tid = ledger->account.slot->tts_tid;
 	TM_Result	result = try_lock(ledger, tid, LockWaitSkip);
 
 	if (result == TM_WouldBlock)
 	{
-		ItemPointer found;
-		ItemPointerData queue = tid;
-		MemoryContext old = MemoryContextSwitchTo(ledger->context);
+		uint32		queue = member_hash(ledger->program, member);
 
-		/* what the index names stays the same as long as updates are HOT */
-		index_rescan(ledger->account_scan, NULL, 1, NULL, 0);	/* the same member */
-		found = index_getnext_tid(ledger->account_scan, ForwardScanDirection);
-		MemoryContextSwitchTo(old);
-		if (found)
-			queue = *found;
-		LockTuple(rel, &queue, ExclusiveLock);
+		LockDatabaseObject(relid, queue, 0, ExclusiveLock);
 		result = try_lock(ledger, tid, LockWaitBlock);
-		UnlockTuple(rel, &queue, ExclusiveLock);
+		UnlockDatabaseObject(relid, queue, 0, ExclusiveLock);
 	}
 
 	/* who has moved it may have known a newer configuration */

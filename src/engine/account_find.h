@@ -14,10 +14,10 @@
 extern bool account_find(Ledger *ledger, Datum member);
 
 /*
- * Locks the row that was found and reads its latest version into the slot.  Under
+ * Locks the member's row that was found and reads its latest version into the slot.  Under
  * REPEATABLE READ and above a row changed since the snapshot is a serialization
  * failure, as it is for UPDATE.
  */
-extern void account_lock(Ledger *ledger);
+extern void account_lock(Ledger *ledger, Datum member);
 
 #endif							/* LOYALTY_ACCOUNT_FIND_H */

@@ -125,7 +125,7 @@ ledger_lock_accounts(Ledger *ledger, Datum *members, int nmembers)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (account_find(ledger, members[i]))
-			account_lock(ledger);
+			account_lock(ledger, members[i]);
 	}
 	ExecClearTuple(ledger->account.slot);
 }
@@ -350,7 +350,7 @@ ledger_account(Ledger *ledger, Datum member)
 	if (!account_find(ledger, member))
 		return NULL;
 	if (!ledger->dry)
-		account_lock(ledger);
+		account_lock(ledger, member);
 
 	/* before its tiers are read: no configuration that was changed by then is missed */
 	now = program_clock(ledger->program);
