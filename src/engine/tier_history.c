@@ -416,6 +416,18 @@ tiers_reaches_nothing(Ledger *ledger, AccountState *account)
 	return true;
 }
 
+/* For qsort: tiers given by hand by instant, and as they were given. */
+static int
+gift_cmp(const void *a, const void *b)
+{
+	const TierStay *x = (const TierStay *) a;
+	const TierStay *y = (const TierStay *) b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return (x->operation_no > y->operation_no) - (x->operation_no < y->operation_no);
+}
+
 /* see tiers.h */
 void
 tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
@@ -450,6 +462,9 @@ tiers_judge_again(Ledger *ledger, AccountState *account, Instant from)
 		if (before.stays[i].cause == TIER_BY_HAND && before.stays[i].at >= from)
 			tier_path_add(&given, &before.stays[i]);
 	}
+	/* the stays are sorted within their groups only */
+	if (given.count > 1)
+		qsort(given.stays, given.count, sizeof(TierStay), gift_cmp);
 	walk->booked = booked;
 	walk->nbooked = nbooked;
 	follow_lines(account, &before, &given, from, until);
