@@ -17,6 +17,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -418,14 +419,17 @@ fill_future(AccountTiers *tiers, Standing *rows, bool changes)
 	for (;;)
 	{
 		Instant		next = INSTANT_NEVER;
-		bool		any = false;
+		Instant		since = walk->at;
+		int			ndone = 0;
+		int			nleft = 0;
 		int			g;
 
+		CHECK_FOR_INTERRUPTS();
 		for (g = 0; g < ngroups; g++)
 		{
 			if (rows[g].done)
 				continue;
-			any = true;
+			nleft++;
 			if (changes && !rows[g].follows && walk->at == rows[g].end - 1)
 				fill_needed(tiers, g, &rows[g]);
 			if (rows[g].follows)
@@ -434,7 +438,7 @@ fill_future(AccountTiers *tiers, Standing *rows, bool changes)
 				next = Min(next, changes && walk->at < rows[g].end - 1 ?
 						   rows[g].end - 1 : rows[g].end);
 		}
-		if (!any)
+		if (nleft == 0)
 			return;
 		if (next != INSTANT_NEVER)
 			core_check(tier_walk(walk, next));
@@ -457,6 +461,14 @@ fill_future(AccountTiers *tiers, Standing *rows, bool changes)
 			else if (state->until > walk->at)	/* a stay with an end follows */
 				fill_end(tiers, g, row, walk->at);
 		}
+
+		/* what the row says cannot be: a stay would end before it began */
+		for (g = 0; g < ngroups; g++)
+			ndone += rows[g].done;
+		if (walk->at == since && ngroups - ndone == nleft)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("the tiers of an account are malformed")));
 	}
 }
 
